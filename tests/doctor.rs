@@ -11,6 +11,7 @@ use http::Request;
 use tower::ServiceExt;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
+use watchpost::trace::SpanBackend;
 use watchpost::{Monitor, MonitorBuilder, MonitorGuard};
 
 #[path = "support/child.rs"]
@@ -151,6 +152,42 @@ fn a_filter_of_another_layer_hides_nothing() {
         });
         assert_eq!(found, Vec::<&str>::new());
         assert!(about(&other).contains(&"filter"));
+    });
+}
+
+/// A layer that panics when it is told about a link.
+struct PanickingLayer;
+
+impl<S: tracing::Subscriber> Layer<S> for PanickingLayer {
+    fn on_follows_from(
+        &self,
+        _: &tracing::span::Id,
+        _: &tracing::span::Id,
+        _: tracing_subscriber::layer::Context<'_, S>,
+    ) {
+        panic!("a fault of the host's layer");
+    }
+}
+
+#[test]
+fn a_layer_that_panics_when_it_is_probed() {
+    in_child_process("a_layer_that_panics_when_it_is_probed", &[], || {
+        let (_dir, builder) = in_directory();
+        let monitor = builder
+            .spans(SpanBackend::TracingOpentelemetry)
+            .build()
+            .unwrap();
+        let subscriber = tracing_subscriber::registry()
+            .with(PanickingLayer)
+            .with(monitor.tracing_layer())
+            .with(monitor.otel().tracing_layer());
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        tracing::info_span!("work").in_scope(|| {});
+        assert_eq!(monitor.recent_traces(), []);
+        let findings = monitor.doctor();
+        let about = |about: &str| findings.iter().find(|it| it.about == about);
+        let finding = about("opentelemetry").expect("the disabled layer is reported");
+        assert!(finding.sentence.contains("panicked"), "{finding:?}");
     });
 }
 

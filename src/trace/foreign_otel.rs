@@ -40,10 +40,16 @@ struct ForeignLayers {
     looked: AtomicBool,
     /// Whether the probe of a subscriber has started.
     looking: AtomicBool,
+    /// Whether a layer of the service panicked during the probe, so that it has no result.
+    panicked: AtomicBool,
 }
 
 impl ForeignLayers {
-    fn note(&self, found: bool) {
+    /// Records the result of a probe; `None` if a layer panicked.
+    fn note(&self, found: Option<bool>) {
+        let Some(found) = found else {
+            return self.panicked.store(true, Relaxed);
+        };
         if found {
             self.found.store(true, Relaxed);
         }
@@ -99,15 +105,14 @@ impl ForeignOtel {
 
     /// Looks for a foreign layer in a subscriber that has this monitor's layer.
     pub(super) fn look_in(&self, subscriber: &Dispatch) {
-        if let Some(found) = layer_probe::is_in(subscriber) {
-            self.note_layer(found);
-        }
+        self.note_layer(layer_probe::is_in(subscriber));
     }
 
-    /// Records whether a subscriber with this monitor's layer has a foreign layer of tracing-opentelemetry.
-    pub(super) fn note_layer(&self, found: bool) {
+    /// Records whether a subscriber with this monitor's layer has a foreign layer of tracing-opentelemetry; `None` if a
+    /// layer panicked when it was asked.
+    pub(super) fn note_layer(&self, found: Option<bool>) {
         self.layers.note(found);
-        if found {
+        if found == Some(true) {
             self.look();
         }
     }
@@ -135,19 +140,20 @@ impl ForeignOtel {
             return None;
         }
         let subscriber = dispatcher::get_default(Dispatch::clone);
-        let none = subscriber.is::<NoSubscriber>();
+        if subscriber.is::<NoSubscriber>() {
+            self.layers.looking.store(false, Relaxed);
+            return None;
+        }
         let (done, answered) = mpsc::channel();
         let layers = Arc::clone(&self.layers);
         let ask = move || {
-            // A subscriber that panics is not probed again.
-            if let Some(found) = layer_probe::is_in(&subscriber) {
-                layers.note(found);
-            }
+            // `looking` stays set after a panic, so that a subscriber that panics is not probed again.
+            layers.note(layer_probe::is_in(&subscriber));
             // The receiver may have stopped waiting.
             let _late = done.send(());
         };
         let thread = thread::Builder::new().name("watchpost-probe".to_owned());
-        if none || thread.spawn(ask).is_err() {
+        if thread.spawn(ask).is_err() {
             self.layers.looking.store(false, Relaxed);
             return None;
         }
@@ -179,6 +185,12 @@ impl ForeignOtel {
     /// Whether the service's provider is joined to this monitor.
     pub(crate) fn is_joined(&self) -> bool {
         self.joined.load(Relaxed)
+    }
+
+    /// Whether the probe has no result because a layer of the service panicked. This monitor's tracing-opentelemetry
+    /// layer then records no spans, since a second such layer would panic in each of them.
+    pub(super) fn has_probe_panicked(&self) -> bool {
+        self.layers.panicked.load(Relaxed) && !self.layers.looked.load(Relaxed)
     }
 
     /// Whether a foreign layer of tracing-opentelemetry is in a subscriber with this monitor's layer.

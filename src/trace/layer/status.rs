@@ -27,7 +27,7 @@ impl SpanLayer {
     /// Records that the layer's subscriber has no foreign layer.
     pub(crate) fn note_alone(&self) {
         if let Some(traces) = &self.traces {
-            traces.foreign_otel().note_layer(false);
+            traces.foreign_otel().note_layer(Some(false));
         }
     }
 
@@ -56,6 +56,10 @@ impl SpanLayer {
         let layer = if beside.has_layer() {
             (theirs && !beside.is_joined()).then_some(
                 "the subscriber has a layer of tracing-opentelemetry of the service's own, and a span takes the data of one alone: `monitor.otel().tracing_layer()` stepped aside, and the monitor's own layer makes the spans of its traces: remove one of the two, or build the service's provider with `monitor.otel().join(builder, sampler)`",
+            )
+        } else if beside.has_probe_panicked() {
+            theirs.then_some(
+                "`trace.spans` is `tracing-opentelemetry` and its layer records no spans, because a layer of the subscriber panicked in `on_follows_from` when this monitor looked for a second layer of tracing-opentelemetry, beside which each span would panic: correct that layer, or choose `trace.spans = \"watchpost\"`",
             )
         } else {
             (theirs && hears && !beside.was_asked()).then_some(
