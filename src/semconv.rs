@@ -63,6 +63,8 @@ pub(crate) const WATCHPOST_RECORD: &str = "watchpost.record";
 pub(crate) const WATCHPOST_KEPT: &str = "watchpost.kept";
 /// Whether a text of a span or an event was truncated. Specific to this crate.
 pub(crate) const WATCHPOST_TRUNCATED: &str = "watchpost.truncated";
+/// The number of spans of a trace that were dropped for lack of room, at its root.
+pub(crate) const WATCHPOST_LOST_SPANS: &str = "watchpost.lost_spans";
 
 /// `http.server.request.duration`, seconds.
 pub(crate) const HTTP_SERVER_REQUEST_DURATION: &str = "http.server.request.duration";

@@ -8,15 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::failed_query::FailedQuery;
 use super::query_tally::{QueryTally, QueryTiming};
-use super::span_events::{PendingSpanEvents, SpanEventBuffer};
+use super::span_events::{PendingEventLimits, PendingSpanEvents, SpanEventBuffer};
 use super::trace_memory::TraceMemory;
 use crate::model::{KeepReason, SpanId};
 use crate::model::{lock, recover};
 
 /// The maximum size of one trace, in bytes.
 const MAX_TREE: usize = 1 << 20;
-/// The maximum number of events of the root, and their maximum total size in bytes.
-const MAX_EVENTS: u32 = 128;
+/// The maximum total size of the root's events, in bytes.
 const MAX_EVENT_BYTES: usize = 8 * 1024;
 /// The initial capacity, in bytes, for spans and for events.
 const FIRST: usize = 1024;
@@ -153,14 +152,14 @@ impl TraceBuffer {
         self.room.lost.fetch_add(1, Relaxed);
     }
 
-    /// Adds an event of the root; `write` appends it and must call no code of the host. An event over the limits is
-    /// dropped and counted. An event after the decision is dropped and not counted.
-    pub(crate) fn add_event(&self, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Adds an event of the root, which has at most `max_events`; `write` appends it and must call no code of the host.
+    /// An event over the limits is dropped and counted. An event after the decision is dropped and not counted.
+    pub(crate) fn add_event(&self, max_events: u32, write: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.lock();
         if state.decision != Decision::Open {
             return;
         }
-        if state.event_count >= MAX_EVENTS {
+        if state.event_count >= max_events {
             state.events_lost = state.events_lost.saturating_add(1);
             return;
         }
@@ -179,16 +178,25 @@ impl TraceBuffer {
         }
     }
 
-    /// Adds an event of an active span that is not the root and does not store its events itself. `write` appends the
-    /// event and must call no code of the host. An event over the limits is dropped and counted.
+    /// Adds an event of an active span that is not the root and does not store its events itself. The span has at most
+    /// `max_events`. `write` appends the event and must call no code of the host. An event over the limits is dropped
+    /// and counted.
     #[cold]
-    pub(crate) fn add_span_event(&self, span: SpanId, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn add_span_event(
+        &self,
+        span: SpanId,
+        max_events: u32,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
         let mut state = self.lock();
         if state.decision == Decision::Dropped {
             return;
         }
-        let own = state.spans.len() + state.events.len();
-        if !state.of_spans.add(&self.room, own, span, write) {
+        let limits = PendingEventLimits {
+            max_events,
+            held: state.spans.len() + state.events.len(),
+        };
+        if !state.of_spans.add(&self.room, limits, span, write) {
             state.events_lost = state.events_lost.saturating_add(1);
         }
         self.has_span_events.store(true, Relaxed);
@@ -410,8 +418,8 @@ mod tests {
         let room = Arc::new(TraceMemory::new(100));
         let tree = TraceBuffer::new(&room);
         tree.add(|out| out.resize(60, 1));
-        tree.add_event(|out| out.resize(20, 1));
-        tree.add_span_event(SpanId::from_u64(1), |out| out.resize(5, 1));
+        tree.add_event(128, |out| out.resize(20, 1));
+        tree.add_span_event(SpanId::from_u64(1), 128, |out| out.resize(5, 1));
         assert_eq!(room.held(), 85);
         drop(tree);
         assert_eq!((room.held(), room.lost()), (0, 0));

@@ -5,8 +5,7 @@ use crate::model::SpanId;
 
 /// The maximum number of spans of one trace that have such events at the same time.
 const MAX_SPANS: usize = 64;
-/// The maximum number of events of one span, and their maximum total size in bytes.
-const MAX_EVENTS: u32 = 128;
+/// The maximum total size of the events of one span, in bytes.
 const MAX_BYTES: usize = 8 * 1024;
 
 /// The events of the spans of one trace.
@@ -26,18 +25,26 @@ pub(crate) struct SpanEventBuffer {
     pub(crate) left_out: u32,
 }
 
+/// What limits a new event of a span.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PendingEventLimits {
+    /// The maximum number of events of one span.
+    pub(super) max_events: u32,
+    /// The number of bytes that the trace holds in addition to these events.
+    pub(super) held: usize,
+}
+
 impl PendingSpanEvents {
-    /// Adds the event that `write` appends. `own` is the number of bytes that the trace holds in addition to these
-    /// events. Returns `false` if too many spans already have events. An event for which its span has no room is
+    /// Adds the event that `write` appends. Returns `false` if too many spans already have events. An event for which its span has no room is
     /// counted for the span.
     pub(super) fn add(
         &mut self,
         room: &TraceMemory,
-        own: usize,
+        limits: PendingEventLimits,
         span: SpanId,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> bool {
-        let own = own + self.bytes();
+        let own = limits.held + self.bytes();
         let at = self.all.iter().position(|of| of.span == span);
         if at.is_none() {
             if self.all.len() >= MAX_SPANS {
@@ -55,7 +62,7 @@ impl PendingSpanEvents {
             None => self.all.last_mut(),
         };
         let Some(of) = of else { return false };
-        if of.count >= MAX_EVENTS {
+        if of.count >= limits.max_events {
             of.left_out = of.left_out.saturating_add(1);
             return true;
         }
@@ -101,20 +108,25 @@ impl PendingSpanEvents {
 mod tests {
     use super::*;
 
+    const LIMITS: PendingEventLimits = PendingEventLimits {
+        max_events: 128,
+        held: 0,
+    };
+
     #[test]
     fn events_wait_for_the_end_of_their_span_within_limits() {
         let room = TraceMemory::new(1 << 20);
         let mut all = PendingSpanEvents::default();
         let span = SpanId::from_u64;
         for n in 0..200 {
-            assert!(all.add(&room, 0, span(1), |out| out.push(n)));
+            assert!(all.add(&room, LIMITS, span(1), |out| out.push(n)));
         }
-        assert!(all.add(&room, 0, span(2), |out| out.resize(MAX_BYTES, 1)));
-        assert!(all.add(&room, 0, span(2), |out| out.push(1)));
+        assert!(all.add(&room, LIMITS, span(2), |out| out.resize(MAX_BYTES, 1)));
+        assert!(all.add(&room, LIMITS, span(2), |out| out.push(1)));
         for n in 3..=64 {
-            assert!(all.add(&room, 0, span(n), |out| out.push(1)));
+            assert!(all.add(&room, LIMITS, span(n), |out| out.push(1)));
         }
-        assert!(!all.add(&room, 0, span(65), |out| out.push(1)));
+        assert!(!all.add(&room, LIMITS, span(65), |out| out.push(1)));
         assert!(all.has(span(1)) && !all.has(span(65)));
         assert_eq!(room.held(), 128 + MAX_BYTES + 62);
         let first = all.take(&room, span(1)).unwrap();
@@ -131,8 +143,8 @@ mod tests {
         let room = TraceMemory::new(100);
         let mut all = PendingSpanEvents::default();
         let span = SpanId::from_u64(1);
-        assert!(all.add(&room, 0, span, |out| out.extend([1; 60])));
-        assert!(all.add(&room, 0, span, |out| out.extend([1; 60])));
+        assert!(all.add(&room, LIMITS, span, |out| out.extend([1; 60])));
+        assert!(all.add(&room, LIMITS, span, |out| out.extend([1; 60])));
         let taken = all.take(&room, span).unwrap();
         assert_eq!((taken.bytes.len(), taken.left_out), (60, 1));
         assert_eq!(room.held(), 0);

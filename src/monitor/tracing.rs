@@ -61,7 +61,11 @@ impl Tracing {
             otel: Otel::new(traces.as_ref(), theirs),
             traces,
             layer: Arc::new(layer),
-            recent: Arc::new(RecentTraces::new(trace.recent_bytes, clock.clone())),
+            recent: Arc::new(RecentTraces::new(
+                trace.recent_bytes,
+                clock.clone(),
+                trace.limits,
+            )),
             clock,
         })
     }

@@ -9,8 +9,9 @@ use crate::model::text::put_formatted;
 use crate::model::{Attributes, Value, prefix};
 use crate::semconv;
 
-/// The maximum number of items in an array attribute.
+/// The maximum number of items in an array attribute, and the maximum length of a text among them in bytes.
 const MAX_ARRAY_ITEMS: u32 = 128;
+const MAX_ITEM: usize = 1024;
 /// The maximum length of an attribute's key, in bytes.
 const MAX_KEY: usize = 128;
 /// The maximum length of an attribute's text, in bytes, regardless of the settings.
@@ -71,8 +72,8 @@ impl AttributeBuffer {
     }
 
     /// Creates a buffer for the items of an array attribute: at most 4 KiB.
-    pub(super) fn array_items() -> Self {
-        Self::of(4 * 1024, MAX_ARRAY_ITEMS, &SpanLimits::default())
+    pub(super) fn array_items(limits: &SpanLimits) -> Self {
+        Self::of(4 * 1024, MAX_ARRAY_ITEMS, limits)
     }
 
     /// Creates a buffer for the events of a span: at most 8 KiB.
@@ -105,11 +106,18 @@ impl AttributeBuffer {
     pub(crate) fn more(record: &SpanRecord<'_>, limits: &SpanLimits) -> Self {
         let mut bytes = spare();
         bytes.extend_from_slice(record.attributes);
+        let (mut count, mut marked) = (0, false);
+        for (key, _) in attributes(record.attributes) {
+            let is_mark = key == semconv::WATCHPOST_TRUNCATED;
+            marked |= is_mark;
+            count += u32::from(!is_mark);
+        }
         Self {
             bytes,
-            count: attributes(record.attributes).count() as u32,
+            count,
             left_out: record.left_out,
             keys: u64::MAX,
+            marked,
             ..Self::attributes(limits)
         }
     }
@@ -169,17 +177,23 @@ impl AttributeBuffer {
         let found = items(&self.bytes).find(|(have, _)| *have == key);
         if let Some((_, item)) = found {
             self.bytes.drain(item);
-            self.count -= 1;
+            // The mark does not count. A value that the host sets under its key does.
+            if self.marked && key == semconv::WATCHPOST_TRUNCATED.as_bytes() {
+                self.marked = false;
+            } else {
+                self.count -= 1;
+            }
         }
     }
 
-    /// Adds the attribute that marks a truncated text. It always has room, unless no attributes are allowed.
+    /// Adds the attribute that marks a truncated text. It does not count, so that it takes no room from another
+    /// attribute. If no attributes are allowed, there is no text that it could mark.
     #[cold]
     pub(super) fn mark(&mut self) {
-        if self.max_count > 0 && !std::mem::replace(&mut self.marked, true) {
+        if self.max_count > 0 && !self.marked {
             self.make_room(semconv::WATCHPOST_TRUNCATED.as_bytes());
             put_mark(&mut self.bytes);
-            self.count += 1;
+            self.marked = true;
         }
     }
 
@@ -197,14 +211,27 @@ impl AttributeBuffer {
     /// Sets a text that may exceed the limits.
     #[cold]
     fn long_text(&mut self, key: &str, text: &str) {
-        let beyond = text.char_indices().nth(self.max_length as usize);
-        let max = beyond.map_or(text.len(), |(at, _)| at);
-        let max = max.min(max_text_bytes(self.max));
+        let max = self.allowed_bytes(text);
         let cut = crate::model::cut(text, max);
         self.attribute(key, |out| put_value(out, ValueRef::Str(&cut)));
         if text.len() > max {
             self.mark();
         }
+    }
+
+    /// Returns how many bytes of a text are within the limits.
+    fn allowed_bytes(&self, text: &str) -> usize {
+        let beyond = text.char_indices().nth(self.max_length as usize);
+        let max = beyond.map_or(text.len(), |(at, _)| at);
+        max.min(max_text_bytes(self.max))
+    }
+
+    /// Adds a text of an array, truncated at the limit of characters and at 1 KiB. Returns whether it is complete.
+    pub(super) fn array_text(&mut self, text: &str) -> bool {
+        let max = self.allowed_bytes(text).min(MAX_ITEM);
+        let cut = crate::model::cut(text, max);
+        self.put(|out| put_value(out, ValueRef::Str(&cut)));
+        text.len() <= max
     }
 
     /// Sets an attribute to a formatted text, truncated in the same way as by [`value`](Self::value).
@@ -255,7 +282,10 @@ impl AttributeBuffer {
     /// Sets the attributes of another buffer, replacing earlier values.
     pub(super) fn append(&mut self, more: &Self) {
         for (key, item) in items(&more.bytes) {
-            if let Some(item) = more.bytes.get(item) {
+            let is_mark = more.marked && key == semconv::WATCHPOST_TRUNCATED.as_bytes();
+            if let Some(item) = more.bytes.get(item)
+                && !is_mark
+            {
                 self.make_room(key);
                 self.put(|out| out.extend_from_slice(item));
             }
@@ -339,10 +369,10 @@ mod tests {
             (128, 72)
         );
         few.append(&many);
-        // Three texts were replaced by numbers, which made room for the rest.
+        // Three texts were replaced by numbers, which made room for the rest. The mark does not count.
         assert_eq!(
             (attributes(few.bytes()).count(), few.left_out()),
-            (128, 7 + 2 + 72)
+            (129, 7 + 1 + 72)
         );
         assert!(few.bytes().len() <= 16 * 1024);
     }
@@ -417,6 +447,52 @@ mod tests {
     }
 
     #[test]
+    fn the_mark_does_not_count_and_takes_no_room() {
+        let limits = SpanLimits {
+            attributes: 2,
+            value_length: 3,
+            ..SpanLimits::default()
+        };
+        let key = semconv::WATCHPOST_TRUNCATED;
+        let names = |of: &AttributeBuffer| -> Vec<String> {
+            read(of).into_iter().map(|(key, _)| key).collect()
+        };
+        let mut all = AttributeBuffer::attributes(&limits);
+        all.text("long", "12345");
+        all.value("host", ValueRef::I64(1));
+        assert_eq!(
+            (names(&all), all.left_out()),
+            (vec!["long".into(), key.into(), "host".into()], 0)
+        );
+        // The same applies to a buffer that goes on from a record, and to one that takes another's attributes.
+        let record = SpanRecord {
+            attributes: all.bytes(),
+            ..SpanRecord::default()
+        };
+        let wider = SpanLimits {
+            attributes: 3,
+            ..limits
+        };
+        let mut more = AttributeBuffer::more(&record, &wider);
+        more.text("again", "12345");
+        assert_eq!((names(&more).len(), more.left_out()), (4, 0));
+        let mut copy = AttributeBuffer::attributes(&limits);
+        copy.append(&all);
+        assert_eq!((names(&copy).len(), copy.left_out()), (3, 0));
+        // A value that the host sets under this key counts like any other, and is replaced by the mark.
+        all.text(key, "own");
+        assert_eq!(all.left_out(), 1);
+        let mut own = AttributeBuffer::attributes(&limits);
+        own.text(key, "own");
+        own.text("long", "12345");
+        own.text("host", "1");
+        assert_eq!(
+            (names(&own), own.left_out()),
+            (vec!["long".into(), key.into(), "host".into()], 0)
+        );
+    }
+
+    #[test]
     fn the_settings_limit_what_is_recorded() {
         let limits = SpanLimits {
             attributes: 4,
@@ -427,12 +503,14 @@ mod tests {
         all.text("short", "12345");
         all.text("long", "äöüßé and more");
         all.formatted("formatted", format_args!("{}-{}", 123, 456));
+        all.text("fourth", "x");
         all.text("beyond", "x");
         let expected = [
             ("short", ValueRef::Str("12345")),
             ("long", ValueRef::Str("äöüßé")),
             (semconv::WATCHPOST_TRUNCATED, ValueRef::Bool(true)),
             ("formatted", ValueRef::Str("123-4")),
+            ("fourth", ValueRef::Str("x")),
         ]
         .map(|(key, value)| (key.to_owned(), value));
         assert_eq!((read(&all), all.left_out()), (expected.to_vec(), 1));

@@ -3,6 +3,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::attribute_value::{AttributeValue, set};
+use super::decoded_limits::limit_attributes;
+use super::limits::SpanLimits;
 use super::span_record::{
     EventRef, SpanKind, SpanRecord, SpanStatus, TracePart, TraceRoot, ValueRef, attributes, events,
     links, value,
@@ -88,10 +90,19 @@ pub(crate) struct DecodedPart {
     pub(crate) spans: Vec<Span>,
 }
 
-/// Decodes a record of kept spans. Returns `None` if the record is malformed.
-pub(crate) fn read_part(record: &[u8], at: Nanos, clock: &Clock) -> Option<DecodedPart> {
+/// Decodes a record of kept spans, within the limits of a span. Returns `None` if the record is malformed.
+pub(crate) fn read_part(
+    record: &[u8],
+    at: Nanos,
+    clock: &Clock,
+    limits: &SpanLimits,
+) -> Option<DecodedPart> {
     let part = TracePart::read(record)?;
-    let reading = SpanReader { part: &part, clock };
+    let reading = SpanReader {
+        part: &part,
+        clock,
+        limits,
+    };
     let root = match part.root {
         TraceRoot::None => None,
         TraceRoot::Request(request) => Some(reading.request(&RequestRecord::read(request)?, at)),
@@ -102,13 +113,18 @@ pub(crate) fn read_part(record: &[u8], at: Nanos, clock: &Clock) -> Option<Decod
         kept: part.kept,
         sampling: part.sampling,
         trace_state: part.trace_state.to_owned(),
-        spans: root.into_iter().chain(others).collect(),
+        spans: root
+            .into_iter()
+            .chain(others)
+            .map(|span| reading.limited(span))
+            .collect(),
     })
 }
 
 struct SpanReader<'a> {
     part: &'a TracePart<'a>,
     clock: &'a Clock,
+    limits: &'a SpanLimits,
 }
 
 impl SpanReader<'_> {
@@ -135,6 +151,25 @@ impl SpanReader<'_> {
             scope: span.scope.to_owned(),
             left_out: span.left_out,
         }
+    }
+
+    /// Applies the limits to the parts of a span. All that is dropped counts at the span.
+    fn limited(&self, mut span: Span) -> Span {
+        let limits = self.limits;
+        let mut dropped =
+            limit_attributes(&mut span.attributes, limits.attributes, limits.value_length);
+        dropped += drop_over(&mut span.events, limits.events);
+        for event in &mut span.events {
+            let max = limits.event_attributes;
+            dropped += limit_attributes(&mut event.attributes, max, limits.value_length);
+        }
+        dropped += drop_over(&mut span.links, limits.links);
+        for link in &mut span.links {
+            let max = limits.link_attributes;
+            dropped += limit_attributes(&mut link.attributes, max, limits.value_length);
+        }
+        span.left_out = span.left_out.saturating_add(dropped);
+        span
     }
 
     fn events(&self, bytes: &[u8]) -> Vec<SpanEvent> {
@@ -315,9 +350,16 @@ impl SpanReader<'_> {
         set(attributes, semconv::WATCHPOST_KEPT.to_owned(), kept);
         if self.part.lost > 0 {
             let lost = AttributeValue::I64(self.part.lost.into());
-            set(attributes, "watchpost.lost_spans".to_owned(), lost);
+            set(attributes, semconv::WATCHPOST_LOST_SPANS.to_owned(), lost);
         }
     }
+}
+
+/// Drops the items over `max`, and returns their number.
+fn drop_over<T>(items: &mut Vec<T>, max: u32) -> u32 {
+    let over = items.len().saturating_sub(max as usize);
+    items.truncate(max as usize);
+    u32::try_from(over).unwrap_or(u32::MAX)
 }
 
 fn read_attributes(bytes: &[u8]) -> Vec<(String, AttributeValue)> {

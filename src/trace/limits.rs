@@ -1,5 +1,6 @@
 /// The limits of a span. What exceeds a limit is dropped when the span is recorded, and the span counts what was
-/// dropped.
+/// dropped. The record of a request or of a `tracing` event is also that of its log line, which has limits of its own,
+/// so the worker applies the limits to their attributes when it makes the span from the record.
 ///
 /// A limit is at most [`MAX_ATTRIBUTES`](Self::MAX_ATTRIBUTES) or [`MAX_VALUE_LENGTH`](Self::MAX_VALUE_LENGTH). In
 /// addition, the attributes of a span have at most 16 KiB in total, its events 8 KiB, its links 4 KiB, and the

@@ -139,8 +139,15 @@
 //! | name | 1 KiB |
 //! | status message | 2 KiB |
 //!
+//! The numbers of attributes, events and links are defaults: the settings `trace.max_*` change them, up to 1000, and
+//! `trace.max_value_length` limits texts further, including those in arrays. The limits are the same for every source,
+//! and for [`recent_traces`](crate::Monitor::recent_traces) and the exporter.
+//!
 //! What exceeds a limit is dropped and counted. A span or an event with a truncated text has the attribute
-//! `watchpost.truncated`. Each key occurs once: the value that was set last replaces earlier ones. This applies to
+//! `watchpost.truncated`. This mark and the root's `watchpost.kept` and `watchpost.lost_spans` do not count as
+//! attributes. On a request, the attributes of the semantic conventions come before those of the service.
+//!
+//! Each key occurs once: the value that was set last replaces earlier ones. This applies to
 //! `span.record`, to fields with the same name, and to hooks that set an attribute of the request again.
 //!
 //! The worker redacts names, attributes and texts before they are displayed or exported.
@@ -254,6 +261,7 @@ pub(crate) mod callsite_filter;
 pub(crate) mod callsites;
 mod config;
 mod decode;
+mod decoded_limits;
 mod entered_spans;
 pub(crate) mod event;
 mod foreign_otel;

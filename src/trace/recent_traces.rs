@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use rustc_hash::FxHashMap;
 
 use super::decode::{Span, read_part};
+use super::limits::SpanLimits;
 use super::span_record::{TracePart, TraceRoot};
 use crate::clock::{Clock, Nanos};
 use crate::model::lock;
@@ -38,6 +39,7 @@ pub struct KeptTrace {
 pub(crate) struct RecentTraces {
     max_bytes: usize,
     clock: Clock,
+    limits: SpanLimits,
     /// The monitor's redaction rules. They are stored here because any thread may read a trace.
     rules: RedactionRules,
     state: Mutex<RecentState>,
@@ -76,10 +78,11 @@ const SOURCES: usize = 256;
 const OVERHEAD: usize = 96;
 
 impl RecentTraces {
-    pub(crate) fn new(max_bytes: usize, clock: Clock) -> Self {
+    pub(crate) fn new(max_bytes: usize, clock: Clock, limits: SpanLimits) -> Self {
         Self {
             max_bytes,
             clock,
+            limits,
             rules: RedactionRules::current(),
             state: Mutex::new(RecentState {
                 sources: (0..SOURCES).map(|_| SourceTraces::default()).collect(),
@@ -126,7 +129,7 @@ impl RecentTraces {
         let _entered = self.rules.enter();
         let read = parts
             .iter()
-            .filter_map(|(at, part)| read_part(part, *at, &self.clock));
+            .filter_map(|(at, part)| read_part(part, *at, &self.clock, &self.limits));
         let (mut kept, mut spans) = (None, Vec::new());
         for part in read {
             kept = Some(kept.map_or(part.kept, |before: KeepReason| before.min(part.kept)));
@@ -250,7 +253,11 @@ mod tests {
 
     #[test]
     fn the_source_with_the_most_makes_room_by_its_oldest() {
-        let recent = RecentTraces::new(64 << 10, Clock::driven(Duration::ZERO));
+        let recent = RecentTraces::new(
+            64 << 10,
+            Clock::driven(Duration::ZERO),
+            SpanLimits::default(),
+        );
         for n in 0..5 {
             recent.add(0, &record(n, "nightly report"));
         }
@@ -272,7 +279,11 @@ mod tests {
 
     #[test]
     fn a_record_that_is_none_is_passed_over() {
-        let recent = RecentTraces::new(64 << 10, Clock::driven(Duration::ZERO));
+        let recent = RecentTraces::new(
+            64 << 10,
+            Clock::driven(Duration::ZERO),
+            SpanLimits::default(),
+        );
         recent.add(0, b"none");
         assert!(recent.traces().is_empty());
     }

@@ -7,17 +7,15 @@ use opentelemetry::{Array, KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
 use super::attribute_buffer::AttributeBuffer;
+use super::limits::SpanLimits;
 use super::otel_context::{span_id, trace_id};
 use super::span_record::{
     SpanKind, SpanRecord, SpanStatus, ValueRef, put_event, put_link, put_value,
 };
 use super::traces::Traces;
 use crate::clock::Nanos;
+use crate::model::SpanId;
 use crate::model::codec::Reader;
-use crate::model::{SpanId, cut};
-
-/// The maximum length of a text in an array, in bytes.
-const MAX_ITEM: usize = 1024;
 
 /// The parts of a span in their compact encoding.
 pub(super) struct EncodedSpanData {
@@ -34,23 +32,29 @@ impl EncodedSpanData {
             events: AttributeBuffer::events(limits),
             links: AttributeBuffer::links(limits),
         };
-        put_attributes(&mut written.attributes, &span.attributes);
+        put_attributes(&mut written.attributes, &span.attributes, limits);
         for event in span.events.iter() {
             let mut fields = AttributeBuffer::event_attributes(limits);
-            put_attributes(&mut fields, &event.attributes);
+            put_attributes(&mut fields, &event.attributes, limits);
             let (at, name) = (reading(traces, event.timestamp), &event.name);
             written
                 .events
                 .put(|out| put_event(out, at, name, fields.bytes()));
+            written
+                .events
+                .lost(dropped(&fields, event.dropped_attributes_count));
         }
         for link in span.links.iter() {
             let mut fields = AttributeBuffer::link_attributes(limits);
-            put_attributes(&mut fields, &link.attributes);
+            put_attributes(&mut fields, &link.attributes, limits);
             let to: &SpanContext = &link.span_context;
             let (trace, span) = (trace_id(to.trace_id()), span_id(to.span_id()));
             written
                 .links
                 .put(|out| put_link(out, trace, span, fields.bytes()));
+            written
+                .links
+                .lost(dropped(&fields, link.dropped_attributes_count));
         }
         written.attributes.lost(span.dropped_attributes_count);
         written.events.lost(span.events.dropped_count);
@@ -101,7 +105,12 @@ fn reading(traces: &Traces, time: SystemTime) -> Nanos {
     crate::clock::nanos(wall).saturating_sub(clock.wall(0))
 }
 
-fn put_attributes(out: &mut AttributeBuffer, attributes: &[KeyValue]) {
+/// Returns how many attributes of an event or a link are missing: here, and before in the SDK.
+fn dropped(attributes: &AttributeBuffer, before: u32) -> u32 {
+    attributes.left_out().saturating_add(before)
+}
+
+fn put_attributes(out: &mut AttributeBuffer, attributes: &[KeyValue], limits: &SpanLimits) {
     for KeyValue { key, value, .. } in attributes {
         let key = key.as_str();
         match value {
@@ -109,7 +118,7 @@ fn put_attributes(out: &mut AttributeBuffer, attributes: &[KeyValue]) {
             Value::I64(number) => out.value(key, ValueRef::I64(*number)),
             Value::F64(number) => out.value(key, ValueRef::F64(*number)),
             Value::Array(array) => {
-                let (items, whole) = items(array);
+                let (items, whole) = items(array, limits);
                 let items = ValueRef::Array(Reader::new(items.bytes()));
                 out.value(key, items);
                 if !whole {
@@ -122,17 +131,18 @@ fn put_attributes(out: &mut AttributeBuffer, attributes: &[KeyValue]) {
 }
 
 /// Encodes the values of an array, as many as have room. Returns them, and whether all of them are complete.
-fn items(array: &Array) -> (AttributeBuffer, bool) {
-    let (mut out, mut whole) = (AttributeBuffer::array_items(), true);
+fn items(array: &Array, limits: &SpanLimits) -> (AttributeBuffer, bool) {
+    let (mut out, mut whole) = (AttributeBuffer::array_items(limits), true);
     let mut put = |value: ValueRef<'_>| out.put(|out| put_value(out, value));
     match array {
         Array::Bool(all) => all.iter().for_each(|truth| put(ValueRef::Bool(*truth))),
         Array::I64(all) => all.iter().for_each(|number| put(ValueRef::I64(*number))),
         Array::F64(all) => all.iter().for_each(|number| put(ValueRef::F64(*number))),
-        Array::String(all) => all.iter().for_each(|text| {
-            whole &= text.as_str().len() <= MAX_ITEM;
-            put(ValueRef::Str(&cut(text.as_str(), MAX_ITEM)));
-        }),
+        Array::String(all) => {
+            for text in all {
+                whole &= out.array_text(text.as_str());
+            }
+        }
         _ => {}
     }
     whole &= out.left_out() == 0;

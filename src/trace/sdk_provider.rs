@@ -58,11 +58,16 @@ pub(crate) fn provider(traces: &Arc<Traces>) -> SdkTracerProvider {
     all.retain(|(_, traces)| traces.strong_count() > 0);
     all.push((traces.requests().number(), Arc::downgrade(traces)));
     drop(all);
+    let limits = traces.limits();
     SdkTracerProvider::builder()
         .with_sampler(RecordAllSampler(Arc::clone(traces)))
         .with_span_processor(SdkSpanProcessor(Arc::clone(traces)))
         .with_id_generator(TraceIdGenerator::new(traces))
         .with_max_attributes_per_span(MAX_SET as u32)
+        .with_max_events_per_span(limits.events)
+        .with_max_links_per_span(limits.links)
+        .with_max_attributes_per_event(limits.event_attributes)
+        .with_max_attributes_per_link(limits.link_attributes)
         .with_resource(Resource::builder_empty().build())
         .build()
 }

@@ -41,6 +41,7 @@ mod sentry;
 #[cfg(feature = "serde")]
 mod serialize;
 mod shares;
+mod span_limits;
 mod spans;
 #[cfg(feature = "sqlx")]
 mod sqlx;

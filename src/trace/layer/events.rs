@@ -175,7 +175,7 @@ impl SpanLayer {
         let in_root = |slot: &Arc<Slot>| {
             let is_root = slot.ids().span == ids.span;
             if is_root && self.events {
-                slot.trace_buffer().add_event(put);
+                slot.trace_buffer().add_event(self.max_events(), put);
             }
             is_root
         };
@@ -197,8 +197,15 @@ impl SpanLayer {
             && slot.ids().trace == ids.trace
             && !in_root(&slot)
         {
-            slot.trace_buffer().add_span_event(ids.span, put);
+            slot.trace_buffer()
+                .add_span_event(ids.span, self.max_events(), put);
         }
+    }
+
+    /// Returns the maximum number of events of a span.
+    fn max_events(&self) -> u32 {
+        let traces = self.traces.as_ref();
+        traces.map_or(0, |traces| traces.limits().events)
     }
 
     /// Returns the slot of the operation that an event belongs to.
