@@ -44,6 +44,7 @@ mod serialize;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod trace;
+mod users;
 mod worker;
 
 pub use self::access::Access;
@@ -62,3 +63,4 @@ pub use self::monitor::{
     MonitorGuard, MonitorReport, Server, shutdown_signal,
 };
 pub use self::trace::{in_current_trace, spawn, spawn_blocking};
+pub use self::users::ActiveUsers;

@@ -118,6 +118,9 @@ pub(crate) const GEN_AI_TOKEN_BOUNDS: [f64; 14] = [
 /// Bucket bounds of a cost.
 pub(crate) const GEN_AI_COST_BOUNDS: [f64; 7] = [0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0];
 
+/// The number of distinct users within a window of time. Specific to this crate.
+pub(crate) const USERS_ACTIVE: &str = "watchpost.users.active";
+
 /// `db.client.operation.duration`, seconds.
 pub(crate) const DB_CLIENT_OPERATION_DURATION: &str = "db.client.operation.duration";
 /// The number of connections of a pool.

@@ -267,3 +267,76 @@ fn next(body: &mut watchpost::metrics::ExpositionBody) -> Option<bytes::Bytes> {
         std::task::Poll::Pending => panic!("a page never waits"),
     }
 }
+
+/// A service whose requests have the user of their path, if it has one.
+fn users_service(harness: &watchpost::testing::Harness) -> impl Fn(String) + use<> {
+    use tower::{Layer as _, Service as _};
+
+    let layer = harness.layer().user(|parts| {
+        let user = parts.uri.path().trim_start_matches('/');
+        (!user.is_empty()).then(|| user.to_owned())
+    });
+    let service = layer.layer(tower::service_fn(async |_: http::Request<()>| {
+        Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
+    }));
+    move |path| {
+        let request = http::Request::get(path).body(()).unwrap();
+        let response = futures_util::FutureExt::now_or_never(service.clone().call(request));
+        drop(response.unwrap());
+    }
+}
+
+/// Users of a day and of five minutes, so many that each slot has registers.
+const USERS_A_SLOT: u32 = 2_500;
+
+#[test]
+fn the_sketches_of_active_users_have_512_kib_in_all() {
+    let _alone = alone();
+    let harness = watchpost::testing::Harness::with(|builder| {
+        // Log records and kept traces would be counted too, and series that expire.
+        let idle_after = std::time::Duration::from_secs(30 * 24 * 3600);
+        let builder = builder.console(false).record_spans(false);
+        builder.idle_after(idle_after)
+    });
+    let serve = users_service(&harness);
+    (0..100).for_each(|_| serve("/".to_owned()));
+    let seconds = std::time::Duration::from_secs;
+    let visits = |slot: u32| {
+        for user in 0..USERS_A_SLOT {
+            serve(format!("/user-{}", slot * 500 + user));
+        }
+    };
+    let grown = growth(|| {
+        for hour in 0..25 {
+            visits(hour);
+            harness.advance(seconds(3600));
+        }
+        for minute in 25..31 {
+            visits(minute);
+            harness.advance(seconds(60));
+        }
+    });
+    println!("active users: {grown} bytes");
+    // All slots have registers. A count needs two sketches more, and one more while a list becomes registers.
+    assert!(
+        (440_000..=512 * 1024 - 3 * 16 * 1024).contains(&grown),
+        "{grown} bytes"
+    );
+    let active = harness.active_users();
+    let expected = f64::from(24 * 500 + 6 * 500 + 2_000);
+    let day = active.day.unwrap() as f64;
+    assert!((day / expected - 1.0).abs() <= 0.02, "{day} of {expected}");
+}
+
+#[test]
+fn a_user_allocates_nothing_beyond_the_hooks_text() {
+    let _alone = alone();
+    let harness = watchpost::testing::Harness::with(|builder| builder.console(false));
+    let serve = users_service(&harness);
+    (0..100).for_each(|_| serve("/".to_owned()));
+    serve("/ada".to_owned());
+    let without = allocations(|| serve("/".to_owned()));
+    let with = allocations(|| serve("/ada".to_owned()));
+    // The text that the hook returns, and the path of the request.
+    assert!(with <= without + 2, "{with} and {without}");
+}

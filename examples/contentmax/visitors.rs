@@ -35,6 +35,7 @@ pub(crate) async fn visit(address: SocketAddr, rps: u32, mut stopping: watch::Re
     let client = Client::builder(TokioExecutor::new()).build_http();
     let room = Arc::new(Semaphore::new(MAX_VISITORS));
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
+    let mut users = Dice(0xD1B5_4A32_D192_ED03);
     let mut ticks = interval(Duration::from_secs(1) / rps);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -48,6 +49,7 @@ pub(crate) async fn visit(address: SocketAddr, rps: u32, mut stopping: watch::Re
         let visitor = Visitor {
             address,
             client: client.clone(),
+            user: 1 + users.roll(USERS),
         };
         let visit = Visit::pick(&mut dice);
         tokio::spawn(async move {
@@ -114,6 +116,8 @@ impl Visit {
 struct Visitor {
     address: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
+    /// The user who makes the visit.
+    user: u32,
 }
 
 impl Visitor {
@@ -148,6 +152,7 @@ impl Visitor {
 
     async fn send(&self, request: Builder, body: String) -> Result<(), AnyError> {
         let request = request.header("user-agent", "contentmax-visitor");
+        let request = request.header("x-user-id", self.user);
         let response = self.client.request(request.body(Full::from(body))?).await?;
         response.into_body().collect().await?;
         Ok(())

@@ -50,6 +50,11 @@ impl Hooks {
             || self.user.is_set()
             || self.on_request.is_set()
     }
+
+    /// Whether the end of a request has work for a hook.
+    pub(super) fn run_at_end(&self) -> bool {
+        self.user.is_set() || self.on_end.is_set()
+    }
 }
 
 /// What the hooks returned for a request's head.

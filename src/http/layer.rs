@@ -57,6 +57,7 @@ impl EndpointLayer {
             instruments,
             unrouted,
             grpc,
+            users,
         } = context.clone();
         Self {
             state: Arc::new(LayerState {
@@ -72,9 +73,11 @@ impl EndpointLayer {
                 config,
                 count_request_body: false,
                 has_request_hooks: false,
+                has_end_hooks: false,
                 hooks: Hooks::default(),
                 unrouted,
                 grpc,
+                users,
             }),
         }
     }
@@ -83,6 +86,7 @@ impl EndpointLayer {
         let mut state = Arc::unwrap_or_clone(self.state);
         set(&mut state);
         state.has_request_hooks = state.hooks.run_on_request();
+        state.has_end_hooks = state.hooks.run_at_end();
         Self {
             state: Arc::new(state),
         }
@@ -188,7 +192,8 @@ impl EndpointLayer {
     }
 
     /// Sets a hook that returns the ID of the request's user. It becomes `user.id` of the log record, the span and
-    /// captured errors; at most 256 bytes are kept. Return an ID, not a name or an address.
+    /// captured errors; at most 256 bytes are kept. Return an ID, not a name or an address. Its users are counted: see
+    /// [active users](super#active-users).
     ///
     /// It runs before the service is called. By default a request has no user.
     ///

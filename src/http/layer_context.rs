@@ -12,6 +12,7 @@ use crate::context::Requests;
 use crate::metrics::Metrics;
 use crate::model::Diagnostics;
 use crate::trace::Traces;
+use crate::users::UserTracker;
 use crate::worker::RecordQueue;
 
 /// What the layers of one monitor share. One per monitor.
@@ -28,18 +29,33 @@ pub(crate) struct LayerContext {
     pub(super) instruments: Arc<HttpInstruments>,
     pub(super) unrouted: Arc<UnroutedResponses>,
     pub(super) grpc: Arc<GrpcMethods>,
+    pub(super) users: Arc<UserTracker>,
+}
+
+/// The inputs of [`LayerContext::new`].
+pub(crate) struct LayerSetup<'a> {
+    pub(crate) requests: &'a Arc<Requests>,
+    pub(crate) metrics: &'a Metrics,
+    pub(crate) record_queue: &'a Arc<RecordQueue>,
+    pub(crate) diagnostics: &'a Arc<Diagnostics>,
+    pub(crate) log_mode: RequestLogMode,
+    pub(crate) config: HttpConfig,
+    pub(crate) traces: Option<Arc<Traces>>,
+    pub(crate) users: Arc<UserTracker>,
 }
 
 impl LayerContext {
-    pub(crate) fn new(
-        requests: &Arc<Requests>,
-        metrics: &Metrics,
-        record_queue: &Arc<RecordQueue>,
-        diagnostics: &Arc<Diagnostics>,
-        log_mode: RequestLogMode,
-        config: HttpConfig,
-        traces: Option<Arc<Traces>>,
-    ) -> Self {
+    pub(crate) fn new(setup: LayerSetup<'_>) -> Self {
+        let LayerSetup {
+            requests,
+            metrics,
+            record_queue,
+            diagnostics,
+            log_mode,
+            config,
+            traces,
+            users,
+        } = setup;
         let listed = &config.grpc_methods;
         let grpc = if listed.is_empty() {
             GrpcMethods::default()
@@ -57,6 +73,7 @@ impl LayerContext {
             traces,
             instruments: Arc::new(HttpInstruments::new(metrics)),
             unrouted: Arc::default(),
+            users,
         }
     }
 

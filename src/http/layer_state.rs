@@ -13,6 +13,7 @@ use crate::context::Requests;
 use crate::metrics::Metrics;
 use crate::model::Diagnostics;
 use crate::trace::Traces;
+use crate::users::UserTracker;
 use crate::worker::RecordQueue;
 
 /// Which requests get a log record.
@@ -43,9 +44,12 @@ pub(super) struct LayerState {
     pub(super) count_request_body: bool,
     /// Whether a hook runs before the service is called.
     pub(super) has_request_hooks: bool,
+    /// Whether the end of a request has work for a hook: `on_end`, or the user that a hook returned.
+    pub(super) has_end_hooks: bool,
     pub(super) hooks: Hooks,
     pub(super) unrouted: Arc<UnroutedResponses>,
     pub(super) grpc: Arc<GrpcMethods>,
+    pub(super) users: Arc<UserTracker>,
 }
 
 impl LayerState {
@@ -81,9 +85,11 @@ impl Clone for LayerState {
             long_poll: self.long_poll,
             count_request_body: self.count_request_body,
             has_request_hooks: self.has_request_hooks,
+            has_end_hooks: self.has_end_hooks,
             hooks: self.hooks.clone(),
             unrouted: Arc::clone(&self.unrouted),
             grpc: Arc::clone(&self.grpc),
+            users: Arc::clone(&self.users),
         }
     }
 }

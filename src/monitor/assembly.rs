@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::errors::{Backtraces, BeforeSend, ErrorTracker, ErrorTrackerSetup};
 use crate::external::ExternalCalls;
 use crate::health::{Health, HealthSetup};
-use crate::http::{HttpConfig, LayerContext, RequestLogMode};
+use crate::http::{HttpConfig, LayerContext, LayerSetup, RequestLogMode};
 use crate::logs::{LogFormat, LogFormatter, RequestLogs, ServiceFields, decode_breadcrumb};
 use crate::metrics::Metrics;
 use crate::model::{
@@ -31,6 +31,7 @@ use crate::model::{
 };
 use crate::redact::RedactionRules;
 use crate::trace::{Propagation, Traces};
+use crate::users::{UserKey, UserTracker};
 use crate::worker::{
     Console, PeriodicTask, RecordProcessor, RecordQueue, RemoteSetup, SinkSetup, SpoolSetup,
     SpoolWriter, Worker, WorkerSetup,
@@ -139,7 +140,8 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
 
     // The parts below need the worker's runtime, or only what stands already. None of them waits for anything.
     let health = health(&base, &worker, keys);
-    let inbound = layer_context(&base, &tracing);
+    let users = user_tracker(&base, data_dir.as_ref());
+    let inbound = layer_context(&base, &tracing, &users);
     let (queries, calls) = outgoing(&base, &tracing);
     let Foundation {
         config,
@@ -165,6 +167,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         health,
         worker,
         settings,
+        users,
         drain_wait: config.drain_wait,
         propagators: config.trace.propagators,
         install: config.install,
@@ -340,17 +343,36 @@ fn health(base: &Foundation, worker: &Worker, keys: TokenResolver) -> Health {
     })
 }
 
+/// Creates the tracker of active users. Its key is stored in the data directory, so that what it counts can be merged
+/// with what later processes count.
+fn user_tracker(base: &Foundation, data_dir: Option<&DataDir>) -> Arc<UserTracker> {
+    let new = UserKey::random();
+    let stored = data_dir.map(|data_dir| data_dir.stored_key("users.key", new.as_bytes()));
+    let key = match stored {
+        None => new,
+        Some(Ok(stored)) => UserKey::from_bytes(stored),
+        Some(Err(error)) => {
+            base.diagnostics.report(format!(
+                "the key for the hashes of users cannot be stored in the data directory ({error}): the count of active users begins again with each start"
+            ));
+            new
+        }
+    };
+    Arc::new(UserTracker::new(base.clock.clone(), key))
+}
+
 /// Creates the state that all endpoint layers share.
-fn layer_context(base: &Foundation, tracing: &Tracing) -> LayerContext {
-    LayerContext::new(
-        &base.requests,
-        &base.metrics,
-        &base.record_queue,
-        &base.diagnostics,
-        request_log_mode(&base.config),
-        http(&base.config),
-        tracing.traces.clone(),
-    )
+fn layer_context(base: &Foundation, tracing: &Tracing, users: &Arc<UserTracker>) -> LayerContext {
+    LayerContext::new(LayerSetup {
+        requests: &base.requests,
+        metrics: &base.metrics,
+        record_queue: &base.record_queue,
+        diagnostics: &base.diagnostics,
+        log_mode: request_log_mode(&base.config),
+        config: http(&base.config),
+        traces: tracing.traces.clone(),
+        users: Arc::clone(users),
+    })
 }
 
 /// Returns the settings of the endpoint layers, with the propagators of `trace.propagators`.

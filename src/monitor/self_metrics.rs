@@ -9,7 +9,9 @@ use crate::errors::{ErrorTracker, unrouted};
 use crate::health::{ComponentStatus, Health};
 use crate::metrics::{InstrumentKind, Metrics};
 use crate::model::{DropReason, RecordCounters, RecordKind};
+use crate::semconv;
 use crate::trace::Traces;
+use crate::users::UserTracker;
 use crate::worker::{SpoolStatus, Worker, WorkerStatus};
 
 /// Adds the monitor's own series to the metrics page and its components to the health page.
@@ -30,6 +32,7 @@ pub(super) fn observe(inner: &MonitorState) {
     }
     metrics.watch_process();
     observe_servers(metrics, &inner.server_counters);
+    observe_users(metrics, &inner.users);
     watch_parts(health, worker, errors, inner.data_dir_problem.clone());
     if let Some(data_dir) = &inner.data_dir {
         health.check_disk(data_dir.path().to_owned());
@@ -206,6 +209,24 @@ fn observe_servers(metrics: &Metrics, counters: &Arc<ServerCounters>) {
         Arc::new(move |record| {
             record(&[("reason", "evicted")], counters.evicted() as f64);
             record(&[("reason", "refused")], counters.refused() as f64);
+        }),
+    );
+}
+
+fn observe_users(metrics: &Metrics, users: &Arc<UserTracker>) {
+    let users = Arc::clone(users);
+    metrics.observe(
+        semconv::USERS_ACTIVE,
+        "",
+        "Distinct users within a window of time: an estimate, unless the host sets it",
+        InstrumentKind::Gauge,
+        Arc::new(move |record| {
+            let active = users.active();
+            for (window, users) in [("5m", active.five_minutes), ("24h", active.day)] {
+                if let Some(users) = users {
+                    record(&[("window", window)], users as f64);
+                }
+            }
         }),
     );
 }

@@ -9,6 +9,7 @@ use crate::errors::ErrorGroup;
 use crate::external::{Dependency, ModelUsage};
 use crate::model::{RecordKind, RecordTotals, TraceId};
 use crate::trace::KeptTrace;
+use crate::users::ActiveUsers;
 
 impl Monitor {
     /// Returns the statistics of each statement digest since the start, in descending order of total time.
@@ -40,6 +41,41 @@ impl Monitor {
     /// captured within the last 20 ms may be missing.
     pub fn error_groups(&self) -> Vec<ErrorGroup> {
         self.inner.errors.groups()
+    }
+
+    /// Returns the number of distinct users within five minutes and within a day. A number is `None` until a request
+    /// with a user has ended, and `Some(0)` once all users have left the window.
+    ///
+    /// See [active users](crate::http#active-users) for what is counted and how exactly.
+    ///
+    /// ```
+    /// # fn main() -> watchpost::Result<()> {
+    /// let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+    /// assert_eq!(monitor.active_users().five_minutes, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn active_users(&self) -> ActiveUsers {
+        self.inner.users.active()
+    }
+
+    /// Sets the number of active users, for a host that counts them itself: it replaces the counted number everywhere.
+    ///
+    /// A number stays until it is set again, so set it regularly. A window without a number shows the counted one, so
+    /// [`ActiveUsers::default()`] goes back to counting.
+    ///
+    /// ```
+    /// use watchpost::ActiveUsers;
+    ///
+    /// # fn main() -> watchpost::Result<()> {
+    /// let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+    /// monitor.set_active_users(ActiveUsers::default().five_minutes(120));
+    /// assert_eq!(monitor.active_users().five_minutes, Some(120));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_active_users(&self, users: ActiveUsers) {
+        self.inner.users.set(users);
     }
 
     /// Returns the requests in progress, longest-running first.

@@ -19,6 +19,7 @@ use crate::http::LayerContext;
 use crate::metrics::Metrics;
 use crate::model::{Diagnostics, LevelDirectives, MonitorLifetime, RecordCounters};
 use crate::trace::Propagators;
+use crate::users::UserTracker;
 use crate::worker::{RecordQueue, Worker};
 
 /// The parts of a monitor.
@@ -37,6 +38,7 @@ pub(super) struct MonitorState {
     pub(super) health: Health,
     pub(super) worker: Arc<Worker>,
     pub(super) settings: Settings,
+    pub(super) users: Arc<UserTracker>,
     pub(super) drain_wait: Duration,
     pub(super) propagators: Propagators,
     /// The globals that `install` sets.

@@ -19,6 +19,7 @@ use crate::model::{
 };
 use crate::monitor::{Finding, Global, GlobalReport, GlobalState, InstallReport};
 use crate::trace::{AttributeValue, KeptTrace, Span, SpanEvent, SpanKind, SpanLink, SpanStatus};
+use crate::users::ActiveUsers;
 
 /// Serializes types as the text that they display.
 macro_rules! as_displayed {
@@ -145,6 +146,7 @@ as_struct!(Frame {
     in_app
 });
 
+as_struct!(ActiveUsers { five_minutes, day });
 as_struct!(CappedMetric {
     metric,
     series,

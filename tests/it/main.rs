@@ -1,5 +1,6 @@
 //! Behaviour through the public API, in one binary.
 
+mod active_users;
 #[cfg(all(feature = "otlp", feature = "sentry"))]
 mod attributes;
 #[cfg(feature = "_client")]

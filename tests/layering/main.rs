@@ -24,7 +24,7 @@ use crate::ranks::{RANKS, Ranks};
 
 /// Paths that are used in few places only: the path's beginning, and the files or directories below `src/` that may
 /// use it.
-const HOMES: [(&[&str], &[&str]); 31] = [
+const HOMES: [(&[&str], &[&str]); 33] = [
     (&["axum"], &["http/axum.rs", "monitor/", "dashboard/"]),
     (
         &["hyper"],
@@ -69,13 +69,15 @@ const HOMES: [(&[&str], &[&str]); 31] = [
     (&["sqlx"], &["db/sqlx/"]),
     (&["sqlx_core"], &["db/sqlx/"]),
     (&["toml"], &["config/"]),
-    (&["crc32fast"], &["worker/spool/"]),
+    (&["crc32fast"], &["users/", "worker/spool/"]),
     (&["flate2"], &["metrics/", "trace/otlp/"]),
     (&["metrics_exporter_prometheus"], &["metrics/"]),
     (&["metrics_process"], &["metrics/"]),
     (&["tokio_metrics"], &["metrics/"]),
     (&["subtle"], &["access/"]),
-    (&["getrandom"], &["access/"]),
+    (&["getrandom"], &["access/", "users/"]),
+    (&["exaloglog"], &["users/"]),
+    (&["siphasher"], &["users/"]),
     (&["rustix"], &["clock/", "health/"]),
     (&["std", "env"], &["config/env.rs"]),
     (&["crate", "otel"], &["otel/", "monitor/", "lib.rs"]),

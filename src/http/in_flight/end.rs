@@ -73,8 +73,8 @@ impl InFlightRequest {
             request_bytes: self.request_bytes,
             response_bytes: sent_body.then_some(self.response_body.bytes(self.version)),
         };
-        if self.layer.hooks.on_end.is_set() {
-            self.run_on_end(outcome, failed, &measurements);
+        if self.layer.has_end_hooks {
+            self.run_end_hooks(outcome, failed, &measurements, now);
         }
         // A 404 without a route is no sign of a layer at the wrong place, and neither is a request without a response.
         if self.ids.route == UNMATCHED && !matches!(self.status, None | Some(404)) {
@@ -210,7 +210,23 @@ impl InFlightRequest {
         }
     }
 
+    /// Counts the user and runs the hook `on_end`.
     #[cold]
+    fn run_end_hooks(
+        &mut self,
+        outcome: Outcome,
+        failed: bool,
+        measurements: &RequestMeasurements,
+        now: Nanos,
+    ) {
+        if let Some(user) = self.user_hash {
+            self.layer.users.record(user, now);
+        }
+        if self.layer.hooks.on_end.is_set() {
+            self.run_on_end(outcome, failed, measurements);
+        }
+    }
+
     fn run_on_end(&mut self, outcome: Outcome, failed: bool, measurements: &RequestMeasurements) {
         let route = self.route_name();
         let finished = FinishedRequest {

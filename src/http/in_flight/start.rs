@@ -85,7 +85,9 @@ impl InFlightRequest {
         if let Some(attributes) = output.attributes {
             self.attributes = attributes;
         }
-        if let Some(user) = output.user {
+        let user = output.user.filter(|user| !user.is_empty());
+        self.user_hash = user.as_deref().map(|user| self.layer.users.hash(user));
+        if let Some(user) = user {
             self.user.push_str(&cut(&user, MAX_USER));
             if user.len() > MAX_USER {
                 self.attributes.note_shortened();

@@ -14,6 +14,7 @@ use crate::model::codec::put_str;
 use crate::model::grpc::{Call, Frames};
 use crate::model::{Attributes, DropPanicCheck, Outcome, SpanId, TraceId};
 use crate::record::{Method, Scheme};
+use crate::users::UserHash;
 
 /// The number of texts in [`InFlightRequest::texts`]; a record has all of them, also empty ones.
 pub(super) const TEXTS: usize = 6;
@@ -61,6 +62,8 @@ pub(in crate::http) struct InFlightRequest {
     /// Whether the slot has the texts, so that others can read them.
     pub(super) texts_in_slot: bool,
     pub(super) user: String,
+    /// The hash of the whole ID of the user. Set for every request of a layer that has hooks, and never for others.
+    pub(super) user_hash: Option<UserHash>,
     /// The record's attributes. They also note whether a text of the request was cut.
     pub(super) attributes: Attributes,
     /// The response's head, kept until the `classify` hook has seen it.
@@ -126,6 +129,7 @@ impl InFlightRequest {
             texts: Vec::new(),
             texts_in_slot: false,
             user: String::new(),
+            user_hash: None,
             attributes: Attributes::default(),
             response_head: None,
             queries: None,

@@ -4,7 +4,7 @@ mod other;
 mod unix;
 
 use std::fs::{File, TryLockError, symlink_metadata};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 #[cfg(not(unix))]
@@ -59,6 +59,31 @@ impl DataDir {
     /// Returns the directory of this process.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns the key that is stored in this file; stores `new` if there is none of this length.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the key cannot be stored, or if the file is a symbolic link.
+    pub(crate) fn stored_key<const N: usize>(
+        &self,
+        name: &str,
+        new: &[u8; N],
+    ) -> io::Result<[u8; N]> {
+        let path = self.path.join(name);
+        refuse_link(&path)?;
+        let mut file = system::open_private(&path)?;
+        let mut found = Vec::with_capacity(N + 1);
+        (&mut file).take(N as u64 + 1).read_to_end(&mut found)?;
+        if let Ok(stored) = found.try_into() {
+            return Ok(stored);
+        }
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(new)?;
+        file.sync_all()?;
+        Ok(*new)
     }
 
     /// Locks a directory. Returns `None` if another process holds the lock.
@@ -121,6 +146,20 @@ mod tests {
         assert_eq!(fs::read(&file).unwrap(), b"mine");
         fs::create_dir(dir.path().join("lock")).unwrap();
         assert!(DataDir::open(dir.path()).is_err());
+    }
+
+    #[test]
+    fn a_key_stays_and_a_torn_one_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let taken = DataDir::open(dir.path()).unwrap();
+        let key = |new: [u8; 4]| taken.stored_key("key", &new).unwrap();
+        assert_eq!((key([1; 4]), key([2; 4])), ([1; 4], [1; 4]));
+        for torn in [&b""[..], b"abc", b"abcde"] {
+            fs::write(dir.path().join("key"), torn).unwrap();
+            assert_eq!((key([3; 4]), key([4; 4])), ([3; 4], [3; 4]));
+        }
+        fs::create_dir(dir.path().join("other")).unwrap();
+        assert!(taken.stored_key("other", &[0; 4]).is_err());
     }
 
     #[test]
