@@ -23,6 +23,7 @@
 mod access;
 mod clock;
 pub mod config;
+pub mod content;
 mod context;
 pub mod db;
 mod error;

@@ -118,7 +118,18 @@ pub(crate) const GEN_AI_TOKEN_BOUNDS: [f64; 14] = [
 /// Bucket bounds of a cost.
 pub(crate) const GEN_AI_COST_BOUNDS: [f64; 7] = [0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0];
 
-/// The number of distinct users within a window of time. Specific to this crate.
+/// The kind of a generated item of content. This and the following names are specific to this crate.
+pub(crate) const CONTENT_KIND: &str = "content.kind";
+/// The number of items of content that were generated.
+pub(crate) const CONTENT_GENERATED: &str = "content.generated";
+/// The time that generating an item of content took, in seconds.
+pub(crate) const CONTENT_GENERATION_DURATION: &str = "content.generation.duration";
+/// The number of attempts to generate content that generated nothing.
+pub(crate) const CONTENT_GENERATION_FAILURES: &str = "content.generation.failures";
+/// Bucket bounds of the time to generate an item of content, in seconds: from a template to a long text of a model.
+pub(crate) const CONTENT_GENERATION_BOUNDS: [f64; 10] =
+    [0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+/// The number of distinct users within a window of time.
 pub(crate) const USERS_ACTIVE: &str = "watchpost.users.active";
 
 /// `db.client.operation.duration`, seconds.

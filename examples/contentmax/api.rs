@@ -17,11 +17,11 @@ use opentelemetry::trace::Tracer;
 use serde::Deserialize;
 use tokio::sync::watch;
 use tower_http::services::ServeDir;
+use watchpost::content::Content as GeneratedContent;
 use watchpost::metrics::Counter;
 use watchpost::{Monitor, ResultExt};
 
 use crate::digests::Digests;
-use crate::generated::Generated;
 use crate::generator::Generator;
 use crate::problem::{FromBody, FromPath, FromQuery, Problem};
 use crate::store::{Content, Store, User};
@@ -52,7 +52,7 @@ pub(crate) struct Api {
     pub(crate) store: Store,
     pub(crate) generator: Generator,
     pub(crate) written: Counter,
-    pub(crate) generated: Generated,
+    pub(crate) generated: GeneratedContent,
     pub(crate) digests: Digests,
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -135,7 +135,7 @@ async fn generate(
     let writing = api.monitor.span("write a text");
     let writing = writing.attr("contentmax.words", prompt.split_whitespace().count() as u64);
     let body = writing.try_run(api.generator.generate(prompt.clone()));
-    let body = api.generated.count(body).await.capture()?;
+    let body = api.generated.try_run(body).await.capture()?;
     // A library that uses plain OpenTelemetry: its span is part of the same trace.
     let titles = global::tracer("contentmax.titles");
     let title = titles.in_span("make a title", |_| prompt.chars().take(200).collect());

@@ -44,7 +44,7 @@ const HOP_BY_HOP: [HeaderName; 6] = [
 ];
 
 /// The model, and what 1000 of its input and output tokens cost in dollars.
-pub(crate) const MODEL: &str = "storyteller-1";
+const MODEL: &str = "storyteller-1";
 const COST: (f64, f64) = (0.0005, 0.0015);
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -23,7 +23,6 @@ mod api;
 mod digests;
 mod files;
 mod flags;
-mod generated;
 mod generator;
 mod problem;
 mod store;
@@ -44,7 +43,6 @@ use watchpost::{Access, EndpointLayer, Monitor};
 use crate::api::Api;
 use crate::digests::Digests;
 use crate::flags::{Flags, Stop};
-use crate::generated::Generated;
 use crate::generator::Generator;
 use crate::store::Store;
 
@@ -111,7 +109,7 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
             .counter("contentmax.contents.written")
             .description("Contents added, by who wrote them.")
             .build(),
-        generated: Generated::new(&monitor),
+        generated: monitor.content("text"),
         stopping: stopping.clone(),
     };
     let app = api::router(api, files)

@@ -93,6 +93,7 @@
 //! | `http_server_*`, `rpc_server_*` | requests, see below |
 //! | `http_client_*`, `rpc_client_*`, `gen_ai_client_*` | outgoing calls, see [`external`](crate::external) |
 //! | `db_client_*` | queries and pools, see [`db`](crate::db) |
+//! | `content_*` | generated content, see [`content`](crate::content) |
 //! | `watchpost_users_active` | distinct users within 5 minutes and a day, see [`http`](crate::http#active-users) |
 //! | `process_*` | the operating system's figures of the process |
 //! | `tokio_*` | figures of each runtime given to [`watch_runtime`](Metrics::watch_runtime) |

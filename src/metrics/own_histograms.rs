@@ -4,7 +4,7 @@ use super::name::{InstrumentKind, typed_name};
 use crate::semconv;
 
 /// Every histogram of this crate and its unit.
-const OWN: [(&str, &str); 14] = [
+const OWN: [(&str, &str); 15] = [
     (semconv::HTTP_SERVER_REQUEST_DURATION, "s"),
     (semconv::HTTP_SERVER_REQUEST_BODY_SIZE, "By"),
     (semconv::HTTP_SERVER_RESPONSE_BODY_SIZE, "By"),
@@ -19,6 +19,7 @@ const OWN: [(&str, &str); 14] = [
     (semconv::GEN_AI_CLIENT_OPERATION_DURATION, "s"),
     (semconv::GEN_AI_CLIENT_TOKEN_USAGE, ""),
     (semconv::GEN_AI_COST, ""),
+    (semconv::CONTENT_GENERATION_DURATION, "s"),
 ];
 
 /// The prefixes of names that are reserved for this crate, in the program and in the exposition.

@@ -17,6 +17,7 @@ use super::tracing::Tracing;
 use crate::access::{self, TokenResolver};
 use crate::clock::{Clock, nanos};
 use crate::config::{Config, Environment, ResolvedConfig, Settings};
+use crate::content::ContentInstruments;
 use crate::context::{self, Requests};
 use crate::db::Queries;
 use crate::error::{Error, Result};
@@ -143,6 +144,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let users = user_tracker(&base, data_dir.as_ref());
     let inbound = layer_context(&base, &tracing, &users);
     let (queries, calls) = outgoing(&base, &tracing);
+    let content = ContentInstruments::new(&base.metrics, &base.clock);
     let Foundation {
         config,
         diagnostics,
@@ -163,6 +165,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         inbound,
         queries,
         calls,
+        content,
         errors,
         health,
         worker,

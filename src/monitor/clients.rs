@@ -1,6 +1,7 @@
-//! The methods of [`Monitor`] that instrument databases, pools and external services.
+//! The methods of [`Monitor`] that instrument databases, pools, external services and generated content.
 
 use super::handle::Monitor;
+use crate::content::Content;
 use crate::db::{ConnectionPool, Database, DbSystem, InstrumentPool, PoolContext, PoolWatch};
 use crate::external::External;
 
@@ -67,5 +68,21 @@ impl Monitor {
     /// ```
     pub fn external(&self, service: impl AsRef<str>) -> External {
         External::new(&self.inner.calls, service.as_ref())
+    }
+    /// Returns a handle that records the generated content of this kind: how many items, how long they take, and how
+    /// often generating fails. Keep it next to the code that generates. See [`content`](crate::content).
+    ///
+    /// The kind is a label: use names from a small set, never text from a client.
+    ///
+    /// ```
+    /// # async fn example(monitor: watchpost::Monitor) -> Result<(), std::io::Error> {
+    /// # async fn write_article() -> Result<String, std::io::Error> { Ok(String::new()) }
+    /// let articles = monitor.content("article");
+    /// let article = articles.try_run(write_article()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn content(&self, kind: impl AsRef<str>) -> Content {
+        self.inner.content.of_kind(kind.as_ref())
     }
 }

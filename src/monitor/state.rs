@@ -10,6 +10,7 @@ use super::globals::InstallHistory;
 use super::serve::ServerCounters;
 use super::tracing::Tracing;
 use crate::config::{InstallConfig, Settings};
+use crate::content::ContentInstruments;
 use crate::context::Requests;
 use crate::db::Queries;
 use crate::errors::ErrorTracker;
@@ -34,6 +35,7 @@ pub(super) struct MonitorState {
     pub(super) inbound: LayerContext,
     pub(super) queries: Arc<Queries>,
     pub(super) calls: Arc<ExternalCalls>,
+    pub(super) content: ContentInstruments,
     pub(super) errors: ErrorTracker,
     pub(super) health: Health,
     pub(super) worker: Arc<Worker>,

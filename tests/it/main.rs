@@ -6,6 +6,7 @@ mod attributes;
 #[cfg(feature = "_client")]
 mod calls;
 mod console_faults;
+mod content;
 mod conventions;
 #[cfg(feature = "sqlx-sqlite")]
 mod database_errors;
