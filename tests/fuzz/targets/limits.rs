@@ -65,11 +65,7 @@ fuzz_target!(|data: &[u8]| {
     assert!(read.retry_after.is_none_or(|wait| wait <= LONGEST));
     let mut names = BTreeSet::new();
     for window in &read.windows {
-        assert!((1..=32).contains(&window.name.len()));
-        let times = [window.reset, window.length];
-        assert!(times.into_iter().flatten().all(|time| time <= LONGEST));
-        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
-        assert!(window.name.chars().all(is_plain), "{:?}", window.name);
+        is_bounded(window);
         assert!(
             names.insert(window.name.clone()),
             "{} comes twice",
@@ -82,6 +78,15 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(read, limits::read(&headers, now));
     invalid_values_are_counted(headers, &read, now);
 });
+
+/// The name is short and plain, and no time is longer than a year.
+fn is_bounded(window: &limits::LimitWindow) {
+    assert!((1..=32).contains(&window.name.len()));
+    let times = [window.reset, window.length];
+    assert!(times.into_iter().flatten().all(|time| time <= LONGEST));
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
+    assert!(window.name.chars().all(is_plain), "{:?}", window.name);
+}
 
 /// An invalid value of a header is counted and changes nothing else.
 fn invalid_values_are_counted(

@@ -16,6 +16,7 @@ fuzz_target!(|data: &[u8]| {
     bounded(&text.repeat(2048 / text.len().max(1) + 1));
     if let Some(server) = url::host_port(&text) {
         assert!(server.host.len() <= 3 * 255);
+        assert!(!url::has_invalid_port(&text));
     }
 
     // Without the characters that end a part of a URL.
