@@ -299,7 +299,10 @@ fn plain_http() {
         let all = monitor.dependencies();
         let errors = |name: &str| all.iter().find(|it| &*it.service == name).unwrap().errors;
         assert_eq!((errors("early"), errors("web"), errors("plain")), (1, 0, 0));
-        let web = [("service_peer_name", "web"), ("error_type", "")];
-        assert_eq!(page(&monitor).sum(RPC, &web), 1.0);
+        let web = [("service_peer_name", "web")];
+        let page = page(&monitor);
+        assert_eq!(page.sum(RPC, &web), 1.0);
+        let mut samples = page.samples(RPC, &web);
+        assert!(samples.all(|sample| !sample.labels.contains_key("error_type")));
     });
 }
