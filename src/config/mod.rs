@@ -22,7 +22,17 @@
 //! `OTEL_SERVICE_NAME`, `service.name` in `OTEL_RESOURCE_ATTRIBUTES`, the file, and the name given to
 //! [`Monitor::builder`](crate::Monitor::builder).
 //!
-//! [`Monitor::settings`](crate::Monitor::settings) returns the effective settings and the source of each.
+//! [`Monitor::settings`](crate::Monitor::settings) returns the effective settings and the source of each. `Display` prints
+//! them as a file that sets the same:
+//!
+//! ```text
+//! service.name = "shop"  # call Monitor::builder(..)
+//! # service.version is not set
+//! log.level = "info"  # default
+//! log.slow = "250ms"  # variable WATCHPOST_LOG_SLOW
+//! http.long_poll = "50ms"  # call .http(..)
+//! access.token = "[REDACTED]"  # variable WATCHPOST_TOKEN
+//! ```
 //!
 //! # In code
 //!
@@ -136,6 +146,12 @@
 //! contains the key, the value, its source and the fix ([`Error::problems`](crate::Error::problems)). These values are
 //! never shown: the value of a secret, a value that looks like a secret in a wrong place, and the value of an unknown
 //! key. Numbers, durations, sizes, booleans and lists of them are shown, unless the setting is a secret.
+//!
+//! ```text
+//! the configuration has 2 problems
+//!   log.slow = "5sec" (variable WATCHPOST_LOG_SLOW): not a duration; write numbers with units from d, h, m, s, ms, us and ns, such as `250ms`, `5s` or `1h30m`
+//!   http.timeout_statuses = "504,200" (variable WATCHPOST_HTTP_TIMEOUT_STATUSES): item 2 is not a status of an error; write a number from 400 to 599
+//! ```
 //!
 //! Three things are only warnings, which [`MonitorGuard::report`](crate::MonitorGuard::report) lists:
 //!

@@ -408,7 +408,7 @@
 //!
 //! **Failures.** UNKNOWN, `DEADLINE_EXCEEDED`, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and `DATA_LOSS` are failures of the
 //! service, as the conventions say, and become its `error_type`. All other statuses are successes, as a 4xx is.
-//! UNIMPLEMENTED is a failure of a known method; a call of a method that the service does not have is none.
+//! UNIMPLEMENTED is a failure of a known method; a call of a method that the service does not have is not.
 //!
 //! **Where the status is read.** In the headers, in the trailers, and for gRPC-Web in the last frame of the body, in its
 //! binary and its text form. A status that cannot be read is UNKNOWN. So is that of a gRPC response with HTTP's 200 that

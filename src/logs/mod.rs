@@ -104,8 +104,9 @@
 //! # What is not recorded
 //!
 //! Events on the monitor's own threads, and events while one of its endpoints responds, at any level. This covers
-//! what libraries log there, and what a writer of yours logs while it writes. Events of your health checks are
-//! recorded, and so are events of your own server about the connection on which it serves an endpoint of the monitor.
+//! what libraries log there, and what a writer of yours logs while it writes. Two kinds are recorded all the same: events
+//! of your health checks, and events of your own server about the connection on which it serves an endpoint of the
+//! monitor.
 //!
 //! # With a subscriber of your own
 //!

@@ -218,8 +218,8 @@
 //! # Exemplars
 //!
 //! In the [OpenMetrics] format, a bucket carries an exemplar: a value that fell into it, its time and its trace ID. A
-//! dashboard can link from a slow bucket to a trace. Durations of requests have exemplars, and so does every histogram
-//! that the host records inside a request. A bucket takes a new exemplar at most once a second.
+//! dashboard can link from a slow bucket to a trace. Exemplars are recorded for request durations, and for every
+//! histogram that the host records inside a request. A bucket takes a new exemplar at most once a second.
 //!
 //! ```text
 //! wait_seconds_bucket{kind="x",le="1.0"} 2 # {trace_id="00000000000000000000000000000abc"} 0.75 1700000001.250

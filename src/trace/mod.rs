@@ -80,8 +80,8 @@
 //!   ratio of all trace IDs. The decision is sent on to other services in the sampled flag of `traceparent`.
 //! - **Tail sampling** decides when the root of the trace ends, by what happened in it: it panicked, failed, timed out or
 //!   was slow. It needs all spans until then, so every span that the setting `trace.level` admits is recorded, also if
-//!   head sampling did not select the trace. It sees the spans of this process only: no collector is needed for it, and the other services
-//!   of the trace decide for themselves.
+//!   head sampling did not select the trace. It sees the spans of this process only: it needs no
+//!   collector, and the other services of the trace decide for themselves.
 //!
 //! A trace is kept if either of them selects it. The root's attribute `watchpost.kept` has the reason, the first one in
 //! this order that applies:

@@ -30,11 +30,11 @@
 //!
 //! # What a query is
 //!
-//! The execution of a statement, with its preparation if it is given as a text. [`prepare`](Client::prepare) alone is
-//! none. The statements that begin, commit and roll back transactions and savepoints are queries. A transaction that is
-//! dropped sends its rollback then, which is recorded without a duration; so does one that fails to begin, or whose
-//! begin is cancelled. A `COPY` ends with its data. A stream of rows ends its query with the last row; dropped before
-//! that, the query counts as cancelled.
+//! The execution of a statement, with its preparation if it is given as a text. [`prepare`](Client::prepare) alone is not
+//! a query. The statements that begin, commit and roll back transactions and savepoints are queries. A transaction that is
+//! dropped sends its rollback then, which is recorded without a duration. A transaction that fails to begin, or whose begin
+//! is cancelled, does the same. A `COPY` ends with its data. A stream of rows ends its query with the last row; if it is
+//! dropped before that, the query counts as cancelled.
 
 mod client;
 mod config;
