@@ -137,7 +137,7 @@
 //! - A list is an array in a file. Elsewhere, commas separate its items.
 //! - Histograms are a table in a file. Elsewhere, they are names with `off`, `default` or bounds separated by spaces:
 //!   `http.server.request.duration=0.01 0.1 1,http.server.request.body.size=off`. A later source changes the histograms
-//!   that it names, by the name in the program or by the name on the page, and leaves the others. Within one source, the
+//!   that it names, by the name in the program or on the metrics page, and leaves the others. Within one source, the
 //!   last entry of a histogram wins.
 //!
 //! # What happens to a bad value
@@ -234,7 +234,7 @@
 //! | `otlp.export_timeout` | `WATCHPOST_OTLP_EXPORT_TIMEOUT`, `OTEL_BSP_EXPORT_TIMEOUT` (in ms) | `"30s"` | a duration from `1ms` to `10m` | The upper limit of `otlp.timeout` |
 //! | `metrics.max_series` | `WATCHPOST_METRICS_MAX_SERIES` | `20000` | a whole number from 1 to 10000000 | The most series of all metrics together |
 //! | `metrics.max_series_per_metric` | `WATCHPOST_METRICS_MAX_SERIES_PER_METRIC` | `2000` | a whole number from 1 to 10000000 | The most series of one metric; at most `metrics.max_series` |
-//! | `metrics.idle_after` | `WATCHPOST_METRICS_IDLE_AFTER` | `"1h"` | a duration from `1s` to `30d` | How long a series stays on the page without a change |
+//! | `metrics.idle_after` | `WATCHPOST_METRICS_IDLE_AFTER` | `"1h"` | a duration from `1s` to `30d` | How long a series stays on the metrics page without a change |
 //! | `metrics.keep_counter_names` | `WATCHPOST_METRICS_KEEP_COUNTER_NAMES` | `false` | `true` or `false` | Whether counters of the `metrics` facade get no `_total` |
 //! | `metrics.histograms` | `WATCHPOST_METRICS_HISTOGRAMS` | none | names with `off`, `default` or bounds, such as `http.server.request.duration=0.01 0.1 1` | Histograms that are off or have other bounds than their own |
 //! | `worker.max_queue_bytes` | `WATCHPOST_WORKER_MAX_QUEUE_BYTES` | `"8MiB"` | a size from `512KiB` to `1GiB` | The most bytes of records that may wait to be formatted |

@@ -574,7 +574,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "metrics.idle_after",
         field!(duration(SECOND, 720 * HOUR), metrics.idle_after),
-        "How long a series stays on the page without a change",
+        "How long a series stays on the metrics page without a change",
     ),
     Setting::new(
         "metrics.keep_counter_names",

@@ -116,7 +116,7 @@ impl<'a> Variables<'a> {
 
     fn attribute(&self, name: &'static str) -> Option<TextValue> {
         let pairs = self.attributes.as_deref().unwrap_or_default();
-        // Of a name that is listed twice the last value counts.
+        // If a name is listed twice, the last value counts.
         let (_, value) = pairs
             .iter()
             .rfind(|(key, value)| key == name && !value.is_empty())?;

@@ -202,7 +202,7 @@
 //! was called. So a statement that runs a second time replaces one that ran once. Each call of a digest that runs
 //! regularly counts as eight. A digest without a call for an hour (three hours if it ran regularly) can be replaced by
 //! any other. The counts of an evicted digest move to `_other`; in the metrics they stay in its series, which leaves
-//! the page when it is idle. The texts of the last 512 evicted digests, up to 256 KiB, stay in memory for spans whose
+//! the metrics page when it is idle. The texts of the last 512 evicted digests, up to 256 KiB, stay in memory for spans whose
 //! trace is not decided yet. In a trace that waits longer, such a span has the name `_other` and the attribute
 //! `watchpost.truncated`.
 //!

@@ -23,13 +23,13 @@ pub(super) struct RequestSeries {
     pub(super) error_type: Box<str>,
     duration: Histogram,
     by_route: RouteInstruments,
-    /// Of the route and method; made with the first request that has a body.
+    /// The series of the route and method; made with the first request that has a body.
     request_bytes: OnceLock<Histogram>,
     method: Method,
     scheme: Scheme,
-    /// Of the route; made with the first request that queries a database.
+    /// The series of the route; made with the first request that queries a database.
     queries: OnceLock<QuerySeries>,
-    /// Of the method; made with the first gRPC call.
+    /// The series of the method; made with the first gRPC call.
     calls: OnceLock<RpcSeries>,
 }
 

@@ -41,7 +41,7 @@ pub(crate) struct HttpResponse {
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// Why there is no response: the cause in a few words. Of the URL it contains only the host.
+/// Why there is no response: the cause in a few words. It contains the host of the URL and no other part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HttpError(String);
 
