@@ -39,7 +39,7 @@ pub enum DbSystem {
 }
 
 impl DbSystem {
-    /// The name in the semantic conventions.
+    /// Returns the name in the semantic conventions.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Postgresql => "postgresql",

@@ -21,13 +21,13 @@ pub struct CaptureReceipt {
 }
 
 impl CaptureReceipt {
-    /// The event's ID; nil if nothing was captured: on a thread of this crate, or while the thread was already
+    /// Returns the event's ID; nil if nothing was captured: on a thread of this crate, or while the thread was already
     /// capturing.
     pub fn id(self) -> EventId {
         self.id
     }
 
-    /// Whether the event is on disk. If not, it is in memory only: there is no data directory, the disk refuses
+    /// Returns whether the event is on disk. If not, it is in memory only: there is no data directory, the disk refuses
     /// writes, or it took longer than two seconds (2.5 s if other captures wait).
     pub fn is_stored(self) -> bool {
         self.stored

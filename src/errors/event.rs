@@ -82,7 +82,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// The name, in lower case.
+    /// Returns the name, in lower case.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -134,7 +134,7 @@ pub struct Frame {
 }
 
 impl ErrorEvent {
-    /// The captured error itself, which is the first of [`causes`](Self::causes).
+    /// Returns the captured error itself, which is the first of [`causes`](Self::causes).
     pub fn error(&self) -> Option<&Cause> {
         self.causes.first()
     }

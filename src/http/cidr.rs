@@ -19,13 +19,13 @@ pub struct Cidr {
 }
 
 impl Cidr {
-    /// Whether `address` is in the network.
+    /// Returns whether `address` is in the network.
     pub fn contains(&self, address: IpAddr) -> bool {
         network(address.to_canonical(), self.prefix) == Some(self.first)
             && address.to_canonical().is_ipv4() == self.first.is_ipv4()
     }
 
-    /// The length of the prefix: 0 to 32 bits for IPv4, 0 to 128 for IPv6.
+    /// Returns the length of the prefix: 0 to 32 bits for IPv4, 0 to 128 for IPv6.
     pub fn prefix(&self) -> u8 {
         self.prefix
     }
@@ -96,7 +96,7 @@ impl fmt::Display for Cidr {
     }
 }
 
-/// Why a text is no network. The message does not repeat the text.
+/// The error of parsing a [`Cidr`]. The message does not repeat the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CidrError {

@@ -184,7 +184,8 @@
 //!
 //! **The layer sees what the server takes, not what the client receives.** A body of known length is taken at once over
 //! HTTP/2, and over HTTP/1 as soon as the connection takes any of it. Such a request is `completed` even if the client
-//! leaves before it has read the response. The bytes of a stream that are in the buffers of the server and the system count as sent.
+//! leaves before it has read the response. The bytes of a stream that are in the buffers of the server and the system
+//! count as sent.
 //!
 //! **Wrong lengths.** A body that ends with other bytes than it declared is a `body_error`. Over HTTP/1 a server cuts
 //! the chunk that crosses the declared length; the size is then the bytes that were sent. If a chunk ends at that

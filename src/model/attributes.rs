@@ -65,7 +65,7 @@ impl Attributes {
         }
     }
 
-    /// The value of `key`.
+    /// Returns the value of `key`.
     pub fn value(&self, key: &str) -> Option<&Value> {
         self.items
             .iter()
@@ -78,17 +78,17 @@ impl Attributes {
         self.items.iter().map(|(key, value)| (key.as_ref(), value))
     }
 
-    /// The number of attributes.
+    /// Returns the number of attributes.
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether there are no attributes.
+    /// Returns whether there are no attributes.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// The number of attributes that were left out because there were 128 already.
+    /// Returns the number of attributes that were left out because there were 128 already.
     pub fn left_out(&self) -> u32 {
         self.left_out
     }

@@ -33,17 +33,17 @@ impl EventId {
         Self(random & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62)
     }
 
-    /// The ID of these 16 bytes, as one big-endian number.
+    /// Returns the ID of these 16 bytes, as one big-endian number.
     pub const fn from_u128(id: u128) -> Self {
         Self(id)
     }
 
-    /// The ID as a number.
+    /// Returns the ID as a number.
     pub const fn to_u128(self) -> u128 {
         self.0
     }
 
-    /// Whether this is [`NIL`](Self::NIL): nothing was captured.
+    /// Returns whether this is [`NIL`](Self::NIL): nothing was captured.
     pub const fn is_nil(self) -> bool {
         self.0 == 0
     }
@@ -77,12 +77,12 @@ impl TraceId {
         Self(u128::from(random()) << 64 | u128::from(random() | 1))
     }
 
-    /// The ID of these 16 bytes, as one big-endian number.
+    /// Returns the ID of these 16 bytes, as one big-endian number.
     pub const fn from_u128(id: u128) -> Self {
         Self(id)
     }
 
-    /// The ID as a number.
+    /// Returns the ID as a number.
     pub const fn to_u128(self) -> u128 {
         self.0
     }
@@ -106,12 +106,12 @@ impl SpanId {
         Self(random() | 1)
     }
 
-    /// The ID of these 8 bytes, as one big-endian number.
+    /// Returns the ID of these 8 bytes, as one big-endian number.
     pub const fn from_u64(id: u64) -> Self {
         Self(id)
     }
 
-    /// The ID as a number.
+    /// Returns the ID as a number.
     pub const fn to_u64(self) -> u64 {
         self.0
     }

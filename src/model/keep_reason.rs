@@ -34,7 +34,7 @@ impl KeepReason {
         Self::Head,
     ];
 
-    /// The value of the attribute `watchpost.kept`.
+    /// Returns the value of the attribute `watchpost.kept`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Panic => "panic",

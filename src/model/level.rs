@@ -26,7 +26,7 @@ impl Level {
         Self::Fatal,
     ];
 
-    /// The name in log records, metrics and events.
+    /// Returns the name in log records, metrics and events.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Debug => "debug",

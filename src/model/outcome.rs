@@ -43,7 +43,7 @@ impl Outcome {
         Self::UploadAborted,
     ];
 
-    /// The name in metrics and log records.
+    /// Returns the name in metrics and log records.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Completed => "completed",

@@ -27,7 +27,7 @@ impl RecordKind {
         Self::Span,
     ];
 
-    /// The value of the label `signal` in self-metrics.
+    /// Returns the value of the label `signal` in self-metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Request => "request",
@@ -83,7 +83,7 @@ impl DropReason {
         Self::BeforeSend,
     ];
 
-    /// The value of the label `reason` in self-metrics.
+    /// Returns the value of the label `reason` in self-metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::QueueOverflow => "queue_overflow",
@@ -175,38 +175,38 @@ pub struct RecordTotals {
 }
 
 impl RecordTotals {
-    /// The kind of the counted records.
+    /// Returns the kind of the counted records.
     pub fn kind(&self) -> RecordKind {
         self.kind
     }
 
-    /// Records emitted. With several sinks a record counts once for each.
+    /// Returns the number of emitted records. With several sinks a record counts once for each.
     pub fn emitted(&self) -> u64 {
         self.emitted
     }
 
-    /// Records that a receiver accepted.
+    /// Returns the number of records that a receiver accepted.
     pub fn delivered(&self) -> u64 {
         self.delivered
     }
 
-    /// Records that are kept on disk, to be sent by the next process.
+    /// Returns the number of records that are kept on disk, to be sent by the next process.
     pub fn spooled(&self) -> u64 {
         self.spooled
     }
 
-    /// Records dropped for this reason.
+    /// Returns the number of records that were dropped for this reason.
     #[expect(clippy::indexing_slicing, reason = "the array is as long as the enum")]
     pub fn dropped(&self, reason: DropReason) -> u64 {
         self.dropped[reason as usize]
     }
 
-    /// Records dropped for any reason.
+    /// Returns the number of records that were dropped for any reason.
     pub fn dropped_total(&self) -> u64 {
         self.dropped.iter().sum()
     }
 
-    /// Records that are still queued or in flight: 0 after a complete flush or shutdown.
+    /// Returns the number of records that are still queued or in flight: 0 after a complete flush or shutdown.
     pub fn in_flight(&self) -> u64 {
         let settled = self
             .delivered
@@ -227,7 +227,7 @@ pub struct ShutdownReport {
 }
 
 impl ShutdownReport {
-    /// Whether every record was delivered, spooled or dropped before the deadline.
+    /// Returns whether every record was delivered, spooled or dropped before the deadline.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
@@ -240,23 +240,23 @@ impl ShutdownReport {
         }
     }
 
-    /// The counts of one kind.
+    /// Returns the counts of one kind.
     #[expect(clippy::indexing_slicing, reason = "the array is as long as the enum")]
     pub fn totals(&self, kind: RecordKind) -> &RecordTotals {
         &self.kinds[kind as usize]
     }
 
-    /// Records of all kinds that receivers accepted.
+    /// Returns the number of records of all kinds that receivers accepted.
     pub fn delivered(&self) -> u64 {
         self.kinds.iter().map(RecordTotals::delivered).sum()
     }
 
-    /// Records of all kinds that are kept on disk.
+    /// Returns the number of records of all kinds that are kept on disk.
     pub fn spooled(&self) -> u64 {
         self.kinds.iter().map(RecordTotals::spooled).sum()
     }
 
-    /// Records of all kinds that were dropped.
+    /// Returns the number of records of all kinds that were dropped.
     pub fn dropped(&self) -> u64 {
         self.kinds.iter().map(RecordTotals::dropped_total).sum()
     }

@@ -17,7 +17,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// The underlying pool. Statements executed on its clients are not recorded.
+    /// Returns the underlying pool. Statements executed on its clients are not recorded.
     pub fn as_deadpool(&self) -> &deadpool_postgres::Pool {
         &self.inner
     }

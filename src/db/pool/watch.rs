@@ -38,7 +38,7 @@ impl PoolWatch {
         }
     }
 
-    /// The pool's name.
+    /// Returns the pool's name.
     pub fn name(&self) -> &str {
         &self.waits.name
     }

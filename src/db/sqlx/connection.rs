@@ -25,7 +25,7 @@ impl<DB: Database> PoolConnection<DB> {
         }
     }
 
-    /// The underlying connection. Statements executed on it are not recorded.
+    /// Returns the underlying connection. Statements executed on it are not recorded.
     pub fn as_sqlx(&mut self) -> &mut sqlx::pool::PoolConnection<DB> {
         &mut self.connection
     }

@@ -24,7 +24,7 @@ pub struct Pool<DB: Driver> {
 }
 
 impl<DB: Driver> Pool<DB> {
-    /// The underlying pool. Statements executed on it are not recorded.
+    /// Returns the underlying pool. Statements executed on it are not recorded.
     pub fn as_sqlx(&self) -> &sqlx::Pool<DB> {
         &self.inner
     }

@@ -71,7 +71,7 @@ impl<'c, DB: Database> Transaction<'c, DB> {
         result.map(|()| begun)
     }
 
-    /// The underlying connection. Statements executed on it are not recorded.
+    /// Returns the underlying connection. Statements executed on it are not recorded.
     pub fn as_sqlx(&mut self) -> &mut DB::Connection {
         self.connection.get()
     }

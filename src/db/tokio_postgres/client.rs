@@ -56,12 +56,12 @@ impl<C: Session> Client<C> {
         self
     }
 
-    /// The underlying client. Statements executed on it are not recorded.
+    /// Returns the underlying client. Statements executed on it are not recorded.
     pub fn inner(&self) -> &C {
         &self.inner
     }
 
-    /// The underlying client. Statements executed on it are not recorded.
+    /// Returns the underlying client. Statements executed on it are not recorded.
     pub fn inner_mut(&mut self) -> &mut C {
         &mut self.inner
     }

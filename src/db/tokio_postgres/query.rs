@@ -31,7 +31,7 @@ impl Statement {
         }
     }
 
-    /// The underlying statement, for its parameters and columns.
+    /// Returns the underlying statement, for its parameters and columns.
     pub fn inner(&self) -> &tokio_postgres::Statement {
         &self.prepared
     }

@@ -163,7 +163,7 @@ impl<T: TransactionSession> Transaction<T> {
         result
     }
 
-    /// The underlying transaction. Statements executed on it are not recorded.
+    /// Returns the underlying transaction. Statements executed on it are not recorded.
     pub fn inner_mut(&mut self) -> &mut T {
         &mut self.client.inner
     }

@@ -87,19 +87,19 @@ impl HealthService {
 }
 
 impl Health {
-    /// The endpoint `/livez`: 200 and `ok` for as long as the process responds, regardless of the checks.
+    /// Returns the endpoint `/livez`: 200 and `ok` for as long as the process responds, regardless of the checks.
     pub fn livez(&self) -> HealthService {
         HealthService::new(self, HealthPage::Live)
     }
 
-    /// The endpoint `/readyz`: 200 and `ok`, or 503 and `starting`, `draining` or `not ready`. It has no details, so it
-    /// can be open to anyone.
+    /// Returns the endpoint `/readyz`: 200 and `ok`, or 503 and `starting`, `draining` or `not ready`. It has no details,
+    /// so it can be open to anyone.
     pub fn readyz(&self) -> HealthService {
         HealthService::new(self, HealthPage::Ready)
     }
 
-    /// The endpoint `/health` for people and dashboards, in `application/health+json`: the overall status for anyone,
-    /// and all checks and components for clients that `access` admits.
+    /// Returns the endpoint `/health` for people and dashboards, in `application/health+json`: the overall status for
+    /// anyone, and all checks and components for clients that `access` admits.
     pub fn details(&self, access: Access) -> HealthService {
         self.0.setup.keys.resolve(&access);
         HealthService::new(self, HealthPage::Details(access))
