@@ -1,5 +1,6 @@
 //! Spans of every kind in one trace, and which traces are kept.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use tracing::Instrument;
 use tracing_subscriber::prelude::*;
-use watchpost::trace::{AttributeValue as Value, KeptTrace, SpanKind, SpanStatus};
+use watchpost::trace::{AttributeValue as Value, KeptTrace, Span, SpanKind, SpanStatus};
 use watchpost::{KeepReason, Monitor, MonitorGuard, SpanId, TraceId};
 
 use crate::support::{attribute, get_request, kept_trace, send, tree};
@@ -335,6 +336,47 @@ async fn a_trace_without_a_request_has_its_topmost_span_as_root() {
                 children(&["plain<job", "tracing<job"])
             ),
         ]
+    );
+}
+
+#[tokio::test]
+async fn a_span_has_an_outcome_only_if_it_was_cancelled() {
+    let monitor = monitor(1.0);
+    monitor.span("completed").run(async {}).await;
+    let failed = monitor.span("failed").try_run(async { Err::<(), _>("no") });
+    assert_eq!(failed.await, Err("no"));
+    drop(monitor.span("cancelled").run(async {}));
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        monitor
+            .span("panicked")
+            .in_scope(|| panic!("expected in this test"));
+    }));
+    assert!(panicked.is_err());
+    assert!(monitor.flush(Duration::from_secs(10)).await);
+    let text = |span: &Span, key: &str| match attribute(span, key) {
+        Some(Value::Str(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let traces = monitor.recent_traces();
+    let seen = |name: &str| {
+        let trace = traces.iter().find(|trace| trace.spans[0].name == name);
+        let span = &trace.unwrap().spans[0];
+        (
+            span.status,
+            text(span, "watchpost.outcome"),
+            text(span, "error.type"),
+        )
+    };
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(seen("completed"), (SpanStatus::Unset, None, None));
+    assert_eq!(seen("failed"), (SpanStatus::Error, None, some("&str")));
+    assert_eq!(
+        seen("cancelled"),
+        (SpanStatus::Unset, some("cancelled"), None)
+    );
+    assert_eq!(
+        seen("panicked"),
+        (SpanStatus::Error, None, some("panicked"))
     );
 }
 
