@@ -92,7 +92,7 @@ impl Otel {
     /// ```
     pub fn tracer_provider(&self) -> SdkTracerProvider {
         if let Some(traces) = &self.traces {
-            traces.foreign_otel().note_provider_given();
+            traces.foreign_otel().record_provider_taken();
         }
         self.provider.clone()
     }

@@ -81,6 +81,13 @@ impl Default for Resolver {
     }
 }
 
+/// A setting and its position in [`SETTINGS`].
+#[derive(Clone, Copy)]
+struct IndexedSetting<'a> {
+    index: usize,
+    setting: &'a Setting,
+}
+
 impl Resolver {
     /// Sets a setting from text. Returns whether the value is valid.
     fn set_text(&mut self, index: usize, value: TextValue) -> bool {
@@ -88,9 +95,12 @@ impl Resolver {
             return false;
         };
         let TextValue { raw, origin, warns } = value;
-        let set = self.set((index, setting), &origin, &raw.line(), |config| {
-            setting.field.set_text(&raw, config)
-        });
+        let set = self.set(
+            IndexedSetting { index, setting },
+            &origin,
+            &raw.line(),
+            |config| setting.field.set_text(&raw, config),
+        );
         match set {
             Ok(()) => true,
             Err(problem) if warns => {
@@ -112,9 +122,12 @@ impl Resolver {
         let origin = ValueOrigin::Call(call);
         // The value as the call gave it, also if it is lowered to its maximum below.
         let shown = setting.field.display(from);
-        let set = self.set((index, setting), &origin, &shown, |config| {
-            setting.field.set_typed(from, config)
-        });
+        let set = self.set(
+            IndexedSetting { index, setting },
+            &origin,
+            &shown,
+            |config| setting.field.set_typed(from, config),
+        );
         if let Err(problem) = set {
             self.add_problem(index, problem);
         }
@@ -123,7 +136,7 @@ impl Resolver {
     /// Sets a setting with `set`, and records the source of the value. `value` is masked before it is shown.
     fn set(
         &mut self,
-        (index, setting): (usize, &Setting),
+        IndexedSetting { index, setting }: IndexedSetting<'_>,
         origin: &ValueOrigin,
         value: &str,
         set: impl FnOnce(&mut Config) -> Result<Option<String>, String>,

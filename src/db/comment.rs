@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::trace::Propagation;
+use crate::trace::Propagators;
 
 /// The content of a comment: the trace context, without baggage, which callers may have filled.
-pub(super) const CARRIED: Propagation = Propagation {
+pub(super) const PROPAGATORS: Propagators = Propagators {
     trace_context: true,
     baggage: false,
 };

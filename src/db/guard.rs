@@ -13,7 +13,7 @@ use crate::model::within;
 use crate::semconv;
 use crate::trace::{
     ActiveSpan, AttributeBuffer, CountAttributes, SpanRecord, SpanStatus, SpanValue, Traces,
-    inject_request,
+    put_request_headers,
 };
 
 /// Bytes of a database's error code.
@@ -157,10 +157,10 @@ impl QueryGuard {
         let mut comment = CommentBuilder::new(statement);
         let mut put = |key: &'static str, value: &str| comment.put(key, value);
         match self.span() {
-            Some((span, traces)) => span.carry(traces, comment::CARRIED, &mut put),
-            None => inject_request(
+            Some((span, traces)) => span.put_headers(traces, comment::PROPAGATORS, &mut put),
+            None => put_request_headers(
                 &self.digest.instruments.requests,
-                comment::CARRIED,
+                comment::PROPAGATORS,
                 &mut put,
             ),
         }

@@ -97,7 +97,7 @@
 //!     p99: 10.6ms,
 //!     max: 10.6ms,
 //!     rows: 6,
-//!     callers: [("/orders/{id}", 6)],
+//!     callers: [QueryCaller { route: "/orders/{id}", calls: 6 }],
 //!     other_callers: 0,
 //!     slowest_trace_id: 5c99c83e250b6dab81883960969b8be7,
 //! }
@@ -246,7 +246,7 @@ pub use self::guard::QueryGuard;
 pub use self::instrument_pool::{InstrumentPool, PoolContext};
 pub use self::pool::{Acquire, ConnectionPool, PoolState, PoolWatch, Probe, ProbeReport};
 pub use self::run::{RunQuery, TryRunQuery};
-pub use self::stats::QueryStats;
+pub use self::stats::{QueryCaller, QueryStats};
 pub use self::system::DbSystem;
 
 pub(crate) use self::driver_error::driver_error;

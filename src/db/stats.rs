@@ -76,13 +76,22 @@ pub struct QueryStats {
     pub max: Duration,
     /// Rows returned or changed, of the queries for which the number is known.
     pub rows: u64,
-    /// Up to eight routes that ran the query, with their calls, in descending order of calls. The empty route
-    /// represents work outside a request.
-    pub callers: Vec<(Arc<str>, u64)>,
+    /// Up to eight routes that ran the query, in descending order of calls.
+    pub callers: Vec<QueryCaller>,
     /// Calls from further routes.
     pub other_callers: u64,
     /// The trace of the longest query; that trace may not have been kept. [`TraceId::NIL`] if traces are off.
     pub slowest_trace_id: TraceId,
+}
+
+/// A route that ran a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueryCaller {
+    /// The route's pattern; empty for work outside a request.
+    pub route: Arc<str>,
+    /// The number of queries that requests of the route ran.
+    pub calls: u64,
 }
 
 impl DigestStats {
@@ -215,13 +224,16 @@ impl DigestStats {
         })
     }
 
-    fn callers(&self, routes: &Routes) -> Vec<(Arc<str>, u64)> {
+    fn callers(&self, routes: &Routes) -> Vec<QueryCaller> {
         let known = self.callers.iter().filter_map(|caller| {
             let route = caller.route.load(Relaxed).checked_sub(1)?;
-            Some((routes.name(RouteId(route)), caller.calls.load(Relaxed)))
+            Some(QueryCaller {
+                route: routes.name(RouteId(route)),
+                calls: caller.calls.load(Relaxed),
+            })
         });
         let mut known: Vec<_> = known.collect();
-        known.sort_by_key(|(_, calls)| std::cmp::Reverse(*calls));
+        known.sort_by_key(|caller| std::cmp::Reverse(caller.calls));
         known
     }
 }

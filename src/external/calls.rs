@@ -18,7 +18,7 @@ use crate::model::grpc::rpc_method;
 use crate::model::{lock, lock_for_status, prefix};
 use crate::redact::RedactionRules;
 use crate::semconv;
-use crate::trace::{Propagation, Traces};
+use crate::trace::{Propagators, Traces};
 
 /// The maximum number of services of one monitor, and of servers, that have their own series.
 const MAX_NAMES: usize = 64;
@@ -38,7 +38,7 @@ pub(crate) struct ExternalCalls {
     pub(super) requests: Arc<Requests>,
     pub(super) traces: Option<Arc<Traces>>,
     /// The headers that carry the trace to the other service.
-    pub(super) propagation: Propagation,
+    pub(super) propagators: Propagators,
     /// The rules that decide which query values a span shows.
     pub(super) rules: RedactionRules,
     instruments: OnceLock<ClientInstruments>,
@@ -81,12 +81,12 @@ impl ExternalCalls {
         metrics: &Metrics,
         requests: &Arc<Requests>,
         traces: Option<&Arc<Traces>>,
-        propagation: Propagation,
+        propagators: Propagators,
     ) -> Self {
         Self {
             requests: Arc::clone(requests),
             traces: traces.cloned(),
-            propagation,
+            propagators,
             rules: RedactionRules::current(),
             instruments: OnceLock::new(),
             grpc_duration: OnceLock::new(),

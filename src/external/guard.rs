@@ -23,7 +23,7 @@ use crate::model::{DropPanicCheck, Outcome, catch_panic, prefix, within};
 use crate::record::{MAX_METHOD, Method};
 use crate::semconv;
 use crate::trace::{
-    AttributeBuffer, OwnedSpan, SpanKind, SpanRecord, SpanStatus, SpanValue, inject_request,
+    AttributeBuffer, OwnedSpan, SpanKind, SpanRecord, SpanStatus, SpanValue, put_request_headers,
 };
 
 /// The maximum length of a URL template, in bytes.
@@ -255,8 +255,8 @@ impl CallGuard {
             }
         };
         match &self.span {
-            Some(span) => span.carry(self.calls.propagation, &mut insert),
-            None => inject_request(&self.calls.requests, self.calls.propagation, &mut insert),
+            Some(span) => span.put_headers(self.calls.propagators, &mut insert),
+            None => put_request_headers(&self.calls.requests, self.calls.propagators, &mut insert),
         }
     }
 

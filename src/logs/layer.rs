@@ -85,8 +85,8 @@ impl TracingLayer {
 
     /// Notes that the subscriber that this crate sets has the layer and is in use.
     pub(crate) fn note_subscriber(&self) {
-        self.spans.note_alone();
-        self.spans.note_heard();
+        self.spans.record_no_other_layer();
+        self.spans.record_in_use();
     }
 
     /// Adds a filter to the layer that hides everything more verbose than what the monitor records.
@@ -144,10 +144,11 @@ impl TracingLayer {
     ) where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        self.spans.note_heard();
+        self.spans.record_in_use();
         // 1. Find the IDs once; log record, breadcrumb and span use the same ones.
         let ids = self.spans.ids(event, context);
-        let span = ids.filter(|ids| wanted.span && !self.spans.leaves(event, *ids, context));
+        let span = ids
+            .filter(|ids| wanted.span && !self.spans.is_recorded_elsewhere(event, *ids, context));
         if !wanted.log && span.is_none() {
             return;
         }
@@ -247,7 +248,7 @@ where
 {
     // This call does not show that the subscriber is in use: it may never be.
     fn on_register_dispatch(&self, subscriber: &Dispatch) {
-        self.spans.look_for_theirs(subscriber);
+        self.spans.probe_subscriber(subscriber);
     }
 
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {

@@ -31,7 +31,7 @@ use crate::model::{
     Diagnostics, LevelDirectives, MonitorLifetime, RecordCounters, Secret, TraceId,
 };
 use crate::redact::RedactionRules;
-use crate::trace::{Propagation, Traces};
+use crate::trace::Traces;
 use crate::users::{UserKey, UserTracker};
 use crate::worker::{
     Console, PeriodicTask, RecordProcessor, RecordQueue, RemoteSetup, SinkSetup, SpoolSetup,
@@ -328,8 +328,12 @@ fn remotes(
     before_send: Option<BeforeSend>,
 ) -> Vec<RemoteSetup> {
     let mut remotes = tracing.remotes(&base.config, &base.diagnostics);
-    let context = (&base.clock, &base.counters, &base.diagnostics);
-    remotes.extend(export::errors(errors, &base.config, before_send, context));
+    let shared = export::ExportState {
+        clock: &base.clock,
+        counters: &base.counters,
+        diagnostics: &base.diagnostics,
+    };
+    remotes.extend(export::errors(errors, &base.config, before_send, &shared));
     remotes
 }
 
@@ -399,14 +403,10 @@ fn request_log_mode(config: &Config) -> RequestLogMode {
 /// Creates the parts that record queries and outgoing calls.
 fn outgoing(base: &Foundation, tracing: &Tracing) -> (Arc<Queries>, Arc<ExternalCalls>) {
     let propagators = base.config.trace.propagators;
-    let carried = Propagation {
-        trace_context: propagators.trace_context,
-        baggage: propagators.baggage,
-    };
     let (metrics, requests, traces) = (&base.metrics, &base.requests, tracing.traces.as_ref());
     (
         Arc::new(Queries::new(metrics, requests, traces)),
-        Arc::new(ExternalCalls::new(metrics, requests, traces, carried)),
+        Arc::new(ExternalCalls::new(metrics, requests, traces, propagators)),
     )
 }
 

@@ -20,7 +20,7 @@ use crate::logs::{has_layer_of, monitor_of};
 use crate::logs::{otel_versions, subscriber_probe};
 use crate::metrics::{Metrics, is_in_own_namespace};
 use crate::model::{Diagnostics, catch_panic, has_panic_hook, missed_panics};
-use crate::trace::{Propagators, SpanLayer};
+use crate::trace::{OtelConflicts, Propagators, SpanLayer};
 use crate::worker::{PeriodicTask, SinkObserver, SinkStatus};
 
 /// The finding reported in a child process made by `fork`.
@@ -112,7 +112,7 @@ impl Doctor {
         let filter = probe.then(|| self.filter()).flatten();
         let sqlx = probe.then(|| self.sqlx()).flatten();
         let route = self.inbound.no_route_advice().map(str::to_owned);
-        let [provider, layer] = self.layer.besides();
+        let OtelConflicts { provider, layer } = self.layer.otel_conflicts();
         let data_directory = self.data_directory();
         let panic_kind = if has_panic_hook() {
             FindingKind::MissedPanics
@@ -194,7 +194,7 @@ impl Doctor {
     /// Reports that no event and no span reaches the layer. The host's layers and filters are evaluated only if `probe`
     /// is set.
     fn subscriber(&self, probe: bool) -> Option<String> {
-        if self.layer.is_heard() {
+        if self.layer.is_in_use() {
             return None;
         }
         let subscriber = tracing::dispatcher::get_default(Dispatch::clone);
@@ -204,7 +204,7 @@ impl Doctor {
         let program = program().unwrap_or_default();
         let targets = [&*program, env!("CARGO_PKG_NAME")];
         if has_layer_of(&subscriber, self.monitor, &targets) {
-            self.layer.note_heard();
+            self.layer.record_in_use();
             return None;
         }
         Some("no `tracing` subscriber in use has this monitor's layer, or a filter hides even errors from it: no event or span has come, so events are no log records and spans no part of traces; add `.with(monitor.tracing_layer())` to the subscriber that is in use (one whose `init()` failed is not), or call `monitor.install()` where there is none".to_owned())
@@ -213,7 +213,7 @@ impl Doctor {
     /// Reports that the thread's subscriber hides spans that would be recorded.
     fn filter(&self) -> Option<String> {
         let target = program()?;
-        let level = self.layer.misses(&target)?;
+        let level = self.layer.level_without_spans(&target)?;
         let subscriber = tracing::dispatcher::get_default(Dispatch::clone);
         let asked = self.is_in(&subscriber) && level != LevelFilter::OFF;
         if !asked
@@ -235,7 +235,7 @@ impl Doctor {
     /// Returns whether the thread's subscriber has a layer of this monitor, as far as known without evaluating its
     /// filters.
     fn is_in(&self, subscriber: &Dispatch) -> bool {
-        self.layer.is_heard() || monitor_of(subscriber) == Some(self.monitor)
+        self.layer.is_in_use() || monitor_of(subscriber) == Some(self.monitor)
     }
 
     /// Reports that the thread's subscriber hides SQLx's events, if no such event has come.

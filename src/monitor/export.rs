@@ -10,12 +10,19 @@ use crate::trace::otlp::{self, DecodeSpans};
 use crate::trace::{ServiceIdentity, TraceExporter, resource};
 use crate::worker::RemoteSetup;
 
+/// The parts of a monitor that its receivers share.
+pub(super) struct ExportState<'a> {
+    pub(super) clock: &'a Clock,
+    pub(super) counters: &'a Arc<RecordCounters>,
+    pub(super) diagnostics: &'a Arc<Diagnostics>,
+}
+
 /// Returns the receiver of captured errors, if the settings name one.
 pub(super) fn errors(
     errors: &ErrorTracker,
     config: &Config,
     before_send: Option<BeforeSend>,
-    (clock, counters, diagnostics): (&Clock, &Arc<RecordCounters>, &Arc<Diagnostics>),
+    shared: &ExportState<'_>,
 ) -> Option<RemoteSetup> {
     let (service, settings) = (&config.service, &config.errors);
     let dsn = settings.dsn.clone()?;
@@ -28,9 +35,9 @@ pub(super) fn errors(
         release: or(&settings.sentry_release, &service.version),
         service: service.name.clone(),
         before_send,
-        clock: clock.clone(),
-        counters: Arc::clone(counters),
-        diagnostics,
+        clock: shared.clock.clone(),
+        counters: Arc::clone(shared.counters),
+        diagnostics: shared.diagnostics,
     })
 }
 

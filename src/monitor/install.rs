@@ -181,14 +181,14 @@ fn is_to_come(monitor: &Monitor) -> bool {
         tracing,
         ..
     } = &*monitor.inner;
-    gave_layer.load(Relaxed) && !tracing.layer.is_heard() && !is_in_subscriber(monitor)
+    gave_layer.load(Relaxed) && !tracing.layer.is_in_use() && !is_in_subscriber(monitor)
 }
 
 /// Returns whether the process's subscriber has the monitor's layer: either the layer has already received an event or
 /// span, or a probe of the subscriber finds it.
 fn is_in_subscriber(monitor: &Monitor) -> bool {
     let layer = &monitor.inner.tracing.layer;
-    if layer.is_heard() {
+    if layer.is_in_use() {
         return true;
     }
     let program = program().unwrap_or_default();
@@ -196,7 +196,7 @@ fn is_in_subscriber(monitor: &Monitor) -> bool {
     let subscriber = dispatcher::get_default(Dispatch::clone);
     let found = has_layer_of(&subscriber, monitor.inner.requests.number(), &targets);
     if found {
-        layer.note_heard();
+        layer.record_in_use();
     }
     found
 }

@@ -9,7 +9,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use self::forms::{Map, Millis, OptionalMillis, Time};
 use crate::context::InFlight;
-use crate::db::{DbSystem, PoolState, QueryStats};
+use crate::db::{DbSystem, PoolState, QueryCaller, QueryStats};
 use crate::errors::{Breadcrumb, Cause, ErrorEvent, ErrorGroup, EventKind, Frame};
 use crate::external::{Dependency, DependencyState, LastError, Limit, ModelUsage};
 use crate::metrics::CappedMetric;
@@ -84,6 +84,7 @@ as_struct!(QueryStats {
     p99: Millis as "p99_ms",
     max: Millis as "max_ms",
 });
+as_struct!(QueryCaller { route, calls });
 as_struct!(PoolState {
     used,
     idle,

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::otel_context::{self, OtelContext, Propagation};
+use super::config::Propagators;
+use super::otel_context::{self, OtelContext};
 use super::span_record::{SpanRecord, SpanStatus};
 use super::span_template::{CountAttributes, SpanTemplate};
 use super::trace_sender::{RootEnd, RootRecord};
@@ -52,7 +53,7 @@ impl SpanParent {
         Self {
             slot,
             parent: SpanId::NIL,
-            root: Some(if traces.foreign_otel().leaves_contexts() {
+            root: Some(if traces.foreign_otel().service_owns_contexts() {
                 OtelContext::none()
             } else {
                 OtelContext::new(trace, span, sampling, "")
@@ -159,15 +160,23 @@ impl ActiveSpan {
     }
 
     /// Passes `put` the propagation headers of an outgoing call whose span this is.
-    pub(crate) fn carry(
+    pub(crate) fn put_headers(
         &self,
         traces: &Traces,
-        carried: Propagation,
+        propagators: Propagators,
         put: &mut dyn FnMut(&'static str, &str),
     ) {
         let slot = &self.place.slot;
-        let beside = traces.foreign_otel().leaves_contexts() && !traces.sender().is_exported();
-        otel_context::headers(slot, self.span, traces.sampling(slot), carried, beside, put);
+        let prefers_foreign =
+            traces.foreign_otel().service_owns_contexts() && !traces.sender().is_exported();
+        otel_context::headers(
+            slot,
+            self.span,
+            traces.sampling(slot),
+            propagators,
+            prefers_foreign,
+            put,
+        );
     }
 
     /// Ends the span with the data of `record`, except for the IDs and times, which the span replaces with its own.
@@ -255,8 +264,12 @@ impl OwnedSpan {
     }
 
     /// Passes `put` the propagation headers of an outgoing call whose span this is.
-    pub(crate) fn carry(&self, carried: Propagation, put: &mut dyn FnMut(&'static str, &str)) {
-        self.begun.carry(&self.traces, carried, put);
+    pub(crate) fn put_headers(
+        &self,
+        propagators: Propagators,
+        put: &mut dyn FnMut(&'static str, &str),
+    ) {
+        self.begun.put_headers(&self.traces, propagators, put);
     }
 
     /// Ends the span with the data of `record`, except for the IDs and times, which the span replaces with its own.
@@ -266,14 +279,14 @@ impl OwnedSpan {
 }
 
 /// Passes `put` the propagation headers of an outgoing call if no spans are recorded. They name the current request.
-pub(crate) fn inject_request(
+pub(crate) fn put_request_headers(
     requests: &Requests,
-    carried: Propagation,
+    propagators: Propagators,
     put: &mut dyn FnMut(&'static str, &str),
 ) {
     if let Some((slot, span)) = context::current_slot(requests.number()) {
         let sampling = slot.sampling().unwrap_or_default();
-        otel_context::headers(&slot, span, sampling, carried, false, put);
+        otel_context::headers(&slot, span, sampling, propagators, false, put);
     }
 }
 

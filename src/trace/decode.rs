@@ -197,7 +197,7 @@ impl SpanReader<'_> {
         root.events.extend(self.events(self.part.events));
         root.events.sort_by_key(|event| event.at);
         root.left_out = root.left_out.saturating_add(self.part.events_lost);
-        self.say_why(&mut root.attributes);
+        self.add_keep_reason(&mut root.attributes);
         root
     }
 
@@ -341,11 +341,11 @@ impl SpanReader<'_> {
             let mark = AttributeValue::Bool(true);
             set(&mut all, semconv::WATCHPOST_TRUNCATED.to_owned(), mark);
         }
-        self.say_why(&mut all);
+        self.add_keep_reason(&mut all);
         all
     }
 
-    fn say_why(&self, attributes: &mut Vec<(String, AttributeValue)>) {
+    fn add_keep_reason(&self, attributes: &mut Vec<(String, AttributeValue)>) {
         let kept = AttributeValue::Str(self.part.kept.as_str().to_owned());
         set(attributes, semconv::WATCHPOST_KEPT.to_owned(), kept);
         if self.part.lost > 0 {
@@ -399,11 +399,11 @@ fn read_tracing_event(
 ) -> Option<(String, Vec<(String, AttributeValue)>)> {
     let mut shortened = callsite & event::SHORTENED != 0;
     let metadata = callsites::metadata(callsite & !event::SHORTENED)?;
-    let said = |text: &str| AttributeValue::Str(text.to_owned());
+    let string = |text: &str| AttributeValue::Str(text.to_owned());
     let mut name = None;
     let mut attributes = vec![
-        ("level".to_owned(), said(metadata.level().as_str())),
-        ("target".to_owned(), said(metadata.target())),
+        ("level".to_owned(), string(metadata.level().as_str())),
+        ("target".to_owned(), string(metadata.target())),
     ];
     let message = event::message_field(metadata);
     let (fields, whole) = event::scrubbed_fields(metadata, Reader::new(fields));

@@ -218,7 +218,7 @@ fn last(names: &[&'static str], mut reader: Reader<'_>) -> Option<(&'static str,
 
 /// Returns the status message that an event at the level ERROR sets: the text of its field `error`, or else its
 /// message.
-pub(super) fn said_of_error(metadata: &'static Metadata<'static>, fields: &[u8]) -> String {
+pub(super) fn error_message(metadata: &'static Metadata<'static>, fields: &[u8]) -> String {
     let (fields, _) = scrubbed_fields(metadata, Reader::new(fields));
     let of = |name: &str| match fields.iter().find(|(have, _)| *have == name) {
         Some((_, AttributeValue::Str(text))) => Some(text.clone()),

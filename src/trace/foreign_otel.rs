@@ -13,7 +13,7 @@ use super::global_provider::has_foreign_provider;
 use super::layer_probe;
 
 /// The maximum time that the first thread waits for the result of the probe, once.
-const PATIENCE: Duration = Duration::from_millis(200);
+const MAX_WAIT: Duration = Duration::from_millis(200);
 
 /// The known state of the service's own OpenTelemetry setup.
 #[derive(Debug, Default)]
@@ -21,14 +21,12 @@ pub(crate) struct ForeignOtel {
     /// The owner of OpenTelemetry's contexts: [`UNKNOWN`], [`OURS`] or [`THEIRS`].
     contexts: AtomicU8,
     /// Whether the service took this monitor's provider, and so may have made it the global one.
-    gave_provider: AtomicBool,
+    is_provider_taken: AtomicBool,
     /// Whether the service's provider is joined to this monitor.
     joined: AtomicBool,
     layers: Arc<ForeignLayers>,
     /// Whether a subscriber queried the filter of this monitor's tracing-opentelemetry layer.
-    asked: AtomicBool,
-    /// Whether the global provider is foreign.
-    provider: AtomicBool,
+    is_filter_used: AtomicBool,
 }
 
 /// The known state of foreign layers of tracing-opentelemetry.
@@ -37,23 +35,23 @@ struct ForeignLayers {
     /// Whether a subscriber with this monitor's layer has a foreign layer.
     found: AtomicBool,
     /// Whether the probe of a subscriber with this monitor's layer has completed.
-    looked: AtomicBool,
+    is_probed: AtomicBool,
     /// Whether the probe of a subscriber has started.
-    looking: AtomicBool,
+    is_probing: AtomicBool,
     /// Whether a layer of the service panicked during the probe, so that it has no result.
     panicked: AtomicBool,
 }
 
 impl ForeignLayers {
     /// Records the result of a probe; `None` if a layer panicked.
-    fn note(&self, found: Option<bool>) {
+    fn record(&self, found: Option<bool>) {
         let Some(found) = found else {
             return self.panicked.store(true, Relaxed);
         };
         if found {
             self.found.store(true, Relaxed);
         }
-        self.looked.store(true, Relaxed);
+        self.is_probed.store(true, Relaxed);
     }
 }
 
@@ -65,69 +63,68 @@ impl ForeignOtel {
     /// Whether OpenTelemetry's contexts belong to the service. Its spans take their parents and the sampling decision
     /// from them, so this crate then adds no spans of its own to them.
     #[inline]
-    pub(crate) fn leaves_contexts(&self) -> bool {
+    pub(crate) fn service_owns_contexts(&self) -> bool {
         match self.contexts.load(Relaxed) {
             OURS => false,
             THEIRS => true,
             _ => {
-                self.look_for_layer();
-                self.look()
+                self.probe_once();
+                self.update_owner()
             }
         }
     }
 
     /// Determines the owner of the global provider, which can be set at any time.
     #[cold]
-    fn look(&self) -> bool {
-        let provider = !self.gave_provider.load(Relaxed) && has_foreign_provider();
-        self.provider.store(provider, Relaxed);
-        let theirs = provider || self.joined.load(Relaxed) || self.has_layer();
-        let now = if theirs { THEIRS } else { OURS };
+    fn update_owner(&self) -> bool {
+        let has_provider = !self.is_provider_taken.load(Relaxed) && has_foreign_provider();
+        let is_foreign = has_provider || self.joined.load(Relaxed) || self.has_layer();
+        let now = if is_foreign { THEIRS } else { OURS };
         self.contexts.store(now, Relaxed);
-        theirs
+        is_foreign
     }
 
     /// Repeats all checks. Called from a thread that handles no request.
     pub(super) fn tick(&self) {
-        self.begin_to_look();
-        self.look();
+        self.start_probe();
+        self.update_owner();
     }
 
-    pub(crate) fn note_provider_given(&self) {
-        self.gave_provider.store(true, Relaxed);
+    pub(crate) fn record_provider_taken(&self) {
+        self.is_provider_taken.store(true, Relaxed);
         self.contexts.store(UNKNOWN, Relaxed);
     }
 
-    pub(crate) fn note_joined(&self) {
+    pub(crate) fn record_join(&self) {
         self.joined.store(true, Relaxed);
-        self.look();
+        self.update_owner();
     }
 
     /// Looks for a foreign layer in a subscriber that has this monitor's layer.
-    pub(super) fn look_in(&self, subscriber: &Dispatch) {
-        self.note_layer(layer_probe::is_in(subscriber));
+    pub(super) fn probe_subscriber(&self, subscriber: &Dispatch) {
+        self.record_probe(layer_probe::has_foreign_layer(subscriber));
     }
 
     /// Records whether a subscriber with this monitor's layer has a foreign layer of tracing-opentelemetry; `None` if a
     /// layer panicked when it was asked.
-    pub(super) fn note_layer(&self, found: Option<bool>) {
-        self.layers.note(found);
+    pub(super) fn record_probe(&self, found: Option<bool>) {
+        self.layers.record(found);
         if found == Some(true) {
-            self.look();
+            self.update_owner();
         }
     }
 
     /// Probes the thread's subscriber if none was probed so far. This is needed because some outer layers do not report
     /// that a subscriber was set. Only the first thread waits for the result, for at most 200 ms.
-    pub(super) fn look_for_layer(&self) {
-        if self.layers.looked.load(Relaxed) {
+    pub(super) fn probe_once(&self) {
+        if self.layers.is_probed.load(Relaxed) {
             return;
         }
-        if let Some(answered) = self.begin_to_look()
-            && let Ok(()) = answered.recv_timeout(PATIENCE)
+        if let Some(answered) = self.start_probe()
+            && let Ok(()) = answered.recv_timeout(MAX_WAIT)
             && self.has_layer()
         {
-            self.look();
+            self.update_owner();
         }
     }
 
@@ -135,26 +132,26 @@ impl ForeignOtel {
     /// the calling thread may be inside a filter. Returns `None` if the subscriber is not available, as in a callback
     /// of a scoped subscriber.
     #[cold]
-    fn begin_to_look(&self) -> Option<mpsc::Receiver<()>> {
-        if self.layers.looked.load(Relaxed) || self.layers.looking.swap(true, Relaxed) {
+    fn start_probe(&self) -> Option<mpsc::Receiver<()>> {
+        if self.layers.is_probed.load(Relaxed) || self.layers.is_probing.swap(true, Relaxed) {
             return None;
         }
         let subscriber = dispatcher::get_default(Dispatch::clone);
         if subscriber.is::<NoSubscriber>() {
-            self.layers.looking.store(false, Relaxed);
+            self.layers.is_probing.store(false, Relaxed);
             return None;
         }
         let (done, answered) = mpsc::channel();
         let layers = Arc::clone(&self.layers);
-        let ask = move || {
-            // `looking` stays set after a panic, so that a subscriber that panics is not probed again.
-            layers.note(layer_probe::is_in(&subscriber));
+        let probe = move || {
+            // `is_probing` stays set after a panic, so that a subscriber that panics is not probed again.
+            layers.record(layer_probe::has_foreign_layer(&subscriber));
             // The receiver may have stopped waiting.
             let _late = done.send(());
         };
         let thread = thread::Builder::new().name("watchpost-probe".to_owned());
-        if thread.spawn(ask).is_err() {
-            self.layers.looking.store(false, Relaxed);
+        if thread.spawn(probe).is_err() {
+            self.layers.is_probing.store(false, Relaxed);
             return None;
         }
         Some(answered)
@@ -162,24 +159,24 @@ impl ForeignOtel {
 
     /// Whether this monitor's tracing-opentelemetry layer may record spans: it is known to be the only such layer.
     #[inline]
-    pub(super) fn is_alone(&self) -> bool {
-        self.look_for_layer();
-        self.layers.looked.load(Relaxed) && !self.has_layer()
+    pub(super) fn is_only_layer(&self) -> bool {
+        self.probe_once();
+        self.layers.is_probed.load(Relaxed) && !self.has_layer()
     }
 
     /// Whether the service has a provider, global or under its own layer, whose spans do not reach this monitor.
-    pub(crate) fn misses_spans(&self) -> bool {
-        self.look_for_layer();
-        self.look() && !self.is_joined()
+    pub(crate) fn has_separate_provider(&self) -> bool {
+        self.probe_once();
+        self.update_owner() && !self.is_joined()
     }
 
-    pub(super) fn note_asked(&self) {
-        self.asked.store(true, Relaxed);
+    pub(super) fn record_filter_use(&self) {
+        self.is_filter_used.store(true, Relaxed);
     }
 
     /// Whether this monitor's tracing-opentelemetry layer is known to be in a subscriber.
-    pub(super) fn was_asked(&self) -> bool {
-        self.asked.load(Relaxed)
+    pub(super) fn is_filter_in_use(&self) -> bool {
+        self.is_filter_used.load(Relaxed)
     }
 
     /// Whether the service's provider is joined to this monitor.
@@ -189,8 +186,8 @@ impl ForeignOtel {
 
     /// Whether the probe has no result because a layer of the service panicked. This monitor's tracing-opentelemetry
     /// layer then records no spans, since a second such layer would panic in each of them.
-    pub(super) fn has_probe_panicked(&self) -> bool {
-        self.layers.panicked.load(Relaxed) && !self.layers.looked.load(Relaxed)
+    pub(super) fn probe_panicked(&self) -> bool {
+        self.layers.panicked.load(Relaxed) && !self.layers.is_probed.load(Relaxed)
     }
 
     /// Whether a foreign layer of tracing-opentelemetry is in a subscriber with this monitor's layer.

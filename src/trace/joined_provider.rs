@@ -18,7 +18,7 @@ pub(crate) fn join(
     sampler: Box<dyn ShouldSample>,
     traces: &Arc<Traces>,
 ) -> TracerProviderBuilder {
-    traces.foreign_otel().note_joined();
+    traces.foreign_otel().record_join();
     builder
         .with_sampler(RecordingSampler(sampler))
         .with_id_generator(TraceIdGenerator::new(traces))

@@ -49,12 +49,12 @@ enum ProbeStep {
 }
 
 thread_local! {
-    static ASKING: Cell<Option<LayerProbe>> = const { Cell::new(None) };
+    static PROBE: Cell<Option<LayerProbe>> = const { Cell::new(None) };
 }
 
 struct LayerProbeCallsite;
 
-static NOWHERE: LayerProbeCallsite = LayerProbeCallsite;
+static CALLSITE: LayerProbeCallsite = LayerProbeCallsite;
 static METADATA: Metadata<'static> = Metadata::new(
     "watchpost probe",
     "watchpost",
@@ -62,7 +62,7 @@ static METADATA: Metadata<'static> = Metadata::new(
     None,
     None,
     None,
-    FieldSet::new(&[], Identifier(&NOWHERE)),
+    FieldSet::new(&[], Identifier(&CALLSITE)),
     Kind::SPAN,
 );
 
@@ -74,9 +74,9 @@ impl Callsite for LayerProbeCallsite {
     }
 }
 
-/// Whether the subscriber, which has a layer of ours that calls [`answer`], has a layer of tracing-opentelemetry that
+/// Whether the subscriber, which has a layer of ours that calls [`run_step`], has a layer of tracing-opentelemetry that
 /// is not ours. Returns `false` if its root is not a registry of tracing-subscriber, and `None` if a layer panicked.
-pub(super) fn is_in(subscriber: &Dispatch) -> Option<bool> {
+pub(super) fn has_foreign_layer(subscriber: &Dispatch) -> Option<bool> {
     let Some(registry) = subscriber.downcast_ref::<Registry>() else {
         return Some(false);
     };
@@ -86,55 +86,55 @@ pub(super) fn is_in(subscriber: &Dispatch) -> Option<bool> {
     let new = || registry.new_span(&Attributes::new_root(&METADATA, &values));
     // The last span never has data, so that layers add links in the `Count` step only.
     let [first, second, none] = [new(), new(), new()];
-    let tell = |step, span: &Id, follows: &Id| {
-        let ask = |asking: &Cell<Option<LayerProbe>>| {
-            let before = asking.get();
+    let call = |step, span: &Id, follows: &Id| {
+        let ask = |state: &Cell<Option<LayerProbe>>| {
+            let before = state.get();
             let (by, links, ours) =
                 before.map_or((None, 0, false), |it| (it.by, it.links, it.ours));
-            asking.set(Some(LayerProbe {
+            state.set(Some(LayerProbe {
                 step,
                 by,
                 links,
                 ours,
             }));
         };
-        if ASKING.try_with(ask).is_ok() {
+        if PROBE.try_with(ask).is_ok() {
             subscriber.record_follows_from(span, follows);
         }
     };
-    let asked = catch_panic(|| {
-        tell(ProbeStep::Insert, &first, &none);
-        tell(ProbeStep::Insert, &second, &none);
-        tell(ProbeStep::Count, &first, &second);
-        tell(ProbeStep::Remove, &second, &none);
-        let ours = ASKING.try_with(Cell::get).ok().flatten();
-        tell(ProbeStep::Remove, &first, &none);
-        let all = ASKING.try_with(Cell::get).ok().flatten();
+    let result = catch_panic(|| {
+        call(ProbeStep::Insert, &first, &none);
+        call(ProbeStep::Insert, &second, &none);
+        call(ProbeStep::Count, &first, &second);
+        call(ProbeStep::Remove, &second, &none);
+        let ours = PROBE.try_with(Cell::get).ok().flatten();
+        call(ProbeStep::Remove, &first, &none);
+        let all = PROBE.try_with(Cell::get).ok().flatten();
         (ours.is_some_and(|it| it.ours), all.map_or(0, |it| it.links))
     });
-    let _ended = ASKING.try_with(|asking| asking.set(None));
-    let (ours, links) = asked?;
+    let _ended = PROBE.try_with(|state| state.set(None));
+    let (ours, links) = result?;
     Some(links > usize::from(ours))
 }
 
 /// Runs the current step for this monitor's layer. Returns whether the thread is running a probe.
-pub(super) fn answer<S>(monitor: u32, span: &Id, context: &Context<'_, S>) -> bool
+pub(super) fn run_step<S>(monitor: u32, span: &Id, context: &Context<'_, S>) -> bool
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let Some(mut question) = ASKING.try_with(Cell::get).ok().flatten() else {
+    let Some(mut probe) = PROBE.try_with(Cell::get).ok().flatten() else {
         return false;
     };
-    if *question.by.get_or_insert(monitor) != monitor {
+    if *probe.by.get_or_insert(monitor) != monitor {
         return true;
     }
-    change(|question| question.by = Some(monitor));
+    change(|probe| probe.by = Some(monitor));
     let layer = tracing_opentelemetry::layer()
         .with_tracer(LinkCounter)
         .with_location(false)
         .with_threads(false)
         .with_tracked_inactivity(false);
-    match question.step {
+    match probe.step {
         ProbeStep::Insert => {
             // Prevents SDKs from recording spans that start in this scope.
             let _suppressed = OtelContext::enter_telemetry_suppressed_scope();
@@ -151,15 +151,15 @@ where
 }
 
 /// Records that a tracer of ours started a span during the `Count` step.
-pub(super) fn note_ours() {
-    change(|question| question.ours |= question.step == ProbeStep::Count);
+pub(super) fn record_own_link() {
+    change(|probe| probe.ours |= probe.step == ProbeStep::Count);
 }
 
 fn change(change: impl FnOnce(&mut LayerProbe)) {
-    let _ended = ASKING.try_with(|asking| {
-        if let Some(mut question) = asking.get() {
-            change(&mut question);
-            asking.set(Some(question));
+    let _ended = PROBE.try_with(|state| {
+        if let Some(mut probe) = state.get() {
+            change(&mut probe);
+            state.set(Some(probe));
         }
     });
 }
@@ -172,7 +172,7 @@ impl Tracer for LinkCounter {
 
     fn build_with_context(&self, builder: SpanBuilder, parent: &OtelContext) -> Self::Span {
         let links = builder.links.as_ref().map_or(0, Vec::len);
-        change(|question| question.links += links);
+        change(|probe| probe.links += links);
         NoopTracer::new().build_with_context(builder, parent)
     }
 }

@@ -62,9 +62,11 @@
 //! | span | ends |
 //! |---|---|
 //! | a request | with the last byte of the response body, or as [`http`](crate::http#when-a-request-ends) describes |
-//! | of `monitor.span` | when its future completes; if the future is dropped earlier, `watchpost.outcome` is `cancelled`; if it panics, the status is an error |
+//! | of `monitor.span` | when its future completes; if the future is dropped earlier, `watchpost.outcome` is `cancelled`; if it panics, the status is an error and `error.type` is `panicked` |
 //! | of `tracing` | when its last handle is dropped |
 //! | of OpenTelemetry | when its `end` is called, or when it is dropped |
+//!
+//! A span that completes, or whose `try_run` returns an `Err`, has no `watchpost.outcome`.
 //!
 //! Spans can end on any thread, in any order, and after their root. Until the root has ended, they wait in the trace's
 //! buffer. A span that ends after its root is kept if its trace was kept, and is dropped otherwise.
@@ -307,14 +309,12 @@ pub use self::recent_traces::KeptTrace;
 pub use self::span_builder::{RunSpan, SpanBuilder, TryRunSpan};
 pub use self::span_record::{SpanKind, SpanStatus};
 
-pub(crate) use self::active_span::{ActiveSpan, OwnedSpan, inject_request};
+pub(crate) use self::active_span::{ActiveSpan, OwnedSpan, put_request_headers};
 pub(crate) use self::attribute_buffer::AttributeBuffer;
 pub(crate) use self::global_provider::install_provider;
 pub(crate) use self::joined_provider::join;
-pub(crate) use self::layer::{EncodedEvent, SpanLayer, SpanLayerConfig, leave_span};
-pub(crate) use self::otel_context::{
-    AttachedContext, OtelContext, Propagation, their_current_span,
-};
+pub(crate) use self::layer::{EncodedEvent, OtelConflicts, SpanLayer, SpanLayerConfig, leave_span};
+pub(crate) use self::otel_context::{AttachedContext, OtelContext, foreign_current_span};
 pub(crate) use self::recent_traces::{RecentTraces, RecentTracesProcessor};
 pub(crate) use self::resource::{ServiceIdentity, resource};
 pub(crate) use self::route_latency::RouteLatency;

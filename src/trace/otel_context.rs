@@ -6,6 +6,7 @@ use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags};
 use opentelemetry::{Context, ContextGuard};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 
+use super::config::Propagators;
 use super::trace_state::otel_state;
 use crate::context::Slot;
 use crate::model::{Sampling, SpanId, TraceId, catch_panic};
@@ -125,24 +126,18 @@ impl OtelContext {
     }
 }
 
-/// The kinds of headers that an outgoing call carries.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Propagation {
-    pub(crate) trace_context: bool,
-    pub(crate) baggage: bool,
-}
-
 /// Puts the headers of an outgoing call, which is the operation `span` in the trace of `slot`. The trace's flags and
 /// `tracestate` are propagated.
 ///
-/// With `beside`, a current span of the service's own provider is propagated instead, since our spans are not exported.
+/// With `prefers_foreign`, a current span of the service's own provider is propagated instead, since our spans are not
+/// exported.
 /// If the host changed the `tracestate` in its OpenTelemetry context, that one is sent.
 pub(super) fn headers(
     slot: &Slot,
     span: SpanId,
     sampling: Sampling,
-    carried: Propagation,
-    beside: bool,
+    propagators: Propagators,
+    prefers_foreign: bool,
     put: &mut dyn FnMut(&'static str, &str),
 ) {
     let context = OtelContext::current().0.unwrap_or_default();
@@ -151,10 +146,10 @@ pub(super) fn headers(
         let of = span.span_context();
         of.is_valid() && !of.is_remote()
     };
-    if carried.trace_context && beside && is_theirs() {
+    if propagators.trace_context && prefers_foreign && is_theirs() {
         // Only the service's provider exports spans, so the header must name its span.
         TraceContextPropagator::new().inject_context(&context, &mut HeaderInjector(put));
-    } else if carried.trace_context {
+    } else if propagators.trace_context {
         let trace = slot.ids().trace;
         let mut state = slot.trace_state();
         let in_context = context.span();
@@ -175,7 +170,7 @@ pub(super) fn headers(
             put("tracestate", &state);
         }
     }
-    if carried.baggage {
+    if propagators.baggage {
         BaggagePropagator::new().inject_context(&context, &mut HeaderInjector(put));
     }
 }
@@ -207,18 +202,23 @@ impl Extractor for BaggageHeader<'_> {
     }
 }
 
-/// Returns the IDs and flags of the current span of the service's own provider.
+/// The span of another provider.
+pub(crate) struct ForeignSpan {
+    pub(crate) trace: TraceId,
+    pub(crate) span: SpanId,
+    pub(crate) flags: u8,
+}
+
+/// Returns the current span of the service's own provider.
 #[cold]
-pub(crate) fn their_current_span() -> Option<(TraceId, SpanId, u8)> {
+pub(crate) fn foreign_current_span() -> Option<ForeignSpan> {
     let look = |context: &Context| {
         let span = context.span();
         let of = span.span_context();
-        (of.is_valid() && !of.is_remote()).then(|| {
-            (
-                trace_id(of.trace_id()),
-                span_id(of.span_id()),
-                of.trace_flags().to_u8(),
-            )
+        (of.is_valid() && !of.is_remote()).then(|| ForeignSpan {
+            trace: trace_id(of.trace_id()),
+            span: span_id(of.span_id()),
+            flags: of.trace_flags().to_u8(),
         })
     };
     with_context(|| Context::map_current(look)).flatten()

@@ -61,7 +61,14 @@ struct StoredTrace {
     /// The position of the trace in order of arrival.
     number: u64,
     source: usize,
-    parts: Vec<(Nanos, Box<[u8]>)>,
+    parts: Vec<StoredPart>,
+}
+
+/// A record of kept spans, and its time.
+#[derive(Debug, Clone)]
+struct StoredPart {
+    at: Nanos,
+    record: Box<[u8]>,
 }
 
 /// The traces of one source, in order of arrival.
@@ -101,7 +108,12 @@ impl RecentTraces {
             return;
         }
         let mut state = self.lock();
-        state.add(trace, source_of(&part), (at, record.into()));
+        let source = source_of(&part);
+        let stored = StoredPart {
+            at,
+            record: record.into(),
+        };
+        state.add(trace, source, stored);
         while state.bytes > self.max_bytes && state.drop_one() {}
     }
 
@@ -129,7 +141,7 @@ impl RecentTraces {
         let _entered = self.rules.enter();
         let read = parts
             .iter()
-            .filter_map(|(at, part)| read_part(part, *at, &self.clock, &self.limits));
+            .filter_map(|part| read_part(&part.record, part.at, &self.clock, &self.limits));
         let (mut kept, mut spans) = (None, Vec::new());
         for part in read {
             kept = Some(kept.map_or(part.kept, |before: KeepReason| before.min(part.kept)));
@@ -153,8 +165,8 @@ impl RecentTraces {
 }
 
 impl RecentState {
-    fn add(&mut self, trace: TraceId, source: usize, part: (Nanos, Box<[u8]>)) {
-        let cost = part.1.len() + OVERHEAD;
+    fn add(&mut self, trace: TraceId, source: usize, part: StoredPart) {
+        let cost = part.record.len() + OVERHEAD;
         let (count, sources) = (&mut self.count, &mut self.sources);
         let held = self.traces.entry(trace).or_insert_with(|| {
             *count += 1;
@@ -184,7 +196,7 @@ impl RecentState {
         };
         let parts = self.traces.remove(&oldest).map(|held| held.parts);
         let parts = parts.unwrap_or_default();
-        let freed: usize = parts.iter().map(|(_, part)| part.len() + OVERHEAD).sum();
+        let freed: usize = parts.iter().map(|part| part.record.len() + OVERHEAD).sum();
         most.bytes = most.bytes.saturating_sub(freed);
         self.bytes = self.bytes.saturating_sub(freed);
         true

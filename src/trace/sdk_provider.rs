@@ -36,7 +36,7 @@ pub(crate) fn outgoing(context: &Context) -> Option<Context> {
         let (_, traces) = all.iter().find(|(number, _)| *number == monitor)?;
         traces.upgrade()?
     };
-    if traces.foreign_otel().leaves_contexts() && !traces.sender().is_exported() {
+    if traces.foreign_otel().service_owns_contexts() && !traces.sender().is_exported() {
         // Only the service's provider exports spans, so the header must name the span of its context.
         return None;
     }

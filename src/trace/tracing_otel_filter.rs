@@ -53,7 +53,7 @@ impl TracingOtelFilter {
 impl<S> Filter<S> for TracingOtelFilter {
     fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
         // Two layers of tracing-opentelemetry in one subscriber panic. The service's own takes precedence.
-        !is_suppressed() && self.wants(metadata) && self.traces.foreign_otel().is_alone()
+        !is_suppressed() && self.wants(metadata) && self.traces.foreign_otel().is_only_layer()
     }
 
     /// Enables an event if the operation that its log record names is a span of that layer, or if the event has an
@@ -68,7 +68,7 @@ impl<S> Filter<S> for TracingOtelFilter {
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        self.traces.foreign_otel().note_asked();
+        self.traces.foreign_otel().record_filter_use();
         if self.wants(metadata) {
             // The filter must run each time, because the thread may be one of ours.
             Interest::sometimes()

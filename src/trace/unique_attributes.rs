@@ -32,7 +32,7 @@ impl Tracer for UniqueTracer {
     type Span = UniqueSpan;
 
     fn build_with_context(&self, mut builder: SpanBuilder, parent: &Context) -> UniqueSpan {
-        layer_probe::note_ours();
+        layer_probe::record_own_link();
         let set = builder.attributes.take().unwrap_or_default();
         let _ended = STARTS.try_with(|starts| starts.set(true));
         let started = self.0.build_with_context(builder, parent);

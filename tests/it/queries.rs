@@ -42,6 +42,14 @@ fn text(span: &Span, key: &str) -> String {
 }
 
 /// The row with this summary.
+/// The routes that ran the query, with their calls.
+fn callers(row: &QueryStats) -> Vec<(&str, u64)> {
+    let callers = row.callers.iter();
+    callers
+        .map(|caller| (&*caller.route, caller.calls))
+        .collect()
+}
+
 fn row(harness: &Harness, summary: &str) -> QueryStats {
     let rows = harness.queries();
     let mut rows = rows.into_iter();
@@ -106,7 +114,7 @@ async fn a_query_has_a_span_a_series_and_a_row() {
         (row.calls, row.errors, row.cancelled, row.rows),
         (1, 0, 0, 2)
     );
-    assert_eq!(row.callers, [("/orders/{id}".into(), 1)]);
+    assert_eq!(callers(&row), [("/orders/{id}", 1)]);
     assert_eq!(row.slowest_trace_id, id);
     let page = harness.page();
     let series = [
@@ -338,7 +346,7 @@ async fn without_traces_queries_are_counted() {
         .layer(harness.layer());
     send(&app, get_request("/")).await;
     let row = &harness.queries()[0];
-    assert_eq!((row.calls, &row.callers[..]), (1, &[("/".into(), 1)][..]));
+    assert_eq!((row.calls, callers(row)), (1, vec![("/", 1)]));
     let line = &harness.lines()[0];
     assert!(line.contains(r#""watchpost.db.queries":1"#), "{line}");
     let query = shop(&harness).query("SELECT a");

@@ -61,7 +61,10 @@ async fn a_row_of_queries_has_milliseconds_and_ids_as_text() {
     assert_eq!(row["namespace"], "shop");
     assert_eq!(row["summary"], "SELECT orders");
     assert_eq!(row["calls"], 1);
-    assert_eq!(row["callers"], json!([["/orders/{id}", 1]]));
+    assert_eq!(
+        row["callers"],
+        json!([{"route": "/orders/{id}", "calls": 1}])
+    );
     assert_eq!(row["slowest_trace_id"], id.to_string());
     for duration in ["total_ms", "p50_ms", "p95_ms", "p99_ms", "max_ms"] {
         assert!(row[duration].is_f64(), "{duration} in {row}");

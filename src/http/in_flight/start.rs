@@ -16,7 +16,7 @@ use crate::model::codec::{put_bytes, put_str};
 use crate::model::grpc::Call;
 use crate::model::{Outcome, Sampling, SpanId, TraceId, cut};
 use crate::record::{MAX_TEXT, MAX_USER, Method, Scheme, put_attributes, put_text};
-use crate::trace::{parse_traceparent, their_current_span};
+use crate::trace::{foreign_current_span, parse_traceparent};
 
 impl InFlightRequest {
     /// Starts a request: sets every field that the last request of this state has left, and lists the request as one
@@ -128,7 +128,7 @@ impl InFlightRequest {
                     || !self.layer.config.public_endpoint
                     || client_address::is_trusted(request, &self.layer.config));
             let headers = Some(request.headers()).filter(|_| reads_baggage);
-            let leaves = traces.foreign_otel().leaves_contexts();
+            let leaves = traces.foreign_otel().service_owns_contexts();
             self.trace.make_context(self.ids, headers, leaves);
         }
     }
@@ -167,18 +167,20 @@ impl InFlightRequest {
         let parent = known.traceparent.filter(|_| reads);
         let parent = parent.and_then(|value| parse_traceparent(value.as_bytes()));
         // A span of the service's own provider is closer than the caller's.
-        let theirs = self.layer.traces.as_ref().and_then(|traces| {
-            let beside = traces.foreign_otel();
-            beside.leaves_contexts().then(their_current_span).flatten()
+        let foreign = self.layer.traces.as_ref().and_then(|traces| {
+            let otel = traces.foreign_otel();
+            otel.service_owns_contexts()
+                .then(foreign_current_span)
+                .flatten()
         });
-        if let Some((trace, span, flags)) = theirs {
-            self.parent_span = span;
+        if let Some(foreign) = foreign {
+            self.parent_span = foreign.span;
             self.parent_trace = TraceId::NIL;
-            self.set_new_span(trace, route);
+            self.set_new_span(foreign.trace, route);
             return RemoteParent {
                 is_continued: true,
-                flags,
-                sampled: Some(Sampling::samples(flags)),
+                flags: foreign.flags,
+                sampled: Some(Sampling::samples(foreign.flags)),
             };
         }
         // A public endpoint starts a trace of its own and links to the caller's, so that no stranger can put spans into

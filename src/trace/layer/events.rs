@@ -76,7 +76,7 @@ impl SpanLayer {
     /// this includes only those at the level ERROR, which set the status of their span.
     #[inline]
     pub(crate) fn wanted(&self, event: &Event<'_>) -> Option<u32> {
-        if self.traces.is_none() || !(self.events || self.fails(event)) {
+        if self.traces.is_none() || !(self.events || self.sets_error_status(event)) {
             return None;
         }
         callsite_filter::wanted_event(event, &self.levels)
@@ -84,13 +84,13 @@ impl SpanLayer {
 
     /// Whether an event sets the status of a span that this layer records.
     #[inline]
-    pub(super) fn fails(&self, event: &Event<'_>) -> bool {
+    pub(super) fn sets_error_status(&self, event: &Event<'_>) -> bool {
         *event.metadata().level() == Level::ERROR && self.makes_spans()
     }
 
     /// Whether tracing-opentelemetry's layer records an event of this operation, because it records the span.
     #[inline]
-    pub(crate) fn leaves<S>(
+    pub(crate) fn is_recorded_elsewhere<S>(
         &self,
         event: &Event<'_>,
         ids: context::OperationIds,
@@ -99,11 +99,11 @@ impl SpanLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        !self.makes_spans() && self.is_theirs(event, ids, context)
+        !self.makes_spans() && self.is_recorded_by_otel_layer(event, ids, context)
     }
 
     #[cold]
-    fn is_theirs<S>(
+    fn is_recorded_by_otel_layer<S>(
         &self,
         event: &Event<'_>,
         ids: context::OperationIds,
@@ -159,9 +159,9 @@ impl SpanLayer {
             let Some(recorded) = of.and_then(|of| of.recorded.as_mut()) else {
                 return false;
             };
-            if self.fails(event) {
+            if self.sets_error_status(event) {
                 recorded.status = SpanStatus::Error;
-                recorded.said = event::said_of_error(event.metadata(), encoded.fields);
+                recorded.error_message = event::error_message(event.metadata(), encoded.fields);
             }
             if self.events {
                 recorded.events.put(put);

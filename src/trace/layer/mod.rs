@@ -14,6 +14,7 @@ use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 pub(crate) use self::events::EncodedEvent;
 use self::span_extension::{MonitorSpan, RecordingSpan, SpanExtension};
+pub(crate) use self::status::OtelConflicts;
 use crate::context::{self, Requests, Slot};
 use crate::model::{LevelDirectives, SpanId, is_suppressed};
 use crate::trace::active_span::SpanParent;
@@ -35,7 +36,7 @@ pub(crate) struct SpanLayer {
     /// The layer that records spans. If it is another layer, that layer also records the events in its spans.
     spans: SpanBackend,
     events: bool,
-    standing: LayerActivity,
+    activity: LayerActivity,
 }
 
 /// The configuration of a [`SpanLayer`].
@@ -50,8 +51,8 @@ pub(crate) struct SpanLayerConfig {
 /// Which callbacks the layer has received. A composed layer may belong to a subscriber that is never used.
 #[derive(Debug, Default)]
 struct LayerActivity {
-    hears_events: AtomicBool,
-    hears_spans: AtomicBool,
+    has_received_events: AtomicBool,
+    has_received_spans: AtomicBool,
 }
 
 impl SpanLayer {
@@ -66,7 +67,7 @@ impl SpanLayer {
             levels: config.levels,
             spans: config.backend,
             events: config.events,
-            standing: LayerActivity::default(),
+            activity: LayerActivity::default(),
         }
     }
 
@@ -83,9 +84,9 @@ impl SpanLayer {
 
     #[cold]
     fn first_span(&self) {
-        self.standing.hears_spans.store(true, Relaxed);
+        self.activity.has_received_spans.store(true, Relaxed);
         if let Some(traces) = &self.traces {
-            traces.foreign_otel().look_for_layer();
+            traces.foreign_otel().probe_once();
         }
     }
 
@@ -133,7 +134,7 @@ impl SpanLayer {
         if is_suppressed() {
             return;
         }
-        if !self.standing.hears_spans.load(Relaxed) {
+        if !self.activity.has_received_spans.load(Relaxed) {
             self.first_span();
         }
         let Some(span) = context.span(id) else { return };
@@ -191,7 +192,7 @@ impl SpanLayer {
                 start,
                 kind: SpanKind::Internal,
                 status: SpanStatus::Unset,
-                said: String::new(),
+                error_message: String::new(),
                 fields,
                 events: AttributeBuffer::events(limits),
                 links: AttributeBuffer::links(limits),
@@ -238,7 +239,7 @@ impl SpanLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        if layer_probe::answer(self.requests.number(), id, context) {
+        if layer_probe::run_step(self.requests.number(), id, context) {
             return;
         }
         let Some((trace, span)) = self.with(follows, context, |of| (of.slot.ids().trace, of.span))
@@ -294,7 +295,7 @@ impl SpanLayer {
     fn new_context_of(&self, slot: &Slot) -> Option<OtelContext> {
         let traces = self.traces.as_ref()?;
         let ids = slot.ids();
-        if traces.foreign_otel().leaves_contexts() {
+        if traces.foreign_otel().service_owns_contexts() {
             return None;
         }
         if current_span().is_some_and(|(trace, _)| trace == ids.trace) {

@@ -35,7 +35,7 @@ pub(super) struct RecordingSpan {
     pub(super) kind: SpanKind,
     pub(super) status: SpanStatus,
     /// The message of the last event at the level ERROR.
-    pub(super) said: String,
+    pub(super) error_message: String,
     pub(super) fields: SpanFields,
     pub(super) events: AttributeBuffer,
     pub(super) links: AttributeBuffer,
@@ -64,10 +64,10 @@ impl RecordingSpan {
             status => status,
         };
         let status_text = Reader::new(&fields.status_text).str();
-        let said = match &*self.said {
+        let message = match &*self.error_message {
             _ if status != SpanStatus::Error => "",
             "" if panicked => "panicked",
-            said => said,
+            message => message,
         };
         let record = SpanRecord {
             span,
@@ -77,7 +77,7 @@ impl RecordingSpan {
             kind: fields.kind.unwrap_or(self.kind),
             status,
             name: Reader::new(&fields.name).str().unwrap_or(metadata.name()),
-            status_text: status_text.unwrap_or(said),
+            status_text: status_text.unwrap_or(message),
             scope: metadata.target(),
             attributes: fields.attributes.bytes(),
             events: self.events.bytes(),
