@@ -37,6 +37,8 @@ pub(crate) fn enter(slot: Arc<Slot>, span: SpanId) -> Option<Arc<Slot>> {
 pub(crate) fn leave(span: SpanId) -> Option<Arc<Slot>> {
     let pop = |stack: &RefCell<Vec<StackEntry>>| {
         let mut stack = stack.borrow_mut();
+        // Nearly always the operation is on top. It may also be missing, if an outer `leave` has removed it: then the
+        // stack must stay as it is.
         let top = stack.pop()?;
         if top.span == span {
             return Some(top.slot);

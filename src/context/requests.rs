@@ -133,6 +133,8 @@ impl Requests {
     fn listed(&self, of_request: bool) -> Arc<Slot> {
         let slot = Arc::new(Slot::new(self.number, &self.room, None, of_request));
         let mut slots = lock(&self.slots);
+        // The list is swept when it has doubled, so that a new slot costs constant time on average and the list is at
+        // most twice as long as the slots in use.
         if slots.all.len() >= slots.sweep_at {
             slots.all.retain(|slot| slot.strong_count() > 0);
             slots.sweep_at = (slots.all.len() * 2).max(64);
@@ -144,6 +146,7 @@ impl Requests {
     /// Returns the slots of the active traces that began at least `age` ago.
     pub(crate) fn older_than(&self, age: Duration) -> Vec<Arc<Slot>> {
         let before = self.clock.now().saturating_sub(crate::clock::nanos(age));
+        // The list is copied, so that its lock is not held while slots are dropped, which may free their buffers.
         let slots = self.all();
         let old = slots.iter().filter_map(Weak::upgrade);
         old.filter(|slot| slot.read().is_some_and(|snapshot| snapshot.start <= before))

@@ -126,6 +126,8 @@ impl Slot {
     /// Opens the slot for a request that began at `start`, whose first poll follows at once.
     #[inline]
     pub(crate) fn open(&self, ids: OperationIds, start: Nanos) {
+        // Everything of the request before is cleared before the IDs are set: whoever reads the new IDs must not find
+        // the old data under them.
         self.buffer.open(self.has_tally.load(Relaxed));
         self.has_tally.store(false, Relaxed);
         if self.has_breadcrumbs.load(Relaxed) {
@@ -292,6 +294,8 @@ impl Slot {
     pub(crate) fn set_sampling(&self, sampling: Sampling, trace_state: &str) {
         let mut bits = sampling.bits() | IS_DECIDED;
         if !trace_state.is_empty() {
+            // Written before the flag, which is what readers check. A text of the request before may stay behind an
+            // unset flag.
             trace_state.clone_into(&mut lock(&self.trace_state));
             bits |= HAS_STATE;
         }

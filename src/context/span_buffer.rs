@@ -100,6 +100,8 @@ impl TraceBuffer {
     #[inline]
     pub(super) fn open(&self, has_tally: bool) {
         let mut state = self.lock();
+        // The spans and the root's events of the trace before are gone: its decision released them. The rest is cleared
+        // here and not at the end of that trace, since late spans and a later capture still read it.
         if has_tally {
             state.tally.clear();
         }
@@ -156,6 +158,7 @@ impl TraceBuffer {
     /// An event over the limits is dropped and counted. An event after the decision is dropped and not counted.
     pub(crate) fn add_event(&self, max_events: u32, write: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.lock();
+        // Once the trace is decided, the buffer is no longer sent with its root.
         if state.decision != Decision::Open {
             return;
         }
@@ -166,6 +169,8 @@ impl TraceBuffer {
         if state.events.capacity() == 0 {
             state.events.reserve(FIRST);
         }
+        // The size of an event is only known once it is written. If it does not fit, it is removed again, so that the
+        // buffer always ends with a complete event.
         let before = state.events.len();
         write(&mut state.events);
         let bytes = state.events.len() - before;
@@ -189,6 +194,7 @@ impl TraceBuffer {
         write: impl FnOnce(&mut Vec<u8>),
     ) {
         let mut state = self.lock();
+        // A kept trace still takes events: the span will be sent on its own when it ends.
         if state.decision == Decision::Dropped {
             return;
         }
@@ -222,6 +228,8 @@ impl TraceBuffer {
     /// Removes and returns the events of a span that ends.
     #[cold]
     pub(crate) fn take_span_events(&self, span: SpanId) -> Option<SpanEventBuffer> {
+        // The flag is set and cleared under the lock. A thread that reads it without the lock can only miss an event
+        // that another thread adds while the span ends.
         let mut state = self.lock();
         let taken = state.of_spans.take(&self.room, span);
         self.has_span_events
@@ -320,6 +328,9 @@ impl BufferState {
         if self.spans.capacity() == 0 {
             self.spans.reserve(FIRST);
         }
+        // As with events: written first, and removed again if there is no room. The limit of one trace includes the
+        // texts of its templates, because the trace is sent with them. The limit of all traces does not: those texts
+        // exist once.
         let before = self.spans.len();
         write(&mut self.spans);
         let bytes = self.spans.len() - before;

@@ -44,6 +44,7 @@ impl PendingSpanEvents {
         span: SpanId,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> bool {
+        // Few spans have such events at once, so a list is searched faster than a map.
         let own = limits.held + self.bytes();
         let at = self.all.iter().position(|of| of.span == span);
         if at.is_none() {

@@ -28,8 +28,11 @@ impl TraceMemory {
 
     /// Reserves bytes for a trace, which then holds `own` bytes in total. Returns whether there is room.
     pub(super) fn take(&self, bytes: usize, own: usize) -> bool {
+        // Reserved first and given back if it does not fit: a check before the reservation would let several threads
+        // exceed the limit together. Meanwhile another thread may find too little room, and decide its trace early.
         let held = self.held.fetch_add(bytes, Relaxed).saturating_add(bytes);
         let free = self.max.checked_sub(held);
+        // The first bytes of a trace only need to fit into the rest, so that every trace can begin.
         let fits = free.is_some_and(|free| own <= free.saturating_mul(OF_FREE) || own == bytes);
         if !fits {
             self.give_back(bytes);

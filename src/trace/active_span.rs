@@ -38,6 +38,8 @@ impl SpanParent {
     /// Returns the place of the root of a new trace.
     #[cold]
     pub(super) fn root(traces: &Traces, span: SpanId, start: Nanos) -> Self {
+        // A trace without a request gets a slot of its own. It is listed, so that a trace that stays open too long is
+        // decided, and not pooled: such roots are rare compared to requests.
         let requests = traces.requests();
         let slot = requests.new_trace_slot();
         let trace = TraceId::random();
@@ -70,6 +72,7 @@ pub(super) fn end_span(
     panicked: bool,
 ) {
     let slot = &place.slot;
+    // 1. A child waits in the buffer for its root. Its further events, if it has any, are there as well.
     if place.root.is_none() {
         if slot.trace_buffer().has_span_events() {
             end_with_events(traces, slot, record);
@@ -78,6 +81,8 @@ pub(super) fn end_span(
         }
         return;
     }
+    // 2. A root decides its trace. The worst that happened is the reason: a panic also sets the status to an error, and a
+    //    failed root may be slow, too.
     let ids = slot.ids();
     let slow = traces.is_slow(None, record.end.saturating_sub(record.start));
     let why = match record.status {
@@ -85,6 +90,7 @@ pub(super) fn end_span(
         SpanStatus::Error => Some(KeepReason::Error),
         _ => slow.then_some(KeepReason::Slow),
     };
+    // 3. From here on the trace is not in flight. Its sampling decision and `tracestate` stay readable in the slot.
     slot.close();
     let end = RootEnd {
         trace: ids.trace,
@@ -208,6 +214,7 @@ impl ActiveSpan {
             self.start,
             query.end,
         ];
+        // The template has no place for events, and a root is not buffered. Such a query is only counted here.
         let slot = &self.place.slot;
         if self.place.root.is_some() || slot.trace_buffer().has_span_events_of(self.span) {
             slot.count_query(query);

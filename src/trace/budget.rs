@@ -110,16 +110,20 @@ impl Budget {
             return false;
         }
         let cost = (u128::from(tokens) * 1_000_000_000 / u128::from(self.per_second)) as u64;
+        // It would never fit, however long the source waits.
         if cost > self.burst {
             return false;
         }
         // The burst, plus what a single source must leave in the bucket after it has taken the burst.
         let capacity = self.burst + self.burst / 8 * 3 + 2 * cost;
         let until = now.saturating_add(capacity);
+        // The bucket is empty for everyone. Under overload most calls end here, before the usage is computed.
         if self.full_at.load(Relaxed).saturating_add(cost) > until {
             return false;
         }
         let leave = self.leave(source, cost, now);
+        // The tokens are taken in one step, so that concurrent calls never exceed the rate. The usage is only updated
+        // afterwards and without such care: a lost addition makes a share slightly unfair, and never the total wrong.
         let taken = self.full_at.fetch_update(Relaxed, Relaxed, |at| {
             let at = at.max(now).saturating_add(cost);
             (at.saturating_add(leave) <= until).then_some(at)
@@ -136,6 +140,7 @@ impl Budget {
 
     /// Returns the amount that a source must leave in the bucket for others.
     fn leave(&self, source: BudgetSource, cost: u64, now: Nanos) -> u64 {
+        // Another source may share a column and add to its usage. It rarely shares both, so the minimum is closest.
         let places = self.of_source(source).into_iter().flatten();
         let lately = places.map(|usage| usage.read(now, self.half_life)).min();
         let lately = lately.unwrap_or_default();

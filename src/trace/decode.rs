@@ -194,6 +194,7 @@ impl SpanReader<'_> {
         root.is_root = true;
         // The parent of a root is in another process.
         root.parent_is_remote = root.parent_span_id != SpanId::NIL;
+        // Events of a root come from its own list, if it is a `tracing` or OpenTelemetry span, and from the buffer.
         root.events.extend(self.events(self.part.events));
         root.events.sort_by_key(|event| event.at);
         root.left_out = root.left_out.saturating_add(self.part.events_lost);

@@ -114,6 +114,8 @@ impl RecentTraces {
             record: record.into(),
         };
         state.add(trace, source, stored);
+        // Beyond the limit, the largest source gives up its oldest traces. It may be the source of this one: a busy route
+        // does not displace the traces of all others.
         while state.bytes > self.max_bytes && state.drop_one() {}
     }
 
@@ -133,6 +135,7 @@ impl RecentTraces {
 
     /// Returns the kept trace with this ID.
     pub(crate) fn trace(&self, trace_id: TraceId) -> Option<KeptTrace> {
+        // The records are copied out and decoded without the lock, which the worker needs to add further traces.
         let parts = lock_for_status(&self.state)?
             .traces
             .get(&trace_id)?

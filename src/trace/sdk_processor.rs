@@ -31,6 +31,8 @@ impl SpanProcessor for SdkSpanProcessor {
         let parent_id = span_id(parent.span_id());
         let (traces, plain) = (&self.0, self.0.sdk_spans());
         let number = traces.requests().number();
+        // The context that the host passed decides the trace. The thread's current operation only refines the parent
+        // within that trace, or replaces a parent of an unknown provider, whose trace does not exist here.
         let here = context::current_slot(number);
         let is_unknown = || {
             // The parent is a span of a provider that is not joined.
@@ -46,11 +48,14 @@ impl SpanProcessor for SdkSpanProcessor {
             let parent = if entered.is_some() { above } else { parent_id };
             Some((open.slot, above, parent))
         } else if let Some((slot, span)) = current {
+            // The context names the root. The thread's current operation is closer.
             Some((slot, span, span))
         } else if parent.is_valid() && !parent.is_remote() {
+            // The parent is in this process, and its trace runs on another thread.
             let slot = traces.requests().find_trace(trace);
             slot.map(|slot| (slot, parent_id, parent_id))
         } else {
+            // No parent here: the span is the root of this process's part of its trace.
             let slot = traces.requests().new_trace_slot();
             let route = context::NO_REQUEST;
             slot.open(
@@ -89,6 +94,7 @@ impl SpanProcessor for SdkSpanProcessor {
 
     fn on_end(&self, span: SpanData) {
         let traces = &self.0;
+        // Removed first, so that code that runs from here on does not find an ended span as its parent.
         let open = traces
             .sdk_spans()
             .remove(span_id(span.span_context.span_id()));

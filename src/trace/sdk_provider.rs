@@ -91,6 +91,8 @@ impl ShouldSample for RecordAllSampler {
         let parent = span.as_ref().map(SpanRef::span_context);
         let parent = parent.filter(|parent| parent.is_valid());
         let sampled = match parent {
+            // A trace has one decision. It is the parent's, then that of the request whose ID the span got, then a new
+            // one, for which a remote parent counts.
             Some(parent) if !parent.is_remote() => parent.is_sampled(),
             None if let Some(sampled) = self.0.sampled_here(trace_id(trace)) => sampled,
             parent => first_here(&self.0, trace_id(trace), parent).is_sampled(),

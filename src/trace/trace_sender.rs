@@ -140,6 +140,8 @@ impl TraceSender {
             } else {
                 HEAD_RESERVE
             };
+            // Spans are never split, and `take_front` takes one even if it alone exceeds the rest of a record. A span
+            // has at most `MAX_SPAN` bytes, so it fits into a record of its own.
             let (these, count) = spans.take_front(MAX_RECORD - reserve, root.is_none());
             let items = count + u32::from(root.is_some());
             if items == 0 {

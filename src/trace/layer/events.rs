@@ -147,6 +147,8 @@ impl SpanLayer {
     ) where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
+        // The log record has named `ids` already. Each step below adds the event to the span with exactly these IDs, or
+        // leaves it to the next step; none chooses another span.
         let put = |out: &mut Vec<u8>| {
             put_tracing_event(out, encoded.at, encoded.callsite, encoded.fields);
         };
@@ -168,6 +170,7 @@ impl SpanLayer {
             }
             true
         };
+        // 1. The innermost `tracing` span, which is usually the one.
         let innermost = context.event_span(event);
         if innermost.as_ref().is_some_and(&mut into) {
             return;
@@ -179,7 +182,8 @@ impl SpanLayer {
             }
             is_root
         };
-        // The root of a trace can be a `tracing` span itself.
+        // 2. The root of the current trace, if no `tracing` span lies between. It can be a `tracing` span itself, which
+        //    step 1 or 3 then finds with its own list of events.
         let at_once =
             |slot: &Arc<Slot>, _| (innermost.is_none() || slot.is_request()) && in_root(slot);
         if event.is_contextual()
@@ -187,12 +191,14 @@ impl SpanLayer {
         {
             return;
         }
-        // Outer `tracing` spans: the innermost one may not be recorded, or may contain a span from another source.
+        // 3. Outer `tracing` spans: the innermost one may not be recorded, or may contain a span from another source.
         let outer = innermost.as_ref().and_then(SpanRef::parent);
         let mut outer = outer.iter().flat_map(SpanRef::scope);
         if outer.any(|span| into(&span)) || !self.events {
             return;
         }
+        // 4. A span of another source, such as a query or a plain OpenTelemetry span. It has no list of its own, so the
+        //    trace's buffer stores the event until the span ends.
         if let Some(slot) = self.slot_of(event, context)
             && slot.ids().trace == ids.trace
             && !in_root(&slot)

@@ -131,6 +131,7 @@ impl SpanLayer {
     ) where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
+        // Spans of our own threads and of code that they run are not the service's.
         if is_suppressed() {
             return;
         }
@@ -138,12 +139,16 @@ impl SpanLayer {
             self.first_span();
         }
         let Some(span) = context.span(id) else { return };
+        // 1. Find the parent before the extensions are locked below: the lock of the parent's extensions is taken for
+        //    it, and the layer must never hold two of them.
         let parent = self.parent(attributes, &span);
         let wanted = self
             .traces
             .as_ref()
             .filter(|_| self.makes_spans())
             .filter(|_| callsite_filter::wanted(attributes.metadata(), &self.levels).is_some());
+        // 2. A span that is not recorded still leads to its request: events in it, and spans below it, find the enclosing
+        //    operation here, on whatever thread they are.
         let of = match (wanted, parent) {
             (Some(traces), parent) => self.begin(traces, attributes, parent),
             (None, Some((slot, span))) => MonitorSpan {
@@ -154,6 +159,7 @@ impl SpanLayer {
             },
             (None, None) => return,
         };
+        // 3. Several monitors may share a subscriber. The first one needs no further allocation.
         let mut extensions = span.extensions_mut();
         if let Some(SpanExtension { others, .. }) = extensions.get_mut() {
             others.push(of);
@@ -264,6 +270,8 @@ impl SpanLayer {
         let Some((slot, span, root)) = entered else {
             return;
         };
+        // The context is attached outside the lock of the extensions, because contexts hold values of the host. It is
+        // attached before the operation is entered, and detached after the operation was left.
         let attached = match &root {
             Some(root) => Some(root.attach()),
             None => self.context_of(&slot).map(|context| context.attach()),
@@ -274,6 +282,7 @@ impl SpanLayer {
             span,
             attached,
         };
+        // A thread that is ending has no list, and so would never leave the operation.
         if entered_spans::push(entered) {
             drop(context::enter(slot, span));
         }
@@ -315,6 +324,8 @@ impl SpanLayer {
     {
         let Some(traces) = &self.traces else { return };
         let Some(span) = context.span(id) else { return };
+        // The data is taken under the lock of the extensions, and the span is ended without it: ending a root may send
+        // its whole trace.
         let taken = {
             let mut extensions = span.extensions_mut();
             let of = extensions
