@@ -152,7 +152,7 @@ impl SpanLayer {
         let put = |out: &mut Vec<u8>| {
             put_tracing_event(out, encoded.at, encoded.callsite, encoded.fields);
         };
-        let mut into = |span: &SpanRef<'_, S>| {
+        let mut add_to_span = |span: &SpanRef<'_, S>| {
             let mut extensions = span.extensions_mut();
             let of = extensions
                 .get_mut::<SpanExtension>()
@@ -172,10 +172,10 @@ impl SpanLayer {
         };
         // 1. The innermost `tracing` span, which is usually the one.
         let innermost = context.event_span(event);
-        if innermost.as_ref().is_some_and(&mut into) {
+        if innermost.as_ref().is_some_and(&mut add_to_span) {
             return;
         }
-        let in_root = |slot: &Arc<Slot>| {
+        let add_if_root = |slot: &Arc<Slot>| {
             let is_root = slot.ids().span == ids.span;
             if is_root && self.events {
                 slot.trace_buffer().add_event(self.max_events(), put);
@@ -184,24 +184,25 @@ impl SpanLayer {
         };
         // 2. The root of the current trace, if no `tracing` span lies between. It can be a `tracing` span itself, which
         //    step 1 or 3 then finds with its own list of events.
-        let at_once =
-            |slot: &Arc<Slot>, _| (innermost.is_none() || slot.is_request()) && in_root(slot);
+        let add_to_current_root =
+            |slot: &Arc<Slot>, _| (innermost.is_none() || slot.is_request()) && add_if_root(slot);
         if event.is_contextual()
-            && context::with_current(Some(self.requests.number()), at_once) == Some(true)
+            && context::with_current(Some(self.requests.number()), add_to_current_root)
+                == Some(true)
         {
             return;
         }
         // 3. Outer `tracing` spans: the innermost one may not be recorded, or may contain a span from another source.
         let outer = innermost.as_ref().and_then(SpanRef::parent);
         let mut outer = outer.iter().flat_map(SpanRef::scope);
-        if outer.any(|span| into(&span)) || !self.events {
+        if outer.any(|span| add_to_span(&span)) || !self.events {
             return;
         }
         // 4. A span of another source, such as a query or a plain OpenTelemetry span. It has no list of its own, so the
         //    trace's buffer stores the event until the span ends.
         if let Some(slot) = self.slot_of(event, context)
             && slot.ids().trace == ids.trace
-            && !in_root(&slot)
+            && !add_if_root(&slot)
         {
             slot.trace_buffer()
                 .add_span_event(ids.span, self.max_events(), put);
