@@ -66,8 +66,7 @@ impl RequestGuard {
             (cache.take_pooled(), route)
         })
         .unwrap_or_else(|| (None, pattern.map(find)));
-        // A gRPC call in a router such as tonic's has the pattern of the whole service, in place of which a known
-        // method is put.
+        // A router such as tonic's has one pattern for all methods of a service. A known method takes its place.
         let route = match route {
             Some(route) if !known.grpc => Some(route),
             route => fallback_route(layer, request, route, known.grpc),

@@ -138,7 +138,7 @@ impl TemplateTable {
             && let Some(place) = self.slots.get_mut(slot)
         {
             // A free slot keeps the number of its last template. A number occurs again after 131,072 generations of
-            // its slot, each of which passes through the list of retired templates. A span with that number would have
+            // its slot, and each of these passes through the list of retired templates. A span with that number would have
             // to wait for its root until then.
             let generation = (place.template.number >> SLOT_BITS) + 1;
             let generation = if generation > MAX_GENERATION {
