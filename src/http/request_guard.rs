@@ -216,27 +216,33 @@ impl EndOnPanic for Box<InFlightRequest> {
 }
 
 impl Drop for RequestGuard {
+    #[inline]
     fn drop(&mut self) {
-        let Some(mut request) = self.0.take() else {
-            return;
-        };
-        let panicked = request.dropping.panicked() | std::mem::take(request.panicked.get_mut());
-        let outcome = if panicked {
-            count_panic(request.layer.requests.number());
-            Outcome::Panicked
-        } else if request.headers_at.is_none() {
-            Outcome::Cancelled
-        } else if request.response_body.is_complete() == Some(true) {
-            // Servers do not poll a body again once they have the bytes that were declared.
-            request.outcome_if_complete
-        } else if request.response_body.cannot_complete() {
-            // The server gave the response up, whether or not the client left.
-            Outcome::BodyError
-        } else {
-            Outcome::BodyDropped
-        };
-        request.finish(outcome, None);
+        if let Some(request) = self.0.take() {
+            end_dropped(request);
+        }
     }
+}
+
+/// Ends a request whose guard was dropped with it. Not inlined: most guards are empty when they are dropped.
+#[inline(never)]
+fn end_dropped(mut request: Box<InFlightRequest>) {
+    let panicked = request.dropping.panicked() | std::mem::take(request.panicked.get_mut());
+    let outcome = if panicked {
+        count_panic(request.layer.requests.number());
+        Outcome::Panicked
+    } else if request.headers_at.is_none() {
+        Outcome::Cancelled
+    } else if request.response_body.is_complete() == Some(true) {
+        // Servers do not poll a body again once they have the bytes that were declared.
+        request.outcome_if_complete
+    } else if request.response_body.cannot_complete() {
+        // The server gave the response up, whether or not the client left.
+        Outcome::BodyError
+    } else {
+        Outcome::BodyDropped
+    };
+    request.finish(outcome, None);
 }
 
 /// The route of a request that no pattern and no hook names, and of a gRPC call, whose pattern may be that of its
