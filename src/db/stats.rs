@@ -6,7 +6,7 @@ use super::outcome::{EndedQuery, QueryOutcome};
 use super::system::DbSystem;
 use crate::clock::Nanos;
 use crate::context::{RouteId, Routes, Slot};
-use crate::metrics::ExponentialHistogram;
+use crate::metrics::FineCounts;
 use crate::model::{TraceId, lock, lock_for_status};
 
 /// Routes that a digest counts separately as callers.
@@ -25,7 +25,7 @@ pub(super) struct DigestStats {
     callers: [RouteCalls; MAX_CALLERS],
     other_callers: AtomicU64,
     /// Durations of all calls. Its count is the number of calls.
-    times: ExponentialHistogram,
+    times: FineCounts,
 }
 
 /// A route and its calls. The route's number is stored plus one; 0 is a free slot.
@@ -99,7 +99,7 @@ impl DigestStats {
     #[inline]
     pub(super) fn record(&self, query: &EndedQuery<'_>, slot: Option<&Slot>) {
         self.nanos.fetch_add(query.nanos, Relaxed);
-        self.times.record(query.seconds);
+        self.times.record(query.seconds, 1);
         match query.outcome {
             QueryOutcome::Completed | QueryOutcome::Unknown => {}
             QueryOutcome::Cancelled => {
@@ -122,7 +122,7 @@ impl DigestStats {
 
     /// The number of queries counted.
     pub(super) fn calls(&self) -> u64 {
-        self.times.count()
+        self.times.total()
     }
 
     /// Moves the counts of another digest here. Counts that `other` gets during the move are moved the next time.
@@ -193,10 +193,13 @@ impl DigestStats {
         identity: impl FnOnce() -> DigestIdentity,
         routes: &Routes,
     ) -> Option<QueryStats> {
-        let [p50, p95, p99] = self.times.quantiles([0.5, 0.95, 0.99])?;
+        let times = self.times.distribution();
+        let calls = times.count();
+        let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|rank| times.quantile(rank));
         let max = Duration::from_nanos(self.longest.load(Relaxed).saturating_sub(1));
         // A quantile is the middle of a bucket, which may lie beyond the longest query.
         let time = |seconds| Duration::from_secs_f64(seconds).min(max);
+        let (p50, p95, p99) = (p50?, p95?, p99?);
         let DigestIdentity {
             system,
             namespace,
@@ -208,7 +211,7 @@ impl DigestStats {
             namespace,
             summary,
             text,
-            calls: self.times.count(),
+            calls,
             errors: self.errors.load(Relaxed),
             cancelled: self.cancelled.load(Relaxed),
             total: Duration::from_nanos(self.nanos.load(Relaxed)),

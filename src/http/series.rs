@@ -83,25 +83,19 @@ impl RequestSeries {
             time_to_headers,
             response_bytes,
         } = &self.by_route;
-        let request_bytes = measurements.request_bytes.map(|bytes| {
+        self.duration
+            .record_traced(seconds(measurements.duration), trace, at);
+        if let Some(nanos) = measurements.time_to_headers {
+            time_to_headers.record_traced(seconds(nanos), trace, at);
+        }
+        // The page shows no buckets of sizes, so that there is no place for an exemplar.
+        if let Some(bytes) = measurements.response_bytes {
+            response_bytes.record_untraced(bytes as f64);
+        }
+        if let Some(bytes) = measurements.request_bytes {
             let series = || instruments.request_bytes(&self.route, self.method, self.scheme);
-            (self.request_bytes.get_or_init(series), bytes)
-        });
-        let response_bytes = measurements
-            .response_bytes
-            .map(|bytes| (response_bytes, bytes));
-        let seconds_of = |histogram, time: Option<Nanos>| Some((histogram, seconds(time?), trace));
-        // Sizes have no buckets, so no exemplar.
-        let size_of = |(histogram, bytes)| (histogram, bytes as f64, TraceId::NIL);
-        // One loop, so that the recording is inlined.
-        let all = [
-            seconds_of(&self.duration, Some(measurements.duration)),
-            seconds_of(time_to_headers, measurements.time_to_headers),
-            request_bytes.map(size_of),
-            response_bytes.map(size_of),
-        ];
-        for (histogram, value, trace) in all.into_iter().flatten() {
-            histogram.record_traced(value, trace, at);
+            let request_bytes = self.request_bytes.get_or_init(series);
+            request_bytes.record_untraced(bytes as f64);
         }
     }
 

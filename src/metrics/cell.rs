@@ -35,13 +35,6 @@ impl Shards {
         self.at(thread_number() & self.mask, number)
     }
 
-    /// Two numbers in the calling thread's shard.
-    #[inline]
-    pub(super) fn local_pair(&self, one: usize, two: usize) -> Option<(&AtomicU64, &AtomicU64)> {
-        let shard = thread_number() & self.mask;
-        Some((self.at(shard, one)?, self.at(shard, two)?))
-    }
-
     #[inline]
     fn at(&self, shard: usize, number: usize) -> Option<&AtomicU64> {
         let line = self.lines.get(shard * self.lines_per_shard + number / 8)?;
@@ -145,16 +138,18 @@ impl GaugeCell {
     }
 }
 
-/// Adds to a floating-point number that is stored as its bits.
+/// Adds to a floating-point number that is stored as its bits. Returns whether it collided with another thread.
 #[inline]
-pub(super) fn add_f64(bits: &AtomicU64, delta: f64) {
+pub(super) fn add_f64(bits: &AtomicU64, delta: f64) -> bool {
     let mut current = bits.load(Relaxed);
+    let mut collided = false;
     loop {
         let new = (f64::from_bits(current) + delta).to_bits();
         match bits.compare_exchange_weak(current, new, Relaxed, Relaxed) {
-            Ok(_) => return,
+            Ok(_) => return collided,
             Err(other) => current = other,
         }
+        collided = true;
     }
 }
 

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use super::config::MetricsConfig;
+use super::histogram::Sharding;
+use super::snapshot::SeriesId;
 use crate::clock::Clock;
 use crate::model::{Diagnostics, TraceId};
 
@@ -22,9 +24,12 @@ pub(super) struct RegistryContext {
     pub(super) diagnostics: Arc<Diagnostics>,
     /// The number of shards of each series, a power of two.
     pub(super) shards: usize,
+    /// The same for histograms, which are sharded only if threads collide.
+    pub(super) sharding: Arc<Sharding>,
     pub(super) trace_source: OnceLock<TraceSource>,
     /// The number of series, without overflow series.
     pub(super) series: AtomicUsize,
+    last_series_id: AtomicU64,
     /// The number of labels that were cut or left out.
     pub(super) truncated: AtomicU64,
     /// The number of metrics that are not exposed, since their name was taken or the registry was full.
@@ -37,18 +42,26 @@ impl RegistryContext {
     pub(super) fn new(config: MetricsConfig, clock: Clock, diagnostics: Arc<Diagnostics>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let shards = cores.min(MAX_SHARDS).next_power_of_two();
         Self {
             number: NEXT.fetch_add(1, Relaxed),
             config,
             clock,
             diagnostics,
-            shards: cores.min(MAX_SHARDS).next_power_of_two(),
+            shards,
+            sharding: Arc::new(Sharding::new(shards)),
             trace_source: OnceLock::new(),
             series: AtomicUsize::new(0),
+            last_series_id: AtomicU64::new(0),
             truncated: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             epoch: AtomicU64::new(0),
         }
+    }
+
+    /// A number that no other series of the registry has.
+    pub(super) fn next_series_id(&self) -> SeriesId {
+        SeriesId(self.last_series_id.fetch_add(1, Relaxed) + 1)
     }
 
     /// Reserves one series; returns whether the limit allows it.

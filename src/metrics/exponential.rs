@@ -1,21 +1,27 @@
-//! A histogram for quantiles with 32 buckets per power of two: OpenTelemetry's exponential histogram at scale 5.
+//! The numbering of fine buckets, 32 per power of two: the buckets of OpenTelemetry's exponential histogram at scale 5.
 //!
 //! Source: <https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram>
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+/// The number of buckets in one octave, a range from one power of two to the next.
+const PER_OCTAVE: usize = 32;
+/// The exponent of the lowest octave: the buckets begin above 2^-24, about 60 ns in seconds.
+const FIRST_EXPONENT: i32 = -24;
+/// The number of octaves: the buckets end at 2^40, about 1 TiB in bytes.
+const OCTAVES: usize = 64;
+/// The number of fine buckets.
+pub(super) const FINE_BUCKETS: usize = OCTAVES * PER_OCTAVE;
+/// The index that OpenTelemetry gives to the first fine bucket: its bucket `i` has the upper bound 2^((i + 1)/32).
+pub(super) const FIRST_INDEX: i32 = FIRST_EXPONENT * PER_OCTAVE as i32;
+/// Values up to this one, and not below its negative, are counted as zero.
+pub(super) const ZERO_THRESHOLD: f64 = f64::from_bits(FIRST << 52);
 
-/// The exponent of the lowest octave. Values up to 2^-20 (about 1 µs, in seconds) fall into the first bucket.
-const FIRST_EXPONENT: i32 = -20;
-/// The number of powers of two. Values above 2^12 (more than an hour, in seconds) fall into the last bucket.
-const OCTAVES: usize = 32;
-/// The number of buckets in one octave.
-const BUCKETS: usize = 32;
+/// The biased exponent of the lowest octave.
+const FIRST: u64 = (1023 + FIRST_EXPONENT) as u64;
 /// The bits of a mantissa.
 const MANTISSA: u64 = (1 << 52) - 1;
 
-/// The mantissas of 2^(k/32) for k from 1 to 31, rounded down.
-const BOUNDS: [u64; BUCKETS - 1] = [
+/// The mantissas of 2^(k/32) for k from 1 to 32, rounded down; the last is above every mantissa.
+const BOUNDS: [u64; PER_OCTAVE] = [
     0x0_59b0_d315_8574,
     0x0_b558_6cf9_890f,
     0x1_1301_d012_5b50,
@@ -47,6 +53,7 @@ const BOUNDS: [u64; BUCKETS - 1] = [
     0xd_fc97_337b_9b5e,
     0xe_a4af_a2a4_90d9,
     0xf_5076_5b6e_4540,
+    1 << 52,
 ];
 
 /// The number of cells that the first six bits of a mantissa distinguish. The distance between bounds is greater than
@@ -61,7 +68,7 @@ const fn cell_starts() -> [u8; CELLS] {
     let mut starts = [0; CELLS];
     let (mut cell, mut bucket) = (0, 0);
     while cell < CELLS {
-        while bucket < BOUNDS.len() && BOUNDS[bucket] <= (cell as u64) << CELL_BITS {
+        while BOUNDS[bucket] <= (cell as u64) << CELL_BITS {
             bucket += 1;
         }
         starts[cell] = bucket as u8;
@@ -70,102 +77,39 @@ const fn cell_starts() -> [u8; CELLS] {
     starts
 }
 
-/// Counts values in fine buckets. The relative error of a quantile is at most 1.1 %. The buckets of an octave are
-/// allocated with its first value and take 256 bytes.
-#[derive(Debug, Default)]
-pub(crate) struct ExponentialHistogram {
-    octaves: [OnceLock<Box<[AtomicU64; BUCKETS]>>; OCTAVES],
-}
-
-impl ExponentialHistogram {
-    /// Records a value.
-    #[inline]
-    pub(crate) fn record(&self, value: f64) {
-        let (octave, bucket) = position(value);
-        let Some(octave) = self.octaves.get(octave) else {
-            return;
-        };
-        let buckets = match octave.get() {
-            Some(buckets) => buckets,
-            None => octave.get_or_init(Box::default),
-        };
-        if let Some(count) = buckets.get(bucket) {
-            count.fetch_add(1, Relaxed);
-        }
-    }
-
-    /// Moves all counts of another histogram into this one.
-    pub(crate) fn absorb(&self, other: &Self) {
-        for (octave, from) in self.octaves.iter().zip(&other.octaves) {
-            let Some(from) = from.get() else { continue };
-            // A swap, so that a value that is recorded at this moment is moved now or stays for the next time, and is
-            // never counted twice.
-            for (bucket, from) in octave.get_or_init(Box::default).iter().zip(from.iter()) {
-                bucket.fetch_add(from.swap(0, Relaxed), Relaxed);
-            }
-        }
-    }
-
-    /// The number of recorded values.
-    pub(crate) fn count(&self) -> u64 {
-        let octaves = self.octaves.iter().filter_map(OnceLock::get);
-        let counts = octaves.flat_map(|octave| octave.iter());
-        counts.map(|count| count.load(Relaxed)).sum()
-    }
-
-    /// The quantiles at these ranks, from 0 to 1; `None` before the first value.
-    pub(crate) fn quantiles<const N: usize>(&self, ranks: [f64; N]) -> Option<[f64; N]> {
-        let counts: Vec<(f64, u64)> = (FIRST_EXPONENT..)
-            .zip(&self.octaves)
-            .filter_map(|(exponent, octave)| Some((exponent, octave.get()?)))
-            .flat_map(|(exponent, octave)| {
-                let middles = (0..).map(move |k| middle(exponent, k));
-                middles.zip(octave.iter().map(|count| count.load(Relaxed)))
-            })
-            .filter(|(_, count)| *count > 0)
-            .collect();
-        let total: u64 = counts.iter().map(|(_, count)| count).sum();
-        let (largest, _) = *counts.last()?;
-        Some(ranks.map(|rank| {
-            let rank = (rank * total as f64).ceil();
-            let mut below = 0;
-            let found = counts.iter().find(|(_, count)| {
-                below += count;
-                below as f64 >= rank
-            });
-            found.map_or(largest, |(value, _)| *value)
-        }))
-    }
-}
-
-/// The geometric middle of a bucket.
-fn middle(exponent: i32, bucket: i32) -> f64 {
-    (f64::from(exponent) + (f64::from(bucket) + 0.5) / BUCKETS as f64).exp2()
-}
-
-/// The octave and the bucket of a value. A bucket includes its upper bound.
+/// The fine bucket of a value, which includes its upper bound. `None` for values up to [`ZERO_THRESHOLD`], negative
+/// ones, and those above the last bucket.
 #[inline]
-fn position(value: f64) -> (usize, usize) {
-    const FIRST: u64 = (1023 + FIRST_EXPONENT) as u64;
-    // Positive numbers are ordered like their bits. Zero, negative numbers and NaN go to the first bucket.
-    if value.is_nan() || value <= 0.0 {
-        return (0, 0);
-    }
+pub(super) fn fine_bucket(value: f64) -> Option<usize> {
     // One less in the last bit moves an exact bound into the bucket below it, since a bucket includes its upper bound.
-    let below = value.to_bits() - 1;
-    let exponent = below >> 52;
-    if exponent < FIRST {
-        return (0, 0);
-    }
-    let octave = (exponent - FIRST) as usize;
-    if octave >= OCTAVES {
-        return (OCTAVES - 1, BUCKETS - 1);
+    // Positive numbers are ordered like their bits. The sign of a negative number, and the exponent of one that is
+    // not finite, are above those of the last octave. Zero wraps around to such a number.
+    let below = value.to_bits().wrapping_sub(1);
+    let octave = (below >> 52).wrapping_sub(FIRST);
+    if octave >= OCTAVES as u64 {
+        return None;
     }
     let mantissa = below & MANTISSA;
     let cell = (mantissa >> CELL_BITS) as usize;
-    let bucket = usize::from(CELL_STARTS.get(cell).copied().unwrap_or_default());
+    // The masks change nothing. With them, the compiler checks no index, neither here nor where the bucket is used.
+    let bucket = usize::from(CELL_STARTS.get(cell).copied().unwrap_or_default()) % PER_OCTAVE;
     let is_next = BOUNDS.get(bucket).is_some_and(|bound| *bound <= mantissa);
-    (octave, bucket + usize::from(is_next))
+    let bucket = octave as usize * PER_OCTAVE + bucket + usize::from(is_next);
+    Some(bucket % FINE_BUCKETS)
+}
+
+/// The upper bound of a fine bucket.
+#[expect(clippy::cast_precision_loss, reason = "there are 2048 buckets")]
+pub(super) fn upper_bound(bucket: usize) -> f64 {
+    let octaves = (bucket + 1) as f64 / PER_OCTAVE as f64;
+    (f64::from(FIRST_EXPONENT) + octaves).exp2()
+}
+
+/// The geometric middle of a fine bucket. It differs from each value in the bucket by at most 1.1 %.
+#[expect(clippy::cast_precision_loss, reason = "there are 2048 buckets")]
+pub(super) fn middle(bucket: usize) -> f64 {
+    let octaves = (bucket as f64 + 0.5) / PER_OCTAVE as f64;
+    (f64::from(FIRST_EXPONENT) + octaves).exp2()
 }
 
 #[cfg(test)]
@@ -174,50 +118,45 @@ mod tests {
 
     #[test]
     fn a_value_falls_into_the_bucket_of_its_power() {
-        for k in 1..i32::try_from(OCTAVES * BUCKETS).unwrap() {
-            let bound = (f64::from(FIRST_EXPONENT) + f64::from(k) / 32.0).exp2();
-            let at = |value| {
-                let (octave, bucket) = position(value);
-                i32::try_from(octave * BUCKETS + bucket).unwrap()
-            };
-            assert_eq!((at(bound * 0.999), at(bound * 1.001)), (k - 1, k), "{k}");
+        for k in 1..FINE_BUCKETS {
+            let bound = upper_bound(k - 1);
+            let at = [bound * 0.999, bound * 1.001].map(|value| fine_bucket(value).unwrap());
+            assert_eq!(at, [k - 1, k], "{k}");
+            let middle = fine_bucket(middle(k)).unwrap();
+            assert_eq!(middle, k);
         }
+        let at_bound = fine_bucket(0.25).unwrap();
+        assert!((upper_bound(at_bound) - 0.25).abs() < f64::EPSILON);
         assert_eq!(
-            position(0.25),
-            (17, 31),
-            "an upper bound belongs to its bucket"
+            i32::try_from(at_bound).unwrap() + FIRST_INDEX + 1,
+            -2 * 32,
+            "0.25 is 2^-2"
         );
-        for odd in [0.0, -1.0, f64::NAN, f64::MIN_POSITIVE, f64::NEG_INFINITY] {
-            assert_eq!(position(odd), (0, 0), "{odd}");
-        }
-        for large in [1e9, f64::MAX, f64::INFINITY] {
-            assert_eq!(position(large), (OCTAVES - 1, BUCKETS - 1), "{large}");
+    }
+
+    #[test]
+    fn values_outside_of_the_range_have_no_bucket() {
+        let last = upper_bound(FINE_BUCKETS - 1);
+        assert_eq!(fine_bucket(ZERO_THRESHOLD.next_up()), Some(0));
+        assert_eq!(fine_bucket(last), Some(FINE_BUCKETS - 1));
+        let low = [0.0, -0.0, ZERO_THRESHOLD, f64::MIN_POSITIVE, 5e-324];
+        let high = [last.next_up(), f64::MAX, f64::INFINITY];
+        let odd = [-1.0, f64::MIN, f64::NEG_INFINITY, f64::NAN, -f64::NAN, -5e-324];
+        for value in low.into_iter().chain(high).chain(odd) {
+            assert_eq!(fine_bucket(value), None, "{value:e}");
         }
     }
 
     #[test]
     fn the_search_by_cell_finds_what_a_full_search_finds() {
         let cells = (0..CELLS as u64).map(|cell| cell << CELL_BITS);
-        for edge in BOUNDS.into_iter().chain(cells) {
+        for edge in BOUNDS.into_iter().take(PER_OCTAVE - 1).chain(cells) {
             for mantissa in [edge.saturating_sub(1), edge, edge + 1] {
                 // An upper bound belongs to its bucket, so that one more is looked at.
-                let (_, bucket) = position(f64::from_bits((1023 << 52 | mantissa) + 1));
+                let bucket = fine_bucket(f64::from_bits((1023 << 52 | mantissa) + 1)).unwrap();
                 let full = BOUNDS.partition_point(|bound| *bound <= mantissa);
-                assert_eq!(bucket, full, "{mantissa:x}");
+                assert_eq!(bucket % PER_OCTAVE, full, "{mantissa:x}");
             }
-        }
-    }
-
-    #[test]
-    fn quantiles_are_off_by_no_more_than_half_a_bucket() {
-        let all = ExponentialHistogram::default();
-        assert_eq!(all.quantiles([0.5]), None);
-        for n in 1..=10_000 {
-            all.record(f64::from(n) / 1000.0);
-        }
-        let read = all.quantiles([0.0, 0.5, 0.95, 0.99, 1.0]).unwrap();
-        for (read, exact) in read.into_iter().zip([0.001, 5.0, 9.5, 9.9, 10.0]) {
-            assert!((read / exact - 1.0).abs() < 0.011, "{read} for {exact}");
         }
     }
 }

@@ -1,141 +1,108 @@
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
-use super::cell::{Shards, add_f64};
+use super::bounds::{Bounds, Cell};
+use super::cell::add_f64;
 use super::exemplar::{Exemplar, ExemplarSlot};
-use super::number::push_f64;
+use super::exponential::{ZERO_THRESHOLD, fine_bucket};
+use super::fine_counts::FineCounts;
+use super::histogram_values::{HistogramValues, OutsideValues};
 use crate::clock::Nanos;
-use crate::model::TraceId;
-use crate::semconv::DURATION_BOUNDS;
+use crate::model::{TraceId, thread_number};
 
-/// The maximum number of bounds of one histogram.
-const MAX_BOUNDS: usize = 128;
+/// How often additions to a sum must collide before a series gets a shard for each thread. A few collisions are
+/// cheaper than the memory of the shards.
+const COLLISIONS: usize = 64;
+/// The maximum number of histogram series of one registry that are sharded.
+const MAX_SHARDED: usize = 1_024;
 
-/// The upper bounds of a histogram's buckets, in ascending order, and their exposed texts.
+/// The number of shards that a histogram series may have, and the number of series that have them.
 #[derive(Debug)]
-pub(super) struct Bounds {
-    values: Box<[f64]>,
-    /// For each binary exponent from [`FIRST_EXPONENT`] on, the first bucket that a value with this exponent may fall
-    /// into. A search then compares the bounds of one power of two only.
-    starts: Box<[u8; EXPONENTS]>,
-    /// The `le` label of each bucket, including the last (`+Inf`): in the text format, and in `OpenMetrics`, which
-    /// writes whole numbers with `.0`.
-    pub(super) plain: Box<[Box<str>]>,
-    pub(super) canonical: Box<[Box<str>]>,
+pub(super) struct Sharding {
+    /// A power of two.
+    shards: usize,
+    sharded: AtomicUsize,
 }
 
-impl Bounds {
-    /// Sorts and deduplicates the finite bounds and keeps at most 128.
-    ///
-    /// Without any, the bounds that the conventions give to durations are used. `+Inf` is the bound of each histogram's
-    /// last bucket; as the only bound, it makes that the only bucket.
-    pub(super) fn new(bounds: &[f64]) -> Self {
-        let finite = bounds.iter().copied().filter(|bound| bound.is_finite());
-        // Adding zero turns `-0.0` into `0.0`.
-        let mut values: Vec<f64> = finite.map(|bound| bound + 0.0).collect();
-        values.sort_by(f64::total_cmp);
-        values.dedup();
-        values.truncate(MAX_BOUNDS);
-        if values.is_empty() && !bounds.contains(&f64::INFINITY) {
-            values = DURATION_BOUNDS.to_vec();
-        }
-        let plain: Box<[Box<str>]> = values
-            .iter()
-            .chain(&[f64::INFINITY])
-            .map(|bound| {
-                let mut text = String::new();
-                push_f64(&mut text, *bound);
-                text.into()
-            })
-            .collect();
-        let canonical = plain.iter().map(|text| with_point(text)).collect();
-        let values: Box<[f64]> = values.into();
-        Self {
-            starts: Box::new(starts(&values)),
-            values,
-            plain,
-            canonical,
-        }
-    }
-
-    /// The bucket of a value: the first whose bound is not less than it.
-    #[inline]
-    fn bucket(&self, value: f64) -> usize {
-        let mut bucket = usize::from(self.starts.get(exponent(value)).copied().unwrap_or(0));
-        // The exponent leads close to the bucket. The bounds of one octave are few, so the rest is a short walk.
-        while self.values.get(bucket).is_some_and(|bound| *bound < value) {
-            bucket += 1;
-        }
-        bucket
-    }
-
-    /// The number of buckets, including the last one, which has no finite bound.
-    pub(super) fn buckets(&self) -> usize {
-        self.values.len() + 1
-    }
-
-    fn any_negative(&self) -> bool {
-        self.values.first().is_some_and(|lowest| *lowest < 0.0)
-    }
-}
-
-/// The biased exponent of the first entry of [`Bounds::starts`]: 2^-32, about 0.2 ns.
-const FIRST_EXPONENT: u64 = 1023 - 32;
-/// The lowest number with that exponent.
-const LOWEST: f64 = f64::from_bits(FIRST_EXPONENT << 52);
-/// The number of exponents that are distinguished, up to 2^63.
-const EXPONENTS: usize = 96;
-
-/// The index into [`Bounds::starts`] of a value: 0 for values that are tiny, zero or negative, the last for large ones.
-#[inline]
-fn exponent(value: f64) -> usize {
-    if value < LOWEST {
-        return 0;
-    }
-    let exponent = (value.to_bits() >> 52) - FIRST_EXPONENT;
-    (exponent as usize).min(EXPONENTS - 1)
-}
-
-fn starts(bounds: &[f64]) -> [u8; EXPONENTS] {
-    let mut starts = [0; EXPONENTS];
-    for (exponent, start) in (FIRST_EXPONENT..).zip(starts.iter_mut()).skip(1) {
-        let lowest = f64::from_bits(exponent << 52);
-        *start = bounds.partition_point(|bound| *bound < lowest) as u8;
-    }
-    starts
-}
-
-impl PartialEq for Bounds {
-    fn eq(&self, other: &Self) -> bool {
-        self.values == other.values
-    }
-}
-
-fn with_point(text: &str) -> Box<str> {
-    if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
-        format!("{text}.0").into()
-    } else {
-        text.into()
-    }
-}
-
-/// The values of one histogram series: a count for each bucket and the sum, in shards.
+/// The values of one histogram series: a count for each cell and the sum.
+///
+/// Each value is counted once, in a cell whose limits are the bounds of the histogram and those of the fine buckets. The
+/// exposed buckets and the distribution for quantiles are both sums of cells.
 #[derive(Debug)]
 pub(super) struct HistogramCell {
     bounds: Arc<Bounds>,
-    /// A shard holds the counts of the buckets, then the bits of the sum.
-    shards: Shards,
+    first: Shard,
+    /// The shards of the other threads, once threads have collided in the first.
+    others: OnceLock<Box<[Shard]>>,
+    collisions: AtomicUsize,
+    sharding: Arc<Sharding>,
+    /// Values without a fine bucket: zero, negative, tiny and very large ones.
+    outside: OnceLock<Box<Outside>>,
     /// Created with the first value that has a trace.
     exemplars: OnceLock<Box<[ExemplarSlot]>>,
     /// Whether a negative value was recorded.
     any_negative: AtomicBool,
 }
 
+/// The part of the counts that some threads add to.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Shard {
+    sum: AtomicU64,
+    fine: FineCounts,
+    /// The counts above each bound that divides a fine bucket.
+    above: OnceLock<Box<[AtomicU64]>>,
+}
+
+/// The counts of values without a fine bucket. They are rare, and counted twice: by bucket, and by magnitude.
+#[derive(Debug)]
+struct Outside {
+    buckets: Box<[AtomicU64]>,
+    zero: AtomicU64,
+    large: AtomicU64,
+    negative: FineCounts,
+}
+
+impl Sharding {
+    pub(super) fn new(shards: usize) -> Self {
+        Self {
+            shards: shards.next_power_of_two(),
+            sharded: AtomicUsize::new(0),
+        }
+    }
+
+    /// Reserves the shards of one series; returns whether the limit allows it.
+    fn reserve(&self) -> bool {
+        let count = &self.sharded;
+        count
+            .fetch_update(Relaxed, Relaxed, |n| (n < MAX_SHARDED).then_some(n + 1))
+            .is_ok()
+    }
+}
+
+impl Drop for HistogramCell {
+    fn drop(&mut self) {
+        if self.others.get().is_some() {
+            self.sharding.sharded.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+fn counts(count: usize) -> Box<[AtomicU64]> {
+    std::iter::repeat_with(AtomicU64::default)
+        .take(count)
+        .collect()
+}
+
 impl HistogramCell {
-    pub(super) fn new(shards: usize, bounds: &Arc<Bounds>) -> Self {
+    pub(super) fn new(bounds: &Arc<Bounds>, sharding: &Arc<Sharding>) -> Self {
         Self {
             bounds: Arc::clone(bounds),
-            shards: Shards::new(shards, bounds.buckets() + 1),
+            first: Shard::default(),
+            others: OnceLock::new(),
+            collisions: AtomicUsize::new(0),
+            sharding: Arc::clone(sharding),
+            outside: OnceLock::new(),
             exemplars: OnceLock::new(),
             any_negative: AtomicBool::new(false),
         }
@@ -155,28 +122,83 @@ impl HistogramCell {
         reason = "a sum is a floating-point number"
     )]
     pub(super) fn record_many(&self, value: f64, times: u64) -> Option<usize> {
-        if !value.is_finite() || times == 0 {
+        if times == 0 {
             return None;
         }
-        let bucket = if value < LOWEST {
-            self.bucket_of_small(value)
-        } else {
-            self.bounds.bucket(value)
+        let Some(fine) = fine_bucket(value) else {
+            return self.record_outside(value, times);
         };
+        let (cell, bucket) = self.bounds.place(fine, value);
         // Count and sum are two additions. A scrape between them is off by this value, and the next one is right.
-        let (count, sum) = self.shards.local_pair(bucket, self.bounds.buckets())?;
-        count.fetch_add(times, Relaxed);
-        add_f64(sum, value * times as f64);
+        let shard = self.shard();
+        match cell {
+            Cell::Fine(fine) => shard.fine.add(fine, times),
+            Cell::Above(bound) => shard.add_above(bound, times, &self.bounds),
+        }
+        if add_f64(&shard.sum, value * times as f64) {
+            self.collided();
+        }
         Some(bucket)
     }
 
-    /// The bucket of a value that is tiny, zero or negative. Notes that a negative value was recorded.
+    /// The calling thread's shard.
+    #[inline]
+    fn shard(&self) -> &Shard {
+        match self.others.get() {
+            None => &self.first,
+            Some(others) => {
+                // The number of shards is a power of two; the first is not among the others.
+                let number = thread_number() & others.len();
+                others.get(number).unwrap_or(&self.first)
+            }
+        }
+    }
+
+    /// Counts a collision of two threads. After some, each thread gets its own shard.
     #[cold]
-    fn bucket_of_small(&self, value: f64) -> usize {
+    fn collided(&self) {
+        if self.collisions.fetch_add(1, Relaxed) != COLLISIONS {
+            return;
+        }
+        let others = self.sharding.shards.saturating_sub(1);
+        if others > 0 && self.sharding.reserve() {
+            let all = std::iter::repeat_with(Shard::default).take(others);
+            self.others.get_or_init(|| all.collect());
+        }
+    }
+
+    /// Records a value without a fine bucket.
+    #[cold]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a sum is a floating-point number"
+    )]
+    fn record_outside(&self, value: f64, times: u64) -> Option<usize> {
+        if !value.is_finite() {
+            return None;
+        }
         if value < 0.0 {
             self.any_negative.store(true, Relaxed);
         }
-        self.bounds.bucket(value)
+        let outside = self.outside.get_or_init(|| {
+            Box::new(Outside {
+                buckets: counts(self.bounds.buckets()),
+                zero: AtomicU64::new(0),
+                large: AtomicU64::new(0),
+                negative: FineCounts::default(),
+            })
+        });
+        let bucket = self.bounds.search(value);
+        outside.buckets.get(bucket)?.fetch_add(times, Relaxed);
+        if value.abs() <= ZERO_THRESHOLD {
+            outside.zero.fetch_add(times, Relaxed);
+        } else if value > 0.0 {
+            outside.large.fetch_add(times, Relaxed);
+        } else {
+            outside.negative.record(-value, times);
+        }
+        add_f64(&self.first.sum, value * times as f64);
+        Some(bucket)
     }
 
     /// Whether the sum never decreases: there is no negative bound, and no negative value was recorded.
@@ -221,26 +243,48 @@ impl HistogramCell {
         })
     }
 
-    pub(super) fn bounds(&self) -> &Bounds {
+    pub(super) fn bounds(&self) -> &Arc<Bounds> {
         &self.bounds
     }
 
-    /// The count of one bucket, not cumulated.
-    pub(super) fn bucket_count(&self, bucket: usize) -> u64 {
-        self.shards.sum(bucket)
+    fn shards(&self) -> impl Iterator<Item = &Shard> {
+        let others = self.others.get().into_iter().flatten();
+        std::iter::once(&self.first).chain(others)
     }
 
     /// The number of recorded values.
     pub(super) fn count(&self) -> u64 {
-        (0..self.bounds.buckets())
-            .map(|bucket| self.bucket_count(bucket))
-            .fold(0, u64::wrapping_add)
+        let shards = self.shards().map(Shard::count);
+        let outside = self.outside.get().into_iter();
+        let outside = outside.flat_map(|outside| &outside.buckets);
+        let outside = outside.map(|count| count.load(Relaxed));
+        shards.chain(outside).fold(0, u64::wrapping_add)
     }
 
     pub(super) fn sum(&self) -> f64 {
+        let sums = self.shards().map(|shard| shard.sum.load(Relaxed));
         // The fold starts at +0, since the empty sum of floats is -0.
-        let sums = self.shards.values(self.bounds.buckets());
         sums.fold(0.0, |sum, bits| sum + f64::from_bits(bits))
+    }
+
+    /// Reads all cells, each once.
+    pub(super) fn values(&self) -> HistogramValues {
+        let mut cells = Vec::new();
+        for shard in self.shards() {
+            let fine = shard.fine.counts();
+            cells.extend(fine.map(|(fine, count)| (Cell::Fine(fine).code(), count)));
+            let above = shard.above.get().into_iter().flatten().enumerate();
+            let above =
+                above.map(|(bound, count)| (Cell::Above(bound).code(), count.load(Relaxed)));
+            cells.extend(above.filter(|(_, count)| *count > 0));
+        }
+        let outside = self.outside.get().map(|outside| OutsideValues {
+            buckets: outside.buckets.iter().map(|n| n.load(Relaxed)).collect(),
+            zero: outside.zero.load(Relaxed),
+            large: outside.large.load(Relaxed),
+            negative: outside.negative.counts().collect(),
+        });
+        HistogramValues::new(&self.bounds, cells, outside, self.sum())
     }
 
     pub(super) fn exemplar(&self, bucket: usize) -> Option<Exemplar> {
@@ -248,71 +292,112 @@ impl HistogramCell {
     }
 }
 
+impl Shard {
+    /// Adds to the count of the values above a bound that divides a fine bucket.
+    #[inline(never)]
+    fn add_above(&self, bound: usize, times: u64, bounds: &Bounds) {
+        let above = self.above.get_or_init(|| counts(bounds.values().len()));
+        if let Some(count) = above.get(bound) {
+            count.fetch_add(times, Relaxed);
+        }
+    }
+
+    fn count(&self) -> u64 {
+        let above = self.above.get().into_iter().flatten();
+        let above = above.map(|count| count.load(Relaxed));
+        above.fold(self.fine.total(), u64::wrapping_add)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn cell_of(bounds: &[f64], shards: usize) -> HistogramCell {
+        let bounds = Arc::new(Bounds::new(bounds));
+        HistogramCell::new(&bounds, &Arc::new(Sharding::new(shards)))
+    }
+
     #[test]
     fn a_value_falls_into_the_bucket_whose_bound_it_does_not_exceed() {
-        let bounds = Arc::new(Bounds::new(&[
-            10.0,
-            1.0,
-            1.0,
-            f64::NAN,
-            f64::INFINITY,
-            -0.0,
-        ]));
-        assert_eq!(&*bounds.plain, ["0", "1", "10", "+Inf"].map(Box::from));
-        assert_eq!(
-            &*bounds.canonical,
-            ["0.0", "1.0", "10.0", "+Inf"].map(Box::from)
-        );
-        let cell = HistogramCell::new(2, &bounds);
+        let cell = cell_of(&[0.0, 1.0, 10.0], 2);
         for value in [-1.0, 0.0, 1.0, 1.5, 10.0, 11.0, f64::NAN, f64::INFINITY] {
             cell.record(value);
         }
         cell.record_many(2.0, 3);
-        let counts: Vec<u64> = (0..4).map(|bucket| cell.bucket_count(bucket)).collect();
-        assert_eq!((counts, cell.count()), (vec![2, 1, 5, 1], 9));
+        assert_eq!(cell.record_many(2.0, 0), None);
+        let values = cell.values();
+        assert_eq!((values.buckets(), cell.count()), (vec![2, 1, 5, 1], 9));
+        assert_eq!((values.count(), values.distribution().count()), (9, 9));
         assert!((cell.sum() - 28.5).abs() < 1e-9);
-        assert_eq!(Bounds::new(&[]).buckets(), 15);
-        assert_eq!(Bounds::new(&[f64::NAN]).buckets(), 15);
-        assert_eq!(Bounds::new(&[f64::INFINITY]).buckets(), 1);
     }
 
     #[test]
-    fn the_search_by_exponent_finds_what_a_full_search_finds() {
-        let sets: [&[f64]; 7] = [
-            &DURATION_BOUNDS,
-            &crate::semconv::HTTP_DURATION_BOUNDS,
-            &[f64::INFINITY],
-            &crate::semconv::SIZE_BOUNDS,
-            &[-5.0, -1.0, 0.0, 1e-12, 1e-3, 1.0, 1e20, 1e300],
-            &[1.0, 1.1, 1.2, 1.3, 1.9, 2.0, 2.1],
-            &[0.0],
-        ];
-        for bounds in sets.map(Bounds::new) {
-            let around = bounds
-                .values
-                .iter()
-                .flat_map(|b| [b.next_down(), *b, b.next_up()]);
-            let powers = (-1074..1024).flat_map(|e| [2_f64.powi(e), -2_f64.powi(e)]);
-            let ends = [0.0, -0.0, f64::MIN, f64::MAX, f64::MIN_POSITIVE];
-            for value in around.chain(powers).chain(ends) {
-                let full = bounds.values.partition_point(|bound| *bound < value);
-                assert_eq!(
-                    bounds.bucket(value),
-                    full,
-                    "{value:e} in {:?}",
-                    bounds.plain
-                );
-            }
+    fn both_forms_are_sums_of_the_same_cells() {
+        let bounds = [-2.0, 0.0, 1e-9, 0.99, 0.995, 1.0, 2.5, 1e20];
+        let cell = cell_of(&bounds, 1);
+        let values: Vec<f64> = (0..3000)
+            .map(|n| 0.9 + f64::from(n) / 1000.0)
+            .chain([-3.0, -2.0, -1e300, 0.0, 1e-10, 1e-9, 2e-9, 1e13, 1e20, 1e21])
+            .collect();
+        for value in &values {
+            let bucket = bounds.iter().take_while(|bound| *bound < value).count();
+            assert_eq!(cell.record(*value), Some(bucket), "{value:e}");
+        }
+        let read = cell.values();
+        let mut expected = vec![0; bounds.len() + 1];
+        for value in &values {
+            expected[bounds.iter().take_while(|bound| *bound < value).count()] += 1;
+        }
+        assert_eq!(read.buckets(), expected);
+        let fine = read.distribution();
+        assert_eq!(fine.count(), values.len() as u64);
+        let mut sorted = values.clone();
+        sorted.sort_by(f64::total_cmp);
+        for rank in [0.25, 0.5, 0.75, 0.9] {
+            let exact = sorted[(rank * sorted.len() as f64).ceil() as usize - 1];
+            let read = fine.quantile(rank).unwrap();
+            assert!((read / exact - 1.0).abs() < 0.011, "{read} for {exact}");
         }
     }
 
     #[test]
+    fn threads_that_collide_get_their_own_shards_and_lose_no_value() {
+        let cell = cell_of(&[1.0], 4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for n in 0..50_000 {
+                        cell.record(f64::from(n % 100) / 10.0);
+                    }
+                });
+            }
+        });
+        // Whether threads collide depends on the machine.
+        for _ in 0..=COLLISIONS {
+            cell.collided();
+        }
+        assert_eq!(cell.others.get().unwrap().len(), 3);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for n in 0..10_000 {
+                        cell.record(f64::from(n % 100) / 10.0);
+                    }
+                });
+            }
+        });
+        assert_eq!((cell.count(), cell.values().count()), (280_000, 280_000));
+        assert!((cell.sum() - 280_000.0 * 4.95).abs() < 1e-3);
+        let sharding = Arc::clone(&cell.sharding);
+        assert_eq!(sharding.sharded.load(Relaxed), 1);
+        drop(cell);
+        assert_eq!(sharding.sharded.load(Relaxed), 0);
+    }
+
+    #[test]
     fn a_bucket_keeps_one_exemplar_a_second() {
-        let cell = HistogramCell::new(1, &Arc::new(Bounds::new(&[1.0])));
+        let cell = cell_of(&[1.0], 1);
         let second = 1_000_000_000;
         assert_eq!(cell.exemplar(0), None);
         assert!(cell.accepts_exemplar(0, 0));

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use super::cell::{CounterCell, GaugeCell, UpDownCell};
 use super::context::RegistryContext;
-use super::histogram::{Bounds, HistogramCell};
+use super::bounds::Bounds;
+use super::histogram::HistogramCell;
 use super::labels::{LabelSet, OVERFLOW};
 use super::name::{InstrumentKind, MetricName};
 use super::series::{ByLabels, Series, SeriesAge, SeriesCell};
@@ -21,6 +22,7 @@ use crate::model::{lock, lock_for_status, read_for_status, read_lock, write_lock
 pub(super) struct Metric {
     pub(super) context: Arc<RegistryContext>,
     pub(super) name: MetricName,
+    pub(super) sample_name: Arc<str>,
     pub(super) kind: InstrumentKind,
     /// Set for a histogram that is not switched off.
     bounds: Option<Arc<Bounds>>,
@@ -53,6 +55,7 @@ impl Metric {
         bounds: Option<&[f64]>,
     ) -> Self {
         Self {
+            sample_name: name.sample_name(kind).into(),
             name,
             kind,
             bounds: (kind == InstrumentKind::Histogram)
@@ -96,7 +99,7 @@ impl Metric {
         more: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
     ) -> Arc<Series> {
         if self.is_off() {
-            let off = || self.new_series(Box::default());
+            let off = || self.new_series(Arc::default());
             return Arc::clone(self.overflow.get_or_init(off));
         }
         // Labels added to the overflow series change nothing: its label is not a label set of the host's.
@@ -152,18 +155,19 @@ impl Metric {
         )
     }
 
-    fn new_series(&self, labels: Box<str>) -> Arc<Series> {
+    fn new_series(&self, labels: Arc<str>) -> Arc<Series> {
         let shards = self.context.shards;
         let cell = match (self.kind, &self.bounds) {
             (InstrumentKind::Histogram, Some(bounds)) => {
-                SeriesCell::Histogram(HistogramCell::new(shards, bounds))
+                SeriesCell::Histogram(HistogramCell::new(bounds, &self.context.sharding))
             }
             (InstrumentKind::Gauge, _) => SeriesCell::Gauge(GaugeCell::default()),
             (InstrumentKind::UpDownCounter, _) => SeriesCell::UpDown(UpDownCell::new(shards)),
             (InstrumentKind::Histogram, None) => SeriesCell::Off,
             (InstrumentKind::Counter, _) => SeriesCell::Counter(CounterCell::new(shards)),
         };
-        Arc::new(Series::new(labels, cell, self.context.clock.now()))
+        let id = self.context.next_series_id();
+        Arc::new(Series::new(id, labels, cell, self.context.clock.now()))
     }
 
     /// Raises a counter to a total that the host keeps; a lower total changes nothing.

@@ -254,17 +254,21 @@
 //!
 //! [OpenMetrics]: https://prometheus.io/docs/specs/om/open_metrics_spec/
 
+mod bounds;
 mod builder;
 mod cell;
 mod config;
 mod context;
+mod distribution;
 mod exemplar;
 mod exponential;
 mod exposition;
 mod facade;
+mod fine_counts;
 mod global;
 mod handles;
 mod histogram;
+mod histogram_values;
 mod joined;
 mod labels;
 mod metric;
@@ -278,6 +282,7 @@ mod runtime;
 mod runtime_metrics;
 mod self_metrics;
 mod series;
+mod snapshot;
 
 use std::fmt;
 use std::sync::Arc;
@@ -290,10 +295,11 @@ pub use self::exposition::{ExpositionBody, Prometheus};
 pub use self::handles::{Counter, Gauge, Histogram, UpDownCounter};
 
 pub(crate) use self::context::TraceSource;
-pub(crate) use self::exponential::ExponentialHistogram;
+pub(crate) use self::fine_counts::FineCounts;
 pub(crate) use self::name::InstrumentKind;
 pub(crate) use self::observable::Observer;
 pub(crate) use self::own_histograms::is_in_own_namespace;
+pub(crate) use self::snapshot::{MetricSnapshot, SeriesId, SeriesSnapshot, SeriesValue, Snapshot};
 
 use self::context::RegistryContext;
 use self::exposition::{Exposition, ExpositionFormat};
@@ -499,6 +505,11 @@ impl Metrics {
     /// How long an unused series stays exposed.
     pub(crate) fn idle_after(&self) -> Duration {
         self.registry.context.config.idle_after
+    }
+
+    /// Reads the values of all exposed series. Must not be called on the thread of a request.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.registry.snapshot()
     }
 
     /// Expires series that were not used for `idle_after`, and runs the upkeep of joined expositions. The worker calls

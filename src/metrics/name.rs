@@ -56,6 +56,15 @@ pub(super) struct MetricName {
 }
 
 impl MetricName {
+    /// The name of the samples, and for a histogram the family's.
+    pub(super) fn sample_name(&self, kind: InstrumentKind) -> String {
+        let suffix = match kind {
+            InstrumentKind::Counter => self.counter_suffix(),
+            _ => "",
+        };
+        format!("{}{suffix}", self.family)
+    }
+
     /// The suffix of a counter's sample names.
     pub(super) fn counter_suffix(&self) -> &'static str {
         if self.has_total { "_total" } else { "" }

@@ -1,17 +1,22 @@
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 use super::cell::{CounterCell, GaugeCell, UpDownCell};
 use super::histogram::HistogramCell;
+use super::histogram_values::HistogramValues;
+use super::snapshot::{SeriesId, SeriesValue};
 use crate::clock::Nanos;
+use crate::model::lock;
 
 /// One label set of one metric, and its value.
 #[derive(Debug)]
 pub(super) struct Series {
+    /// The number of this series. A series that is freed and made again gets another one.
+    pub(super) id: SeriesId,
     /// In canonical form.
-    pub(super) labels: Box<str>,
+    pub(super) labels: Arc<str>,
     pub(super) cell: SeriesCell,
     /// The activity at the last check.
     checked_activity: AtomicU64,
@@ -19,6 +24,8 @@ pub(super) struct Series {
     active_at: AtomicU64,
     /// Whether the series was removed from the exposition because it was idle.
     is_expired: AtomicBool,
+    /// What the last snapshot contains of a histogram.
+    last_values: Mutex<Option<Arc<HistogramValues>>>,
 }
 
 #[derive(Debug)]
@@ -41,14 +48,40 @@ pub(super) enum SeriesAge {
 }
 
 impl Series {
-    pub(super) fn new(labels: Box<str>, cell: SeriesCell, now: Nanos) -> Self {
+    pub(super) fn new(id: SeriesId, labels: Arc<str>, cell: SeriesCell, now: Nanos) -> Self {
         Self {
+            id,
             labels,
             cell,
             checked_activity: AtomicU64::new(0),
             active_at: AtomicU64::new(now),
             is_expired: AtomicBool::new(false),
+            last_values: Mutex::default(),
         }
+    }
+
+    /// The current value. A histogram that has not changed since the last call returns the same values, without an
+    /// allocation. `None` for a histogram that is switched off.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "numbers above 2^53 are rounded, as in Prometheus"
+    )]
+    pub(super) fn value(&self) -> Option<SeriesValue> {
+        Some(match &self.cell {
+            SeriesCell::Counter(cell) => SeriesValue::Number(cell.total() as f64),
+            SeriesCell::Gauge(cell) => SeriesValue::Number(cell.value()),
+            SeriesCell::UpDown(cell) => SeriesValue::Number(cell.value() as f64),
+            SeriesCell::Histogram(cell) => {
+                let mut last = lock(&self.last_values);
+                let values = match last.take() {
+                    Some(values) if values.count() == cell.count() => values,
+                    _ => Arc::new(cell.values()),
+                };
+                *last = Some(Arc::clone(&values));
+                SeriesValue::Histogram(values)
+            }
+            SeriesCell::Off => return None,
+        })
     }
 
     /// A number that changes with each use.

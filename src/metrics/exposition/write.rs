@@ -89,10 +89,11 @@ fn histogram(
         ExpositionFormat::Text => &bounds.plain,
         ExpositionFormat::OpenMetrics => &bounds.canonical,
     };
-    // Each bucket is read once, so that `_count` equals the last cumulated bucket.
+    // Each cell is read once, so that `_count` equals the last cumulated bucket.
+    let values = cell.values();
     let mut count = 0_u64;
-    for (bucket, le) in les.iter().enumerate() {
-        count = count.wrapping_add(cell.bucket_count(bucket));
+    for (bucket, (le, in_bucket)) in les.iter().zip(values.buckets()).enumerate() {
+        count = count.wrapping_add(in_bucket);
         out.push_str(family);
         out.push_str("_bucket{");
         if !labels.is_empty() {
@@ -115,7 +116,7 @@ fn histogram(
         return;
     }
     sample(out, family, "_sum", labels);
-    push_f64(out, cell.sum());
+    push_f64(out, values.sum());
     out.push('\n');
     sample(out, family, "_count", labels);
     push_int(out, count);

@@ -1,0 +1,225 @@
+//! The values of all series at one time, for what reads metrics inside the process.
+
+use std::sync::Arc;
+
+use super::histogram_values::HistogramValues;
+use super::name::InstrumentKind;
+use super::registry::{Family, Registry};
+use super::series::Series;
+use crate::clock::Nanos;
+
+/// The number of a series in its registry.
+///
+/// A label set that vanishes and appears again has another number. A counter with a new number started at zero, so its
+/// first value is an increase. Series that are read when they are needed (observable ones) have the number 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct SeriesId(pub(super) u64);
+
+/// The values of all exposed series of a registry at one time.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    /// The monotonic time.
+    pub(crate) at: Nanos,
+    /// Nanoseconds since the Unix epoch.
+    pub(crate) wall: u64,
+    /// In the order of their names.
+    pub(crate) metrics: Vec<MetricSnapshot>,
+}
+
+/// The series of one metric.
+#[derive(Debug, Clone)]
+pub(crate) struct MetricSnapshot {
+    /// The exposed name: that of a counter's samples, and the family's name of a histogram.
+    pub(crate) name: Arc<str>,
+    /// Whether the value of a series only grows.
+    pub(crate) is_counter: bool,
+    /// In the order of their labels. The overflow series is one of them.
+    pub(crate) series: Vec<SeriesSnapshot>,
+}
+
+/// One series.
+#[derive(Debug, Clone)]
+pub(crate) struct SeriesSnapshot {
+    pub(crate) id: SeriesId,
+    /// In canonical form: `a="b",c="d"`.
+    pub(crate) labels: Arc<str>,
+    pub(crate) value: SeriesValue,
+}
+
+/// The value of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum SeriesValue {
+    /// The total of a counter since the series was made, or the current value.
+    Number(f64),
+    /// All values since the series was made.
+    Histogram(Arc<HistogramValues>),
+}
+
+impl Registry {
+    /// Reads the values of all exposed series. Must not be called on the thread of a request.
+    ///
+    /// Each value is read once. What is recorded meanwhile is in this snapshot or in the next one.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let at = self.context.clock.now();
+        let families = self.families();
+        let metrics = families.iter().map(Family::snapshot);
+        Snapshot {
+            at,
+            wall: self.context.clock.wall(at),
+            metrics: metrics.filter(|metric| !metric.series.is_empty()).collect(),
+        }
+    }
+}
+
+impl Family {
+    fn snapshot(&self) -> MetricSnapshot {
+        match self {
+            Self::Metric(metric) => MetricSnapshot {
+                name: Arc::clone(&metric.sample_name),
+                is_counter: metric.kind == InstrumentKind::Counter,
+                series: metric.exposed_series().iter().filter_map(recorded).collect(),
+            },
+            Self::Observable(metric) => MetricSnapshot {
+                name: Arc::clone(&metric.sample_name),
+                is_counter: metric.kind == InstrumentKind::Counter,
+                series: metric.values().into_iter().map(observed).collect(),
+            },
+        }
+    }
+}
+
+fn recorded(series: &Arc<Series>) -> Option<SeriesSnapshot> {
+    Some(SeriesSnapshot {
+        id: series.id,
+        labels: Arc::clone(&series.labels),
+        value: series.value()?,
+    })
+}
+
+fn observed((labels, value): (String, f64)) -> SeriesSnapshot {
+    SeriesSnapshot {
+        id: SeriesId::default(),
+        labels: labels.into(),
+        value: SeriesValue::Number(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::metrics::{Metrics, MetricsConfig};
+
+    fn metrics(config: MetricsConfig) -> (Metrics, Clock) {
+        let clock = Clock::driven(Duration::from_secs(1000));
+        (Metrics::new(config, clock.clone(), Arc::default()), clock)
+    }
+
+    /// The series of a metric: labels, number and value.
+    fn series(metrics: &Metrics, name: &str) -> Vec<(String, u64, SeriesValue)> {
+        let snapshot = metrics.snapshot();
+        let found = snapshot.metrics.iter().find(|it| &*it.name == name);
+        let all = found.into_iter().flat_map(|metric| &metric.series);
+        all.map(|it| (it.labels.to_string(), it.id.0, it.value.clone()))
+            .collect()
+    }
+
+    #[test]
+    fn a_snapshot_has_the_names_labels_and_values_of_the_exposition() {
+        let (metrics, clock) = metrics(MetricsConfig::default());
+        clock.advance(Duration::from_secs(5));
+        metrics.counter("jobs").build().with([("b", "2"), ("a", "1")]).add(3);
+        metrics.up_down_counter("open").build().add(-2);
+        metrics.gauge("room.temperature").unit("Cel").build().set(21.5);
+        let took = metrics.histogram("took").unit("s").bounds([1.0]).build();
+        for value in [0.5, 1.0, 4.0] {
+            took.record(value);
+        }
+        let observer: crate::metrics::Observer = Arc::new(|observe| observe(&[("k", "v")], 7.0));
+        metrics.observe("seen", "", "", InstrumentKind::Counter, observer);
+
+        let snapshot = metrics.snapshot();
+        assert_eq!((snapshot.at, snapshot.wall), (5_000_000_000, 1_005_000_000_000));
+        let names: Vec<_> = snapshot.metrics.iter().map(|it| (&*it.name, it.is_counter)).collect();
+        let expected = [
+            ("jobs_total", true),
+            ("open", false),
+            ("room_temperature_celsius", false),
+            ("seen_total", true),
+            ("took_seconds", false),
+        ];
+        assert_eq!(names, expected);
+        let [(labels, _, value)] = &series(&metrics, "jobs_total")[..] else {
+            panic!("one series");
+        };
+        assert_eq!((&**labels, value), ("a=\"1\",b=\"2\"", &SeriesValue::Number(3.0)));
+        let [(labels, 0, SeriesValue::Number(7.0))] = &series(&metrics, "seen_total")[..] else {
+            panic!("one observed series");
+        };
+        assert_eq!(labels, "k=\"v\"");
+        let [(_, _, SeriesValue::Histogram(values))] = &series(&metrics, "took_seconds")[..] else {
+            panic!("one histogram");
+        };
+        assert_eq!((values.count(), values.buckets()), (3, vec![2, 1]));
+        assert_eq!((values.bounds(), values.sum()), (&[1.0][..], 5.5));
+        assert_eq!(values.distribution().count(), 3);
+    }
+
+    #[test]
+    fn a_histogram_that_has_not_changed_is_not_read_again() {
+        let (metrics, _) = metrics(MetricsConfig::default());
+        let took = metrics.histogram("took").build();
+        took.record(0.5);
+        let read = || match series(&metrics, "took").remove(0).2 {
+            SeriesValue::Histogram(values) => values,
+            SeriesValue::Number(_) => panic!("a histogram"),
+        };
+        let (first, second) = (read(), read());
+        assert!(Arc::ptr_eq(&first, &second));
+        took.record(0.5);
+        let third = read();
+        assert_eq!((second.count(), third.count()), (1, 2));
+    }
+
+    #[test]
+    fn a_series_that_vanishes_and_returns_has_another_number() {
+        let (metrics, clock) = metrics(MetricsConfig::default());
+        let jobs = metrics.counter("jobs").build();
+        let count = || jobs.with([("queue", "mail")]).add(5);
+        count();
+        let first = series(&metrics, "jobs_total").remove(0);
+        // The first search notes the use, the second finds the series idle and frees it.
+        for _ in 0..2 {
+            metrics.expire();
+            clock.advance(Duration::from_secs(2 * 3600));
+            metrics.expire();
+        }
+        let idle = series(&metrics, "jobs_total");
+        assert!(idle.iter().all(|(labels, ..)| labels.is_empty()), "{idle:?}");
+        count();
+        let again = series(&metrics, "jobs_total").pop().unwrap();
+        assert_eq!((&first.0, first.2), (&again.0, again.2), "the total starts again at zero");
+        assert_ne!(first.1, again.1);
+    }
+
+    #[test]
+    fn the_overflow_series_is_in_the_snapshot() {
+        let (metrics, _) = metrics(MetricsConfig::default().max_series_per_metric(2));
+        let jobs = metrics.counter("jobs").build();
+        for n in 0..10 {
+            jobs.with([("n", n.to_string())]).add(1);
+        }
+        let all = series(&metrics, "jobs_total");
+        let sum: f64 = all
+            .iter()
+            .map(|(.., value)| match value {
+                SeriesValue::Number(value) => *value,
+                SeriesValue::Histogram(_) => panic!("a counter"),
+            })
+            .sum();
+        assert!((sum - 10.0).abs() < f64::EPSILON, "{all:?}");
+        assert!(all.iter().any(|(labels, ..)| labels == "otel_metric_overflow=\"true\""));
+    }
+}
