@@ -33,6 +33,7 @@ enum Category {
     Config,
     Io,
     Runtime,
+    Query,
 }
 
 impl Error {
@@ -75,6 +76,23 @@ impl Error {
             problems: Vec::new(),
             source: None,
         }))
+    }
+
+    /// Creates an error for a query that is invalid.
+    #[cfg(feature = "history")]
+    #[cold]
+    pub(crate) fn query(problem: &str) -> Self {
+        Self(Box::new(ErrorParts {
+            kind: Category::Query,
+            message: format!("the query is invalid: {problem}"),
+            problems: Vec::new(),
+            source: None,
+        }))
+    }
+
+    /// Returns whether a query is invalid, such as one of the history.
+    pub fn is_query(&self) -> bool {
+        self.0.kind == Category::Query
     }
 
     /// Returns whether the configuration is invalid; [`problems`](Self::problems) lists the reasons.

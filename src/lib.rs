@@ -31,6 +31,7 @@ pub mod errors;
 pub mod external;
 pub mod guide;
 pub mod health;
+pub mod history;
 pub mod http;
 pub mod logs;
 pub mod metrics;

@@ -51,6 +51,7 @@
 //! | `metrics.*` | [`metrics`](crate::MonitorBuilder::metrics) | [`MetricsConfig`] |
 //! | `worker.*` | [`worker`](crate::MonitorBuilder::worker) | [`WorkerConfig`] |
 //! | `health.*` | [`health`](crate::MonitorBuilder::health) | [`HealthConfig`] |
+//! | `history.*` | [`history`](crate::MonitorBuilder::history) | [`HistoryConfig`] |
 //! | `install.*` | [`install_global`](crate::MonitorBuilder::install_global) | |
 //! | `service.*` | [`service_name`](crate::MonitorBuilder::service_name), [`service_version`](crate::MonitorBuilder::service_version), [`service_environment`](crate::MonitorBuilder::service_environment), [`service_instance`](crate::MonitorBuilder::service_instance) | |
 //! | `redact.*` | [`redact_keys`](crate::MonitorBuilder::redact_keys), [`redact_paths`](crate::MonitorBuilder::redact_paths), [`allow_query`](crate::MonitorBuilder::allow_query) | |
@@ -243,6 +244,9 @@
 //! | `health.successes` | `WATCHPOST_HEALTH_SUCCESSES` | `2` | a whole number from 1 to 100 | How many successes in a row bring a check up again |
 //! | `health.interval` | `WATCHPOST_HEALTH_INTERVAL` | `"10s"` | a duration from `100ms` to `1h` | The time from the start of one run of a check to the start of the next |
 //! | `health.timeout` | `WATCHPOST_HEALTH_TIMEOUT` | `"5s"` | a duration from `10ms` to `1h` | How long a run of a check may take before it is a failure; at most `health.interval` |
+//! | `history.interval` | `WATCHPOST_HISTORY_INTERVAL` | `"10s"` | a duration from `100ms` to `1h` | The time from one snapshot of all metrics to the next |
+//! | `history.memory_age` | `WATCHPOST_HISTORY_MEMORY_AGE` | `"2h"` | a duration from `1m` to `1d` | How long snapshots are kept in memory |
+//! | `history.max_memory_bytes` | `WATCHPOST_HISTORY_MAX_MEMORY_BYTES` | `"16MiB"` | a size from `1MiB` to `1GiB` | The most bytes of snapshots in memory; the oldest are removed first |
 //! | `drain.wait` | `WATCHPOST_DRAIN_WAIT` | `"3s"` | a duration from `0s` to `10m` | How long `/readyz` responds 503 before `drain` completes |
 //! | `access.token` | `WATCHPOST_ACCESS_TOKEN`, `WATCHPOST_TOKEN` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | The token that opens protected pages |
 
@@ -277,6 +281,7 @@ pub(crate) use self::suggest::suggest;
 
 use crate::errors::ErrorsConfig;
 use crate::health::HealthConfig;
+use crate::history::HistoryConfig;
 use crate::http::HttpConfig;
 use crate::logs::LogsConfig;
 use crate::metrics::MetricsConfig;
@@ -301,6 +306,7 @@ pub(crate) struct Config {
     pub(crate) metrics: MetricsConfig,
     pub(crate) worker: WorkerConfig,
     pub(crate) health: HealthConfig,
+    pub(crate) history: HistoryConfig,
     pub(crate) trace: TraceConfig,
     pub(crate) otlp: OtlpConfig,
     /// How long `drain` responds 503 on `/readyz` before it completes.
@@ -322,6 +328,7 @@ impl Config {
             &self.metrics.explicit,
             &self.worker.explicit,
             &self.health.explicit,
+            &self.history.explicit,
             &self.trace.explicit,
             &self.otlp.explicit,
         ];
@@ -342,6 +349,7 @@ impl Default for Config {
             metrics: MetricsConfig::default(),
             worker: WorkerConfig::default(),
             health: HealthConfig::default(),
+            history: HistoryConfig::default(),
             trace: TraceConfig::default(),
             otlp: OtlpConfig::default(),
             drain_wait: Self::DEFAULT_DRAIN_WAIT,

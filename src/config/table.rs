@@ -617,6 +617,21 @@ pub(super) static SETTINGS: &[Setting] = &[
         "How long a run of a check may take before it is a failure; at most `health.interval`",
     ),
     Setting::new(
+        "history.interval",
+        field!(duration(100, HOUR), history.interval),
+        "The time from one snapshot of all metrics to the next",
+    ),
+    Setting::new(
+        "history.memory_age",
+        field!(duration(MINUTE, 24 * HOUR), history.memory_age),
+        "How long snapshots are kept in memory",
+    ),
+    Setting::new(
+        "history.max_memory_bytes",
+        field!(size(1 << 20), history.max_memory_bytes),
+        "The most bytes of snapshots in memory; the oldest are removed first",
+    ),
+    Setting::new(
         "drain.wait",
         field!(duration(0, 10 * MINUTE), drain_wait),
         "How long `/readyz` responds 503 before `drain` completes",

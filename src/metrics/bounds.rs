@@ -134,14 +134,6 @@ impl Bounds {
         }
     }
 
-    /// The fine bucket of a cell.
-    pub(super) fn fine_of(&self, cell: Cell) -> usize {
-        match cell {
-            Cell::Fine(fine) => fine,
-            Cell::Above(bound) => self.divided.get(bound).copied().map_or(0, usize::from),
-        }
-    }
-
     /// The number of buckets, including the last one, which has no finite bound.
     pub(super) fn buckets(&self) -> usize {
         self.values.len() + 1
@@ -154,6 +146,17 @@ impl Bounds {
 
     pub(super) fn any_negative(&self) -> bool {
         self.values.first().is_some_and(|lowest| *lowest < 0.0)
+    }
+}
+
+#[cfg(any(feature = "history", test))]
+impl Bounds {
+    /// The fine bucket of a cell.
+    pub(super) fn fine_of(&self, cell: Cell) -> usize {
+        match cell {
+            Cell::Fine(fine) => fine,
+            Cell::Above(bound) => self.divided.get(bound).copied().map_or(0, usize::from),
+        }
     }
 }
 

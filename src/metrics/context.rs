@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::config::MetricsConfig;
 use super::histogram::Sharding;
-use super::snapshot::SeriesId;
+use super::series::SeriesId;
 use crate::clock::Clock;
 use crate::model::{Diagnostics, TraceId};
 

@@ -18,11 +18,6 @@ pub(super) fn positive(bucket: usize) -> BucketCode {
     bucket.min(FINE_BUCKETS - 1) as BucketCode + 1
 }
 
-/// The code of the negative values with the magnitudes of a fine bucket.
-pub(super) fn negative(bucket: usize) -> BucketCode {
-    -positive(bucket)
-}
-
 /// The middle of a bucket's values.
 fn value_of(code: BucketCode) -> f64 {
     let middle = |code: BucketCode| middle(usize::from(code.unsigned_abs()) - 1);
@@ -42,40 +37,10 @@ impl Distribution {
         }
     }
 
-    /// A distribution of counts in any order. Counts of one bucket are added.
-    pub(crate) fn of(mut buckets: Vec<(BucketCode, u64)>) -> Self {
-        buckets.sort_unstable_by_key(|(code, _)| *code);
-        buckets.dedup_by(|(code, count), (first, sum)| {
-            let is_same = code == first;
-            if is_same {
-                *sum = sum.saturating_add(*count);
-            }
-            is_same
-        });
-        buckets.retain(|(_, count)| *count > 0);
-        Self { buckets }
-    }
-
     /// The number of values.
     pub(crate) fn count(&self) -> u64 {
         let counts = self.buckets.iter().map(|(_, count)| count);
         counts.fold(0, |sum, count| sum.saturating_add(*count))
-    }
-
-    /// The buckets that are not empty, in ascending order, and their counts.
-    pub(crate) fn buckets(&self) -> &[(BucketCode, u64)] {
-        &self.buckets
-    }
-
-    /// Adds the counts of another distribution.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        if self.buckets.is_empty() {
-            self.buckets.clone_from(&other.buckets);
-            return;
-        }
-        let mut all = std::mem::take(&mut self.buckets);
-        all.extend_from_slice(&other.buckets);
-        *self = Self::of(all);
     }
 
     /// The value at a rank from 0 to 1: the smallest one that at least this part of all values does not exceed. `None`
@@ -96,20 +61,32 @@ impl Distribution {
     }
 }
 
-#[cfg(test)]
+#[cfg(feature = "history")]
+impl Distribution {
+    /// A distribution of counts in any order. Counts of one bucket are added.
+    pub(crate) fn of(mut buckets: Vec<(BucketCode, u64)>) -> Self {
+        buckets.sort_unstable_by_key(|(code, _)| *code);
+        buckets.dedup_by(|(code, count), (first, sum)| {
+            let is_same = code == first;
+            if is_same {
+                *sum = sum.saturating_add(*count);
+            }
+            is_same
+        });
+        buckets.retain(|(_, count)| *count > 0);
+        Self { buckets }
+    }
+}
+
+#[cfg(all(test, feature = "history"))]
 mod tests {
     use super::*;
 
     #[test]
-    fn merging_adds_the_counts_of_equal_buckets() {
-        let mut one = Distribution::of(vec![(5, 2), (-3, 1), (5, 1), (9, 0)]);
-        assert_eq!(one.buckets(), [(-3, 1), (5, 3)]);
-        one.merge(&Distribution::of(vec![(0, 4), (5, 1)]));
-        assert_eq!(one.buckets(), [(-3, 1), (0, 4), (5, 4)]);
-        assert_eq!(one.count(), 9);
-        let mut empty = Distribution::default();
-        empty.merge(&one);
-        assert_eq!(empty, one);
+    fn counts_of_equal_buckets_are_added() {
+        let one = Distribution::of(vec![(5, 2), (-3, 1), (5, 1), (9, 0)]);
+        assert_eq!(one.buckets, [(-3, 1), (5, 3)]);
+        assert_eq!(one.count(), 4);
     }
 
     #[test]
@@ -123,8 +100,7 @@ mod tests {
 
     #[test]
     fn counts_never_wrap_around() {
-        let mut all = Distribution::of(vec![(1, u64::MAX), (2, 1)]);
-        all.merge(&Distribution::of(vec![(1, 7)]));
+        let all = Distribution::of(vec![(1, u64::MAX), (2, 1), (1, 7)]);
         assert_eq!(all.count(), u64::MAX);
         assert!(all.quantile(1.0).is_some());
     }

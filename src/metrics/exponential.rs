@@ -11,7 +11,8 @@ const OCTAVES: usize = 64;
 /// The number of fine buckets.
 pub(super) const FINE_BUCKETS: usize = OCTAVES * PER_OCTAVE;
 /// The index that OpenTelemetry gives to the first fine bucket: its bucket `i` has the upper bound 2^((i + 1)/32).
-pub(super) const FIRST_INDEX: i32 = FIRST_EXPONENT * PER_OCTAVE as i32;
+#[cfg(test)]
+pub(super) const FIRST_INDEX: i32 = FIRST_EXPONENT * 32;
 /// Values up to this one, and not below its negative, are counted as zero.
 pub(super) const ZERO_THRESHOLD: f64 = f64::from_bits(FIRST << 52);
 
@@ -99,6 +100,7 @@ pub(super) fn fine_bucket(value: f64) -> Option<usize> {
 }
 
 /// The upper bound of a fine bucket.
+#[cfg(test)]
 #[expect(clippy::cast_precision_loss, reason = "there are 2048 buckets")]
 pub(super) fn upper_bound(bucket: usize) -> f64 {
     let octaves = (bucket + 1) as f64 / PER_OCTAVE as f64;
@@ -141,7 +143,14 @@ mod tests {
         assert_eq!(fine_bucket(last), Some(FINE_BUCKETS - 1));
         let low = [0.0, -0.0, ZERO_THRESHOLD, f64::MIN_POSITIVE, 5e-324];
         let high = [last.next_up(), f64::MAX, f64::INFINITY];
-        let odd = [-1.0, f64::MIN, f64::NEG_INFINITY, f64::NAN, -f64::NAN, -5e-324];
+        let odd = [
+            -1.0,
+            f64::MIN,
+            f64::NEG_INFINITY,
+            f64::NAN,
+            -f64::NAN,
+            -5e-324,
+        ];
         for value in low.into_iter().chain(high).chain(odd) {
             assert_eq!(fine_bucket(value), None, "{value:e}");
         }

@@ -91,7 +91,13 @@ mod tests {
             all.record(f64::from(n) / 1000.0, 1);
         }
         let read = all.distribution();
-        for (rank, exact) in [(0.0, 0.001), (0.5, 5.0), (0.95, 9.5), (0.99, 9.9), (1.0, 10.0)] {
+        for (rank, exact) in [
+            (0.0, 0.001),
+            (0.5, 5.0),
+            (0.95, 9.5),
+            (0.99, 9.9),
+            (1.0, 10.0),
+        ] {
             let read = read.quantile(rank).unwrap();
             assert!((read / exact - 1.0).abs() < 0.011, "{read} for {exact}");
         }

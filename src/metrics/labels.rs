@@ -122,6 +122,29 @@ pub(super) fn escaped(value: &str) -> String {
     out
 }
 
+/// The labels of a canonical text, with their values unescaped.
+#[cfg(feature = "history")]
+pub(crate) fn label_pairs(text: &str) -> impl Iterator<Item = (&str, String)> {
+    pairs(text).map(|(label, value)| (label, unescaped(value)))
+}
+
+/// The value of an escaped label.
+#[cfg(any(feature = "history", test))]
+pub(super) fn unescaped(value: &str) -> String {
+    let mut out = String::new();
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('n') => out.push('\n'),
+                other => out.extend(other),
+            },
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -169,20 +192,5 @@ mod tests {
             prop_assert_eq!(back, kept);
             prop_assert!(!text.contains('\n'));
         }
-    }
-
-    fn unescaped(value: &str) -> String {
-        let mut out = String::new();
-        let mut chars = value.chars();
-        while let Some(c) = chars.next() {
-            match c {
-                '\\' => match chars.next() {
-                    Some('n') => out.push('\n'),
-                    other => out.extend(other),
-                },
-                c => out.push(c),
-            }
-        }
-        out
     }
 }

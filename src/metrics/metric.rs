@@ -7,9 +7,9 @@ use std::sync::atomic::{
 };
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
+use super::bounds::Bounds;
 use super::cell::{CounterCell, GaugeCell, UpDownCell};
 use super::context::RegistryContext;
-use super::bounds::Bounds;
 use super::histogram::HistogramCell;
 use super::labels::{LabelSet, OVERFLOW};
 use super::name::{InstrumentKind, MetricName};
@@ -22,7 +22,6 @@ use crate::model::{lock, lock_for_status, read_for_status, read_lock, write_lock
 pub(super) struct Metric {
     pub(super) context: Arc<RegistryContext>,
     pub(super) name: MetricName,
-    pub(super) sample_name: Arc<str>,
     pub(super) kind: InstrumentKind,
     /// Set for a histogram that is not switched off.
     bounds: Option<Arc<Bounds>>,
@@ -55,7 +54,6 @@ impl Metric {
         bounds: Option<&[f64]>,
     ) -> Self {
         Self {
-            sample_name: name.sample_name(kind).into(),
             name,
             kind,
             bounds: (kind == InstrumentKind::Histogram)
@@ -159,7 +157,7 @@ impl Metric {
         let shards = self.context.shards;
         let cell = match (self.kind, &self.bounds) {
             (InstrumentKind::Histogram, Some(bounds)) => {
-                SeriesCell::Histogram(HistogramCell::new(bounds, &self.context.sharding))
+                SeriesCell::Histogram(Box::new(HistogramCell::new(bounds, &self.context.sharding)))
             }
             (InstrumentKind::Gauge, _) => SeriesCell::Gauge(GaugeCell::default()),
             (InstrumentKind::UpDownCounter, _) => SeriesCell::UpDown(UpDownCell::new(shards)),

@@ -42,7 +42,8 @@
 //! | [`Histogram`] | a distribution of values, in buckets | `name_bucket`, `name_sum`, `name_count` |
 //!
 //! Every value is exact under any number of threads: a series consists of a few shards, each thread adds to one of
-//! them, and a scrape sums them. Recording through a handle takes no lock and allocates nothing. Memory grows with the
+//! them, and a scrape sums them. Recording through a handle takes no lock and allocates nothing, except that a
+//! histogram allocates 512 bytes for the first value in each range of two powers of two. Memory grows with the
 //! number of series, never with the number of recorded values.
 //!
 //! # The macros of the facade
@@ -282,6 +283,7 @@ mod runtime;
 mod runtime_metrics;
 mod self_metrics;
 mod series;
+#[cfg(feature = "history")]
 mod snapshot;
 
 use std::fmt;
@@ -299,7 +301,14 @@ pub(crate) use self::fine_counts::FineCounts;
 pub(crate) use self::name::InstrumentKind;
 pub(crate) use self::observable::Observer;
 pub(crate) use self::own_histograms::is_in_own_namespace;
-pub(crate) use self::snapshot::{MetricSnapshot, SeriesId, SeriesSnapshot, SeriesValue, Snapshot};
+#[cfg(feature = "history")]
+pub(crate) use self::{
+    distribution::Distribution,
+    histogram_values::HistogramValues,
+    labels::label_pairs,
+    series::SeriesId,
+    snapshot::{SeriesValue, Snapshot, Snapshotter},
+};
 
 use self::context::RegistryContext;
 use self::exposition::{Exposition, ExpositionFormat};
@@ -507,9 +516,10 @@ impl Metrics {
         self.registry.context.config.idle_after
     }
 
-    /// Reads the values of all exposed series. Must not be called on the thread of a request.
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        self.registry.snapshot()
+    /// Returns what takes snapshots of all series.
+    #[cfg(feature = "history")]
+    pub(crate) fn snapshotter(&self) -> Snapshotter {
+        Snapshotter::new(&self.registry)
     }
 
     /// Expires series that were not used for `idle_after`, and runs the upkeep of joined expositions. The worker calls

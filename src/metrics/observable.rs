@@ -18,7 +18,6 @@ pub(crate) type Observer = Arc<dyn Fn(ObserveFn<'_>) + Send + Sync>;
 pub(super) struct ObservableMetric {
     pub(super) context: Arc<RegistryContext>,
     pub(super) name: MetricName,
-    pub(super) sample_name: Arc<str>,
     pub(super) kind: InstrumentKind,
     pub(super) description: String,
     pub(super) observer: Observer,

@@ -232,7 +232,6 @@ impl Registry {
         let family = name.family.clone();
         let metric = ObservableMetric {
             context: Arc::clone(&self.context),
-            sample_name: name.sample_name(spec.kind).into(),
             name,
             kind: spec.kind,
             description: spec.description.to_owned(),

@@ -1,19 +1,27 @@
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
 
 use super::cell::{CounterCell, GaugeCell, UpDownCell};
 use super::histogram::HistogramCell;
-use super::histogram_values::HistogramValues;
-use super::snapshot::{SeriesId, SeriesValue};
 use crate::clock::Nanos;
-use crate::model::lock;
+
+/// The number of a series in its registry.
+///
+/// A label set that vanishes and appears again has another number. A counter with a new number started at zero, so its
+/// first value is an increase. Series that are read when they are needed (observable ones) have the number 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) struct SeriesId(pub(super) u64);
 
 /// One label set of one metric, and its value.
 #[derive(Debug)]
 pub(super) struct Series {
     /// The number of this series. A series that is freed and made again gets another one.
+    #[cfg_attr(
+        not(feature = "history"),
+        expect(dead_code, reason = "only the history reads it")
+    )]
     pub(super) id: SeriesId,
     /// In canonical form.
     pub(super) labels: Arc<str>,
@@ -24,8 +32,6 @@ pub(super) struct Series {
     active_at: AtomicU64,
     /// Whether the series was removed from the exposition because it was idle.
     is_expired: AtomicBool,
-    /// What the last snapshot contains of a histogram.
-    last_values: Mutex<Option<Arc<HistogramValues>>>,
 }
 
 #[derive(Debug)]
@@ -33,7 +39,8 @@ pub(super) enum SeriesCell {
     Counter(CounterCell),
     Gauge(GaugeCell),
     UpDown(UpDownCell),
-    Histogram(HistogramCell),
+    /// Boxed, since it is many times as large as the others.
+    Histogram(Box<HistogramCell>),
     /// The cell of a histogram that is switched off.
     Off,
 }
@@ -56,32 +63,7 @@ impl Series {
             checked_activity: AtomicU64::new(0),
             active_at: AtomicU64::new(now),
             is_expired: AtomicBool::new(false),
-            last_values: Mutex::default(),
         }
-    }
-
-    /// The current value. A histogram that has not changed since the last call returns the same values, without an
-    /// allocation. `None` for a histogram that is switched off.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "numbers above 2^53 are rounded, as in Prometheus"
-    )]
-    pub(super) fn value(&self) -> Option<SeriesValue> {
-        Some(match &self.cell {
-            SeriesCell::Counter(cell) => SeriesValue::Number(cell.total() as f64),
-            SeriesCell::Gauge(cell) => SeriesValue::Number(cell.value()),
-            SeriesCell::UpDown(cell) => SeriesValue::Number(cell.value() as f64),
-            SeriesCell::Histogram(cell) => {
-                let mut last = lock(&self.last_values);
-                let values = match last.take() {
-                    Some(values) if values.count() == cell.count() => values,
-                    _ => Arc::new(cell.values()),
-                };
-                *last = Some(Arc::clone(&values));
-                SeriesValue::Histogram(values)
-            }
-            SeriesCell::Off => return None,
-        })
     }
 
     /// A number that changes with each use.

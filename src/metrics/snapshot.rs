@@ -2,18 +2,13 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::histogram_values::HistogramValues;
 use super::name::InstrumentKind;
 use super::registry::{Family, Registry};
-use super::series::Series;
+use super::series::{Series, SeriesCell, SeriesId};
 use crate::clock::Nanos;
-
-/// The number of a series in its registry.
-///
-/// A label set that vanishes and appears again has another number. A counter with a new number started at zero, so its
-/// first value is an increase. Series that are read when they are needed (observable ones) have the number 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct SeriesId(pub(super) u64);
 
 /// The values of all exposed series of a registry at one time.
 #[derive(Debug, Clone)]
@@ -55,44 +50,83 @@ pub(crate) enum SeriesValue {
     Histogram(Arc<HistogramValues>),
 }
 
-impl Registry {
-    /// Reads the values of all exposed series. Must not be called on the thread of a request.
-    ///
-    /// Each value is read once. What is recorded meanwhile is in this snapshot or in the next one.
-    pub(super) fn snapshot(&self) -> Snapshot {
-        let at = self.context.clock.now();
-        let families = self.families();
-        let metrics = families.iter().map(Family::snapshot);
-        Snapshot {
-            at,
-            wall: self.context.clock.wall(at),
-            metrics: metrics.filter(|metric| !metric.series.is_empty()).collect(),
-        }
-    }
+/// Takes snapshots of a registry.
+#[derive(Debug)]
+pub(crate) struct Snapshotter {
+    registry: Arc<Registry>,
+    /// The values of the histograms in the last snapshot.
+    histograms: FxHashMap<SeriesId, Arc<HistogramValues>>,
 }
 
-impl Family {
-    fn snapshot(&self) -> MetricSnapshot {
-        match self {
-            Self::Metric(metric) => MetricSnapshot {
-                name: Arc::clone(&metric.sample_name),
-                is_counter: metric.kind == InstrumentKind::Counter,
-                series: metric.exposed_series().iter().filter_map(recorded).collect(),
-            },
-            Self::Observable(metric) => MetricSnapshot {
-                name: Arc::clone(&metric.sample_name),
+impl Snapshotter {
+    pub(super) fn new(registry: &Arc<Registry>) -> Self {
+        Self {
+            registry: Arc::clone(registry),
+            histograms: FxHashMap::default(),
+        }
+    }
+
+    /// Reads the values of all exposed series. Must not be called on the thread of a request.
+    ///
+    /// Each value is read once. What is recorded meanwhile is in this snapshot or in the next one. A histogram that has
+    /// not changed since the last snapshot has the same values as there, without an allocation.
+    pub(crate) fn snapshot(&mut self) -> Snapshot {
+        let before = std::mem::take(&mut self.histograms);
+        let clock = &self.registry.context.clock;
+        let at = clock.now();
+        let families = self.registry.families();
+        let metrics = families.iter().map(|family| match family {
+            Family::Metric(metric) => {
+                let series = metric.exposed_series();
+                let read = |series: &Arc<Series>| recorded(series, &before, &mut self.histograms);
+                MetricSnapshot {
+                    name: metric.name.sample_name(metric.kind).into(),
+                    is_counter: metric.kind == InstrumentKind::Counter,
+                    series: series.iter().filter_map(read).collect(),
+                }
+            }
+            Family::Observable(metric) => MetricSnapshot {
+                name: metric.name.sample_name(metric.kind).into(),
                 is_counter: metric.kind == InstrumentKind::Counter,
                 series: metric.values().into_iter().map(observed).collect(),
             },
+        });
+        let metrics = metrics.filter(|metric| !metric.series.is_empty()).collect();
+        Snapshot {
+            at,
+            wall: clock.wall(at),
+            metrics,
         }
     }
 }
 
-fn recorded(series: &Arc<Series>) -> Option<SeriesSnapshot> {
+/// Reads a series. `None` for a histogram that is switched off.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "numbers above 2^53 are rounded, as in Prometheus"
+)]
+fn recorded(
+    series: &Series,
+    before: &FxHashMap<SeriesId, Arc<HistogramValues>>,
+    histograms: &mut FxHashMap<SeriesId, Arc<HistogramValues>>,
+) -> Option<SeriesSnapshot> {
+    let value = match &series.cell {
+        SeriesCell::Counter(cell) => SeriesValue::Number(cell.total() as f64),
+        SeriesCell::Gauge(cell) => SeriesValue::Number(cell.value()),
+        SeriesCell::UpDown(cell) => SeriesValue::Number(cell.value() as f64),
+        SeriesCell::Histogram(cell) => {
+            let count = cell.count();
+            let unchanged = before.get(&series.id).filter(|it| it.count() == count);
+            let values = unchanged.map_or_else(|| Arc::new(cell.values()), Arc::clone);
+            histograms.insert(series.id, Arc::clone(&values));
+            SeriesValue::Histogram(values)
+        }
+        SeriesCell::Off => return None,
+    };
     Some(SeriesSnapshot {
         id: series.id,
         labels: Arc::clone(&series.labels),
-        value: series.value()?,
+        value,
     })
 }
 
@@ -119,7 +153,7 @@ mod tests {
 
     /// The series of a metric: labels, number and value.
     fn series(metrics: &Metrics, name: &str) -> Vec<(String, u64, SeriesValue)> {
-        let snapshot = metrics.snapshot();
+        let snapshot = metrics.snapshotter().snapshot();
         let found = snapshot.metrics.iter().find(|it| &*it.name == name);
         let all = found.into_iter().flat_map(|metric| &metric.series);
         all.map(|it| (it.labels.to_string(), it.id.0, it.value.clone()))
@@ -130,9 +164,17 @@ mod tests {
     fn a_snapshot_has_the_names_labels_and_values_of_the_exposition() {
         let (metrics, clock) = metrics(MetricsConfig::default());
         clock.advance(Duration::from_secs(5));
-        metrics.counter("jobs").build().with([("b", "2"), ("a", "1")]).add(3);
+        metrics
+            .counter("jobs")
+            .build()
+            .with([("b", "2"), ("a", "1")])
+            .add(3);
         metrics.up_down_counter("open").build().add(-2);
-        metrics.gauge("room.temperature").unit("Cel").build().set(21.5);
+        metrics
+            .gauge("room.temperature")
+            .unit("Cel")
+            .build()
+            .set(21.5);
         let took = metrics.histogram("took").unit("s").bounds([1.0]).build();
         for value in [0.5, 1.0, 4.0] {
             took.record(value);
@@ -140,9 +182,16 @@ mod tests {
         let observer: crate::metrics::Observer = Arc::new(|observe| observe(&[("k", "v")], 7.0));
         metrics.observe("seen", "", "", InstrumentKind::Counter, observer);
 
-        let snapshot = metrics.snapshot();
-        assert_eq!((snapshot.at, snapshot.wall), (5_000_000_000, 1_005_000_000_000));
-        let names: Vec<_> = snapshot.metrics.iter().map(|it| (&*it.name, it.is_counter)).collect();
+        let snapshot = metrics.snapshotter().snapshot();
+        assert_eq!(
+            (snapshot.at, snapshot.wall),
+            (5_000_000_000, 1_005_000_000_000)
+        );
+        let names: Vec<_> = snapshot
+            .metrics
+            .iter()
+            .map(|it| (&*it.name, it.is_counter))
+            .collect();
         let expected = [
             ("jobs_total", true),
             ("open", false),
@@ -154,7 +203,10 @@ mod tests {
         let [(labels, _, value)] = &series(&metrics, "jobs_total")[..] else {
             panic!("one series");
         };
-        assert_eq!((&**labels, value), ("a=\"1\",b=\"2\"", &SeriesValue::Number(3.0)));
+        assert_eq!(
+            (&**labels, value),
+            ("a=\"1\",b=\"2\"", &SeriesValue::Number(3.0))
+        );
         let [(labels, 0, SeriesValue::Number(7.0))] = &series(&metrics, "seen_total")[..] else {
             panic!("one observed series");
         };
@@ -172,8 +224,9 @@ mod tests {
         let (metrics, _) = metrics(MetricsConfig::default());
         let took = metrics.histogram("took").build();
         took.record(0.5);
-        let read = || match series(&metrics, "took").remove(0).2 {
-            SeriesValue::Histogram(values) => values,
+        let mut snapshotter = metrics.snapshotter();
+        let mut read = || match &snapshotter.snapshot().metrics[0].series[0].value {
+            SeriesValue::Histogram(values) => Arc::clone(values),
             SeriesValue::Number(_) => panic!("a histogram"),
         };
         let (first, second) = (read(), read());
@@ -197,10 +250,17 @@ mod tests {
             metrics.expire();
         }
         let idle = series(&metrics, "jobs_total");
-        assert!(idle.iter().all(|(labels, ..)| labels.is_empty()), "{idle:?}");
+        assert!(
+            idle.iter().all(|(labels, ..)| labels.is_empty()),
+            "{idle:?}"
+        );
         count();
         let again = series(&metrics, "jobs_total").pop().unwrap();
-        assert_eq!((&first.0, first.2), (&again.0, again.2), "the total starts again at zero");
+        assert_eq!(
+            (&first.0, first.2),
+            (&again.0, again.2),
+            "the total starts again at zero"
+        );
         assert_ne!(first.1, again.1);
     }
 
@@ -220,6 +280,9 @@ mod tests {
             })
             .sum();
         assert!((sum - 10.0).abs() < f64::EPSILON, "{all:?}");
-        assert!(all.iter().any(|(labels, ..)| labels == "otel_metric_overflow=\"true\""));
+        assert!(
+            all.iter()
+                .any(|(labels, ..)| labels == "otel_metric_overflow=\"true\"")
+        );
     }
 }

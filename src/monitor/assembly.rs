@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::errors::{Backtraces, BeforeSend, ErrorTracker, ErrorTrackerSetup};
 use crate::external::ExternalCalls;
 use crate::health::{Health, HealthSetup};
+use crate::history::History;
 use crate::http::{HttpConfig, LayerContext, LayerSetup, RequestLogMode};
 use crate::logs::{LogFormat, LogFormatter, RequestLogs, ServiceFields, decode_breadcrumb};
 use crate::metrics::Metrics;
@@ -121,13 +122,15 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let source = trace_source(&base, tracing.traces.clone());
     base.metrics.set_trace_source(source);
 
+    let (history, snapshots) = History::new(&base.config.history, &base.metrics);
+
     // The worker drains the queue from here on. The error store gets its deadlines from the worker, which did not exist
     // before.
     let doctor_task = DoctorTask::default();
     let setup = WorkerSetup {
         sinks: console(&base, writer),
         processors: processors(&base, &errors, &tracing),
-        tasks: periodic_tasks(&base, &tracing, &doctor_task),
+        tasks: periodic_tasks(&base, &tracing, &doctor_task, snapshots),
         remotes: remotes(&base, &errors, &tracing, before_send),
         config: base.config.worker.clone(),
         clock: base.clock.clone(),
@@ -168,6 +171,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         content,
         errors,
         health,
+        history,
         worker,
         settings,
         users,
@@ -312,11 +316,17 @@ fn processors(
 }
 
 /// Creates the periodic tasks of the worker.
-fn periodic_tasks(base: &Foundation, tracing: &Tracing, doctor: &DoctorTask) -> Vec<PeriodicTask> {
+fn periodic_tasks(
+    base: &Foundation,
+    tracing: &Tracing,
+    doctor: &DoctorTask,
+    snapshots: Option<PeriodicTask>,
+) -> Vec<PeriodicTask> {
     let metrics = base.metrics.clone();
     let expire = PeriodicTask::new(EXPIRE_EVERY, move || metrics.expire());
     let mut all = vec![expire, doctor.tick(&base.diagnostics)];
     all.extend(tracing.tick());
+    all.extend(snapshots);
     all
 }
 

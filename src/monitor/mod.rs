@@ -14,6 +14,8 @@ mod export;
 mod globals;
 mod guard;
 mod handle;
+#[cfg(feature = "history")]
+mod history;
 mod install;
 mod lifecycle;
 mod propagator;

@@ -16,6 +16,7 @@ use crate::db::Queries;
 use crate::errors::ErrorTracker;
 use crate::external::ExternalCalls;
 use crate::health::Health;
+use crate::history::History;
 use crate::http::LayerContext;
 use crate::metrics::Metrics;
 use crate::model::{Diagnostics, LevelDirectives, MonitorLifetime, RecordCounters};
@@ -38,6 +39,11 @@ pub(super) struct MonitorState {
     pub(super) content: ContentInstruments,
     pub(super) errors: ErrorTracker,
     pub(super) health: Health,
+    #[cfg_attr(
+        not(feature = "history"),
+        expect(dead_code, reason = "it is empty in this build")
+    )]
+    pub(super) history: History,
     pub(super) worker: Arc<Worker>,
     pub(super) settings: Settings,
     pub(super) users: Arc<UserTracker>,

@@ -1,6 +1,6 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::page::Page;
 use crate::clock::{Clock, nanos};
@@ -117,6 +117,18 @@ impl Harness {
     /// Renders the metrics page and returns it parsed.
     pub fn page(&self) -> Page {
         Page::read(&self.monitor.metrics().render())
+    }
+
+    /// Takes a snapshot of all metrics for the history, as the monitor does every ten seconds. Has no effect if no time
+    /// has passed since the last one.
+    #[cfg(feature = "history")]
+    pub fn snapshot(&self) {
+        self.monitor.history().record();
+    }
+
+    /// Returns the wall time of the clock.
+    pub fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(self.clock.wall(self.clock.now()))
     }
 
     /// Advances the clock. Has no effect on a harness that uses the system clock.

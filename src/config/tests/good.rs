@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::super::table::{SETTINGS, own_variable};
 use super::*;
+use crate::history::HistoryConfig;
 use crate::logs::{LogFormat, RequestLogs};
 use crate::metrics::Buckets;
 use crate::trace::{
@@ -112,6 +113,11 @@ successes = 100
 interval = "30s"
 timeout = "30s"
 
+[history]
+interval = "1s"
+memory_age = "30m"
+max_memory_bytes = "4MiB"
+
 [drain]
 wait = "0s"
 
@@ -193,6 +199,7 @@ fn every_key_of_a_file_arrives() {
         (config.health.interval, config.health.timeout),
         (Duration::from_secs(30), Duration::from_secs(30))
     );
+    assert_history(&config.history);
     assert_eq!(config.drain_wait, Duration::ZERO);
     let nothing = crate::config::InstallConfig {
         subscriber: false,
@@ -240,6 +247,12 @@ fn no_source_at_all_means_the_defaults() {
 }
 
 /// Asserts the trace settings of `ALL`.
+fn assert_history(history: &HistoryConfig) {
+    assert_eq!(history.interval, Duration::from_secs(1));
+    assert_eq!(history.memory_age, Duration::from_secs(1800));
+    assert_eq!(history.max_memory_bytes, 4 << 20);
+}
+
 fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
     assert_eq!(
         (trace.max_per_second, trace.max_bytes_per_second),

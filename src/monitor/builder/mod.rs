@@ -14,6 +14,7 @@ use crate::config::{
 use crate::error::Result;
 use crate::errors::{Backtraces, BeforeSend, ErrorEvent, ErrorsConfig};
 use crate::health::HealthConfig;
+use crate::history::HistoryConfig;
 use crate::http::HttpConfig;
 use crate::logs::{LogFormat, LogsConfig, RequestLogs};
 use crate::metrics::{Buckets, MetricsConfig};
@@ -155,6 +156,12 @@ impl MonitorBuilder {
     /// `WATCHPOST_HEALTH_*`.
     pub fn health(self, config: HealthConfig) -> Self {
         self.set(".health(..)", &[], |all| all.health = config)
+    }
+
+    /// Sets how often a snapshot of all metrics is taken, and how much of the history is kept: the
+    /// settings `history.*`, whose variables are `WATCHPOST_HISTORY_*`.
+    pub fn history(self, config: HistoryConfig) -> Self {
+        self.set(".history(..)", &[], |all| all.history = config)
     }
 
     /// Sets how much data may be queued in memory: the settings `worker.*`, whose variables are `WATCHPOST_WORKER_*`.

@@ -1,0 +1,184 @@
+use super::numbers::{self, MISSING, is_missing, push_varint, take_varint};
+use crate::metrics::HistogramValues;
+
+/// The values of one series at consecutive ticks. The values of counters and histograms are increases since the tick
+/// before.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Column {
+    Numbers(Vec<f64>),
+    /// `None` where the series had no value. Boxed, since most steps of most histograms are empty.
+    Histograms {
+        /// Values of the histogram's bounds.
+        empty: Box<HistogramValues>,
+        steps: Vec<Option<HistogramValues>>,
+    },
+}
+
+impl Column {
+    pub(super) fn numbers() -> Self {
+        Self::Numbers(Vec::new())
+    }
+
+    /// A column of a histogram with these bounds.
+    pub(super) fn histograms(empty: &HistogramValues) -> Self {
+        Self::Histograms {
+            empty: Box::new(empty.with(Vec::new(), 0.0)),
+            steps: Vec::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Numbers(values) => values.len(),
+            Self::Histograms { steps, .. } => steps.len(),
+        }
+    }
+
+    /// Appends missing values until the column has `len` values.
+    pub(super) fn pad(&mut self, len: usize) {
+        match self {
+            Self::Numbers(values) => values.resize(len.max(values.len()), MISSING),
+            Self::Histograms { steps, .. } => steps.resize(len.max(steps.len()), None),
+        }
+    }
+
+    /// The estimated size in memory.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Numbers(values) => values.len() * 8,
+            Self::Histograms { steps, .. } => {
+                let cells = steps.iter().flatten().map(|step| step.cells().len() * 16);
+                steps.len() * size_of::<Option<HistogramValues>>() + cells.sum::<usize>()
+            }
+        }
+    }
+
+    /// Takes the first `count` values out of the column.
+    pub(super) fn split_front(&mut self, count: usize) -> Self {
+        match self {
+            Self::Numbers(values) => {
+                let rest = values.split_off(count.min(values.len()));
+                Self::Numbers(std::mem::replace(values, rest))
+            }
+            Self::Histograms { empty, steps } => {
+                let rest = steps.split_off(count.min(steps.len()));
+                Self::Histograms {
+                    empty: empty.clone(),
+                    steps: std::mem::replace(steps, rest),
+                }
+            }
+        }
+    }
+
+    /// Encodes the values. The sum of a histogram's step keeps seven digits.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Numbers(values) => numbers::encode(values),
+            Self::Histograms { steps, .. } => {
+                let sum = |step: &Option<HistogramValues>| {
+                    step.as_ref().map_or(MISSING, |step| short(step.sum()))
+                };
+                let sums: Vec<f64> = steps.iter().map(sum).collect();
+                let sums = numbers::encode(&sums);
+                let mut out = Vec::with_capacity(sums.len() + 2 * steps.len());
+                push_varint(&mut out, sums.len() as u64);
+                out.extend_from_slice(&sums);
+                for step in steps.iter().flatten() {
+                    encode_cells(&mut out, step.cells());
+                }
+                out
+            }
+        }
+    }
+
+    /// Decodes `len` values of the same kind as this column. `None` if the bytes are damaged.
+    pub(super) fn decode(&self, mut bytes: &[u8], len: usize) -> Option<Self> {
+        let Self::Histograms { empty, .. } = self else {
+            return Some(Self::Numbers(numbers::decode(bytes, len)?));
+        };
+        let of_sums = usize::try_from(take_varint(&mut bytes)?).ok()?;
+        let (sums, mut bytes) = bytes.split_at_checked(of_sums)?;
+        let sums = numbers::decode(sums, len)?;
+        let mut steps = Vec::with_capacity(sums.len());
+        for sum in sums {
+            if is_missing(sum) {
+                steps.push(None);
+            } else {
+                steps.push(Some(empty.with(decode_cells(&mut bytes)?, sum)));
+            }
+        }
+        bytes.is_empty().then(|| Self::Histograms {
+            empty: empty.clone(),
+            steps,
+        })
+    }
+}
+
+/// Rounds a number to seven digits, which take three bytes less.
+#[expect(clippy::cast_possible_truncation, reason = "seven digits suffice")]
+fn short(sum: f64) -> f64 {
+    let short = f64::from(sum as f32);
+    if short.is_finite() { short } else { sum }
+}
+
+fn encode_cells(out: &mut Vec<u8>, cells: &[(u16, u64)]) {
+    push_varint(out, cells.len() as u64);
+    let mut previous = 0;
+    for (code, count) in cells {
+        push_varint(out, u64::from(*code - previous));
+        push_varint(out, *count);
+        previous = *code;
+    }
+}
+
+fn decode_cells(bytes: &mut &[u8]) -> Option<Vec<(u16, u64)>> {
+    let count = take_varint(bytes)?;
+    let mut cells = Vec::new();
+    let mut code = 0_u16;
+    for _ in 0..count {
+        code = code.checked_add(u16::try_from(take_varint(bytes)?).ok()?)?;
+        cells.push((code, take_varint(bytes)?));
+    }
+    Some(cells)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_histogram_is_restored(steps in proptest::collection::vec(
+            proptest::option::of((proptest::collection::btree_map(0_u16..2100, 1_u64..1000, 0..20), -1e3_f32..1e6)), 0..60)) {
+            let empty = HistogramValues::empty(&[0.1, 1.0]);
+            let steps = steps.into_iter().map(|step| {
+                step.map(|(cells, sum)| empty.with(cells.into_iter().collect(), f64::from(sum)))
+            });
+            let column = Column::Histograms { empty: Box::new(empty.clone()), steps: steps.collect() };
+            let encoded = column.encode();
+            prop_assert_eq!(Column::histograms(&empty).decode(&encoded, column.len()), Some(column));
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), len in 0_usize..50) {
+            let column = Column::histograms(&HistogramValues::empty(&[1.0]));
+            drop(column.decode(&bytes, len));
+        }
+    }
+
+    #[test]
+    fn a_column_is_padded_and_split() {
+        let mut column = Column::Numbers(vec![1.0, 2.0]);
+        column.pad(4);
+        assert_eq!(column.len(), 4);
+        let front = column.split_front(3);
+        assert_eq!((front.len(), column.len()), (3, 1));
+        column.pad(0);
+        assert_eq!(column.len(), 1);
+        let mut histogram = Column::histograms(&HistogramValues::empty(&[]));
+        histogram.pad(3);
+        assert_eq!((histogram.split_front(9).len(), histogram.len()), (3, 0));
+    }
+}

@@ -1,0 +1,241 @@
+//! The evaluation of a query over series that were read from a store.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::column::Column;
+use super::numbers::is_missing;
+use super::metric_query::{Aggregation, Function, Grouping, Point, MetricQuery, ResultSeries};
+use super::store::{SeriesData, SeriesKind};
+use super::timeline::{Tick, TickTime};
+use crate::metrics::{Distribution, HistogramValues, label_pairs};
+
+/// The labels of a group.
+type Labels = Vec<(String, String)>;
+
+/// The ticks of one window, and the time that they cover.
+struct Window {
+    at: i64,
+    /// In the order in which they happened.
+    ticks: Vec<Tick>,
+    seconds: f64,
+}
+
+/// The labels of a series, unescaped.
+pub(super) fn labels_of(canonical: &str) -> Labels {
+    label_pairs(canonical)
+        .map(|(label, value)| (label.to_owned(), value))
+        .collect()
+}
+
+/// Evaluates a query at each of the times, which are in milliseconds since the Unix epoch. `ticks` contains all ticks of
+/// the windows.
+pub(super) fn evaluate(
+    query: &MetricQuery,
+    series: &[SeriesData],
+    ticks: &[(Tick, TickTime)],
+    times: &[i64],
+) -> Vec<ResultSeries> {
+    let windows: Vec<Window> = times
+        .iter()
+        .map(|at| window(ticks, *at, query.window))
+        .collect();
+    let mut groups: BTreeMap<Labels, Vec<&SeriesData>> = BTreeMap::new();
+    for data in series {
+        let labels = group_of(&query.grouping, labels_of(&data.key.labels));
+        groups.entry(labels).or_default().push(data);
+    }
+    let results = groups.into_iter().map(|(labels, series)| ResultSeries {
+        labels,
+        points: points(query, &series, &windows),
+    });
+    results.filter(|result| !result.points.is_empty()).collect()
+}
+
+fn window(ticks: &[(Tick, TickTime)], at: i64, length: Duration) -> Window {
+    let length = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
+    let after = at.saturating_sub(length);
+    let inside = ticks
+        .iter()
+        .filter(|(_, time)| time.wall > after && time.wall <= at);
+    let millis = inside
+        .clone()
+        .fold(0, |sum: i64, (_, time)| sum.saturating_add(time.length));
+    Window {
+        at,
+        ticks: inside.map(|(tick, _)| *tick).collect(),
+        seconds: Duration::from_millis(millis.unsigned_abs()).as_secs_f64(),
+    }
+}
+
+fn group_of(grouping: &Grouping, labels: Labels) -> Labels {
+    match grouping {
+        Grouping::Each => labels,
+        Grouping::By(wanted) => {
+            let is_wanted = |(label, _): &(String, String)| wanted.contains(label);
+            labels.into_iter().filter(is_wanted).collect()
+        }
+    }
+}
+
+/// The values of one group at the end of each window.
+fn points(query: &MetricQuery, series: &[&SeriesData], windows: &[Window]) -> Vec<Point> {
+    let columns: Vec<_> = series
+        .iter()
+        .map(|data| (data.kind, data.columns().collect::<Vec<_>>()))
+        .collect();
+    let values = windows.iter().map(|window| {
+        let each = columns
+            .iter()
+            .filter_map(|(kind, columns)| Part::of(*kind, columns, window));
+        Some((window.at, combine(query, each, window)?))
+    });
+    values
+        .flatten()
+        .map(|(at, value)| Point {
+            at: UNIX_EPOCH + Duration::from_millis(at.max(0).unsigned_abs()),
+            value,
+        })
+        .collect()
+}
+
+/// What one series contributes to a window.
+enum Part {
+    Gauge(GaugePart),
+    Increase(f64),
+    Histogram(HistogramValues),
+}
+
+struct GaugePart {
+    last: f64,
+    sum: f64,
+    count: u32,
+    min: f64,
+    max: f64,
+}
+
+impl Part {
+    /// `None` if the series has no value in the window.
+    fn of(kind: SeriesKind, columns: &[(Tick, Column)], window: &Window) -> Option<Self> {
+        let mut part: Option<Self> = None;
+        for (first, column) in columns {
+            match column {
+                Column::Numbers(values) => {
+                    let values = steps(window, *first, values);
+                    for value in values.copied().filter(|value| !is_missing(*value)) {
+                        part = Some(Self::with_number(part, kind, value));
+                    }
+                }
+                Column::Histograms { steps: all, .. } => {
+                    for values in steps(window, *first, all).flatten() {
+                        match &mut part {
+                            Some(Self::Histogram(sum)) => sum.merge(values),
+                            _ => part = Some(Self::Histogram(values.clone())),
+                        }
+                    }
+                }
+            }
+        }
+        part
+    }
+
+    fn with_number(part: Option<Self>, kind: SeriesKind, value: f64) -> Self {
+        match part {
+            Some(Self::Increase(sum)) => Self::Increase(sum + value),
+            Some(Self::Gauge(gauge)) => Self::Gauge(GaugePart {
+                last: value,
+                sum: gauge.sum + value,
+                count: gauge.count.saturating_add(1),
+                min: gauge.min.min(value),
+                max: gauge.max.max(value),
+            }),
+            Some(Self::Histogram(_)) | None if kind == SeriesKind::Counter => Self::Increase(value),
+            Some(Self::Histogram(_)) | None => Self::Gauge(GaugePart {
+                last: value,
+                sum: value,
+                count: 1,
+                min: value,
+                max: value,
+            }),
+        }
+    }
+}
+
+/// The values of a column at the ticks of a window.
+fn steps<'a, T>(window: &'a Window, first: Tick, values: &'a [T]) -> impl Iterator<Item = &'a T> {
+    let index = move |tick: &Tick| usize::try_from(tick.checked_sub(first)?).ok();
+    window
+        .ticks
+        .iter()
+        .filter_map(move |tick| values.get(index(tick)?))
+}
+
+/// Combines the series of a group. `None` if no series has a value that the function applies to.
+fn combine(query: &MetricQuery, parts: impl Iterator<Item = Part>, window: &Window) -> Option<f64> {
+    let mut histogram: Option<HistogramValues> = None;
+    let mut increase: Option<f64> = None;
+    let mut gauges = Vec::new();
+    for part in parts {
+        match part {
+            Part::Histogram(values) => match &mut histogram {
+                Some(sum) => sum.merge(&values),
+                None => histogram = Some(values),
+            },
+            Part::Increase(by) => increase = Some(increase.unwrap_or(0.0) + by),
+            Part::Gauge(gauge) => gauges.push(gauge),
+        }
+    }
+    if let Some(values) = histogram {
+        return of_histogram(query.function, &values, window);
+    }
+    match (query.function, increase) {
+        (Function::Increase, increase) => increase,
+        (Function::Rate, Some(increase)) => per_second(increase, window),
+        (Function::Last, _) => aggregate(query.aggregation, gauges.iter().map(|it| it.last)),
+        (Function::Mean, _) => {
+            let mean = |gauge: &GaugePart| gauge.sum / f64::from(gauge.count);
+            aggregate(query.aggregation, gauges.iter().map(mean))
+        }
+        (Function::Min, _) => aggregate(query.aggregation, gauges.iter().map(|it| it.min)),
+        (Function::Max, _) => aggregate(query.aggregation, gauges.iter().map(|it| it.max)),
+        (Function::Rate | Function::SumIncrease | Function::Quantile(_), _) => None,
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts above 2^53 may be rounded"
+)]
+fn of_histogram(function: Function, values: &HistogramValues, window: &Window) -> Option<f64> {
+    let count = values.count() as f64;
+    match function {
+        Function::Increase => Some(count),
+        Function::Rate => per_second(count, window),
+        Function::SumIncrease => Some(values.sum()),
+        Function::Mean => (count > 0.0).then(|| values.sum() / count),
+        Function::Quantile(rank) => {
+            let values: Distribution = values.distribution();
+            values.quantile(rank)
+        }
+        Function::Last | Function::Min | Function::Max => None,
+    }
+}
+
+fn per_second(increase: f64, window: &Window) -> Option<f64> {
+    (window.seconds > 0.0).then(|| increase / window.seconds)
+}
+
+fn aggregate(by: Aggregation, values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut count = 0_u32;
+    let combined = values
+        .inspect(|_| count += 1)
+        .reduce(|one, other| match by {
+            Aggregation::Sum | Aggregation::Mean => one + other,
+            Aggregation::Min => one.min(other),
+            Aggregation::Max => one.max(other),
+        })?;
+    Some(match by {
+        Aggregation::Mean => combined / f64::from(count),
+        _ => combined,
+    })
+}

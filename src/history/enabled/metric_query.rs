@@ -1,0 +1,231 @@
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
+
+/// What to read from the history: a function of the series of one metric over a window of time.
+///
+/// The metric's name is the exposed one, without the suffix of a histogram's samples: `jobs_total`,
+/// `http_server_request_duration_seconds`.
+///
+/// ```
+/// use std::time::Duration;
+/// use watchpost::history::MetricQuery;
+///
+/// // The 95th percentile of five minutes, by route, of requests that succeeded.
+/// let query = MetricQuery::quantile(0.95, "http_server_request_duration_seconds")
+///     .label("http_response_status_code", "200")
+///     .by(["http_route"])
+///     .window(Duration::from_secs(300));
+/// # let _ = query;
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricQuery {
+    pub(super) metric: String,
+    pub(super) function: Function,
+    pub(super) window: Duration,
+    pub(super) matchers: Vec<Matcher>,
+    pub(super) grouping: Grouping,
+    pub(super) aggregation: Aggregation,
+}
+
+/// The function of a query.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Function {
+    Last,
+    Mean,
+    Min,
+    Max,
+    Increase,
+    Rate,
+    SumIncrease,
+    Quantile(f64),
+}
+
+/// A condition on a label. A label that a series does not have is empty.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Matcher {
+    pub(super) label: String,
+    pub(super) values: BTreeSet<String>,
+    /// Whether the label must have none of the values.
+    pub(super) is_negated: bool,
+}
+
+/// Which series are combined.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Grouping {
+    /// None: each series has its own result.
+    Each,
+    /// Those with equal values of these labels.
+    By(Vec<String>),
+}
+
+/// How a query combines the values of several gauges.
+///
+/// Increases and rates are always added, and the values of histograms always merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Aggregation {
+    /// The sum of the values.
+    #[default]
+    Sum,
+    /// The mean of the values.
+    Mean,
+    /// The lowest value.
+    Min,
+    /// The highest value.
+    Max,
+}
+
+/// One result of a query: the labels of a series or a group of series, and its values.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ResultSeries {
+    /// The labels and their values, sorted by label.
+    pub labels: Vec<(String, String)>,
+    /// The values in the order of time. A time for which there is no data has no point.
+    pub points: Vec<Point>,
+}
+
+/// A value of a query's result.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Point {
+    /// The end of the window.
+    pub at: SystemTime,
+    /// The value, in the metric's unit; a rate is per second.
+    pub value: f64,
+}
+
+impl MetricQuery {
+    /// The default window: five minutes.
+    pub const DEFAULT_WINDOW: Duration = Duration::from_secs(300);
+
+    fn new(function: Function, metric: impl Into<String>) -> Self {
+        Self {
+            metric: metric.into(),
+            function,
+            window: Self::DEFAULT_WINDOW,
+            matchers: Vec::new(),
+            grouping: Grouping::Each,
+            aggregation: Aggregation::Sum,
+        }
+    }
+
+    /// The last value of a gauge in the window.
+    pub fn last(metric: impl Into<String>) -> Self {
+        Self::new(Function::Last, metric)
+    }
+
+    /// The mean of a gauge's values in the window, or of the values that a histogram recorded in it.
+    pub fn mean(metric: impl Into<String>) -> Self {
+        Self::new(Function::Mean, metric)
+    }
+
+    /// The lowest value of a gauge in the window.
+    pub fn min(metric: impl Into<String>) -> Self {
+        Self::new(Function::Min, metric)
+    }
+
+    /// The highest value of a gauge in the window.
+    pub fn max(metric: impl Into<String>) -> Self {
+        Self::new(Function::Max, metric)
+    }
+
+    /// The increase of a counter in the window, or the number of values that a histogram recorded in it.
+    pub fn increase(metric: impl Into<String>) -> Self {
+        Self::new(Function::Increase, metric)
+    }
+
+    /// The [increase](Self::increase) per second. The time without data is not counted.
+    pub fn rate(metric: impl Into<String>) -> Self {
+        Self::new(Function::Rate, metric)
+    }
+
+    /// The sum of the values that a histogram recorded in the window.
+    pub fn sum_increase(metric: impl Into<String>) -> Self {
+        Self::new(Function::SumIncrease, metric)
+    }
+
+    /// The quantile of the values that a histogram recorded in the window. `rank` is from 0 to 1: 0.95 is the 95th
+    /// percentile. The result differs from the exact quantile by at most 1.1 %.
+    pub fn quantile(rank: f64, metric: impl Into<String>) -> Self {
+        Self::new(Function::Quantile(rank), metric)
+    }
+
+    /// Sets the length of the window, which ends at the time of a result. Default: five minutes.
+    #[must_use]
+    pub fn window(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// Selects series whose label has this value. The empty value selects series without the label.
+    #[must_use]
+    pub fn label(self, label: impl Into<String>, value: impl Into<String>) -> Self {
+        self.label_in(label, [value])
+    }
+
+    /// Selects series whose label has one of these values.
+    #[must_use]
+    pub fn label_in<V: Into<String>>(
+        self,
+        label: impl Into<String>,
+        values: impl IntoIterator<Item = V>,
+    ) -> Self {
+        self.matching(label.into(), values, false)
+    }
+
+    /// Selects series whose label has none of these values.
+    #[must_use]
+    pub fn label_not_in<V: Into<String>>(
+        self,
+        label: impl Into<String>,
+        values: impl IntoIterator<Item = V>,
+    ) -> Self {
+        self.matching(label.into(), values, true)
+    }
+
+    fn matching<V: Into<String>>(
+        mut self,
+        label: String,
+        values: impl IntoIterator<Item = V>,
+        is_negated: bool,
+    ) -> Self {
+        self.matchers.push(Matcher {
+            label,
+            values: values.into_iter().map(Into::into).collect(),
+            is_negated,
+        });
+        self
+    }
+
+    /// Combines the series that have equal values of these labels. Without labels, all series are combined.
+    #[must_use]
+    pub fn by<L: Into<String>>(mut self, labels: impl IntoIterator<Item = L>) -> Self {
+        let mut labels: Vec<String> = labels.into_iter().map(Into::into).collect();
+        labels.sort();
+        labels.dedup();
+        self.grouping = Grouping::By(labels);
+        self
+    }
+
+    /// Combines all selected series.
+    #[must_use]
+    pub fn total(self) -> Self {
+        self.by([""; 0])
+    }
+
+    /// Sets how the values of several gauges are combined. Default: they are added.
+    #[must_use]
+    pub fn aggregation(mut self, aggregation: Aggregation) -> Self {
+        self.aggregation = aggregation;
+        self
+    }
+}
+
+impl Matcher {
+    pub(super) fn matches(&self, labels: &[(String, String)]) -> bool {
+        let label = labels.iter().find(|(label, _)| *label == self.label);
+        let value = label.map_or("", |(_, value)| value);
+        self.values.contains(value) != self.is_negated
+    }
+}

@@ -1,0 +1,101 @@
+//! The history of all metrics: their values and increases of the last hours, and queries over them.
+//!
+//! With the feature `history`, the monitor takes a snapshot of all series every ten seconds, on its own thread. A
+//! `MetricQuery` reads one metric: which series, over which window, and by which labels.
+//!
+//! ```
+//! # #[cfg(all(feature = "history", feature = "testing"))] {
+//! use std::time::Duration;
+//! use watchpost::history::MetricQuery;
+//! # use watchpost::testing::Harness;
+//! # let monitor = Harness::new();
+//!
+//! let jobs = monitor.metrics().counter("jobs").build();
+//! jobs.with([("queue", "mail")]).add(30);
+//! # monitor.advance(Duration::from_secs(10));
+//! # monitor.snapshot();
+//!
+//! let query = MetricQuery::rate("jobs_total").by(["queue"]).window(Duration::from_secs(60));
+//! # let now = monitor.now();
+//! # #[cfg(any())]
+//! let now = SystemTime::now();
+//! for series in monitor.history().at(&query, now).unwrap() {
+//!     println!("{:?}: {} jobs/s", series.labels, series.points[0].value);
+//! #   assert_eq!(series.points[0].value, 3.0);
+//! }
+//! # }
+//! ```
+//!
+//! It prints:
+//!
+//! ```text
+//! [("queue", "mail")]: 3 jobs/s
+//! ```
+//!
+//! # Queries
+//!
+//! The name of a metric is the exposed one. A histogram has the name without `_bucket`, `_sum` and `_count`.
+//!
+//! | function | of a counter | of a gauge | of a histogram |
+//! |---|---|---|---|
+//! | `increase` | the increase in the window | | the number of values recorded in the window |
+//! | `rate` | the increase per second | | the number of values per second |
+//! | `sum_increase` | | | the sum of the values recorded in the window |
+//! | `mean` | | the mean of the snapshots | the mean of the values recorded in the window |
+//! | `quantile` | | | a quantile of the values recorded in the window |
+//! | `last`, `min`, `max` | | the last, lowest or highest of the snapshots | |
+//!
+//! `label`, `label_in` and `label_not_in` select series, `by` and `total` combine them. Increases are added, and
+//! histograms are merged before a quantile is calculated: a quantile of several routes is that of all their requests. How
+//! gauges are combined is set by `aggregation`.
+//!
+//! A result has no point for a time without data. A function that does not apply to a kind of metric has no result. The
+//! window is the time after its begin, up to its end. `History::range` evaluates a query at regular times, `History::at` at one.
+//!
+//! # What is exact
+//!
+//! Increases are counted from one snapshot to the next, so that they are whole numbers and add up: the increase of an
+//! hour is the sum of those of its minutes. Prometheus extrapolates instead, and has no increase for the first value of a
+//! series. A series that was removed because it was idle and that returns starts at zero, so nothing is counted twice. The
+//! age of a total that the monitor only observes, such as the processor time of the process, is not known: its first
+//! value is no increase.
+//!
+//! A histogram has 32 buckets per power of two, whatever its exposed bounds are. A quantile is the middle of a bucket, and
+//! differs from the exact one by at most 1.1 %. Values up to 2^-24 (60 ns, in seconds) count as 0, and those above 2^40 as
+//! 2^40. The sum of a histogram's values in one snapshot keeps seven digits.
+//!
+//! A rate is the increase divided by the time that the snapshots in the window cover. That time is measured by the
+//! monotonic clock, so that steps of the wall clock do not change rates. Snapshots keep their order, and the wall time at
+//! which they were taken: if the clock was set back, a window contains the snapshots of both passes.
+//!
+//! # What is kept
+//!
+//! Snapshots are kept in memory: for two hours, and at most 16 MiB, whatever is reached first. The oldest are removed.
+//! `History::begins_at` returns from when there is data. Nothing is kept over a restart. A series takes about a byte for each
+//! snapshot in which it changes by a small whole number, up to nine bytes for an arbitrary one, and none worth mentioning
+//! while it stays the same; a histogram takes two bytes for each bucket that has new values, and six for the sum.
+//!
+//! | setting | default | |
+//! |---|---|---|
+//! | `history.interval` | 10 s | the time between snapshots |
+//! | `history.memory_age` | 2 h | the age of the oldest snapshot |
+//! | `history.max_memory_bytes` | 16 MiB | the size of all snapshots |
+//!
+//! Metrics of [joined expositions](crate::metrics::Metrics::join_exposition) are not in the history.
+//!
+//! # Cost
+//!
+//! A request pays nothing for the history: snapshots read the counts that the metrics page reads.
+
+mod config;
+#[cfg(not(feature = "history"))]
+mod disabled;
+#[cfg(feature = "history")]
+mod enabled;
+
+pub use self::config::HistoryConfig;
+#[cfg(feature = "history")]
+pub use self::enabled::{Aggregation, History, Point, MetricQuery, ResultSeries};
+
+#[cfg(not(feature = "history"))]
+pub(crate) use self::disabled::History;
