@@ -105,6 +105,9 @@
 //! interval = "10s"
 //! timeout = "2s"
 //!
+//! [history]
+//! interval = "10s"
+//!
 //! [drain]
 //! wait = "5s"
 //! ```

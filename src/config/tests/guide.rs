@@ -104,6 +104,7 @@ fn the_methods_of_the_builder_name_their_settings() {
                 "otlp",
                 "metrics",
                 "health",
+                "history",
                 "worker",
                 "console_to",
                 "before_send",

@@ -158,8 +158,8 @@ impl MonitorBuilder {
         self.set(".health(..)", &[], |all| all.health = config)
     }
 
-    /// Sets how often a snapshot of all metrics is taken, and how much of the history is kept: the
-    /// settings `history.*`, whose variables are `WATCHPOST_HISTORY_*`.
+    /// Sets how often a snapshot of all metrics is taken, and how much of the history is kept: the settings `history.*`,
+    /// whose variables are `WATCHPOST_HISTORY_*`.
     pub fn history(self, config: HistoryConfig) -> Self {
         self.set(".history(..)", &[], |all| all.history = config)
     }
