@@ -95,7 +95,7 @@ mod enabled;
 
 pub use self::config::HistoryConfig;
 #[cfg(feature = "history")]
-pub use self::enabled::{Aggregation, History, Point, MetricQuery, ResultSeries};
+pub use self::enabled::{Aggregation, History, MetricQuery, Point, ResultSeries};
 
 #[cfg(not(feature = "history"))]
 pub(crate) use self::disabled::History;

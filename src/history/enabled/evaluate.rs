@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::column::Column;
+use super::metric_query::{Aggregation, Function, Grouping, MetricQuery, Point, ResultSeries};
 use super::numbers::is_missing;
-use super::metric_query::{Aggregation, Function, Grouping, Point, MetricQuery, ResultSeries};
 use super::store::{SeriesData, SeriesKind};
 use super::timeline::{Tick, TickTime};
 use crate::metrics::{Distribution, HistogramValues, label_pairs};

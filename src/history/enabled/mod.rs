@@ -1,7 +1,7 @@
 mod column;
 mod evaluate;
-mod numbers;
 mod metric_query;
+mod numbers;
 mod recorder;
 mod store;
 mod timeline;
@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-pub use self::metric_query::{Aggregation, Point, MetricQuery, ResultSeries};
+pub use self::metric_query::{Aggregation, MetricQuery, Point, ResultSeries};
 
 use self::evaluate::{evaluate, labels_of};
 use self::metric_query::Function;

@@ -109,7 +109,13 @@ fn gauges_have_a_last_value_a_mean_and_extremes() {
     }
     let query = |function: fn(&'static str) -> MetricQuery| function("room").window(MINUTE);
     let one = |function| fixture.value(query(function).label("room", "a"));
-    let all = [MetricQuery::last, MetricQuery::mean, MetricQuery::min, MetricQuery::max].map(one);
+    let all = [
+        MetricQuery::last,
+        MetricQuery::mean,
+        MetricQuery::min,
+        MetricQuery::max,
+    ]
+    .map(one);
     assert_eq!(all, [Some(9.0), Some(6.5), Some(4.0), Some(9.0)]);
     let combined = [
         Aggregation::Sum,
@@ -157,7 +163,10 @@ fn quantiles_of_merged_histograms_are_within_two_percent() {
             "p{rank}: {read} for {exact}"
         );
     }
-    close(fixture.value(MetricQuery::increase(NAME).window(day)), 12_000.0);
+    close(
+        fixture.value(MetricQuery::increase(NAME).window(day)),
+        12_000.0,
+    );
     close(
         fixture.value(MetricQuery::sum_increase(NAME).window(day)),
         recorded.iter().sum(),
