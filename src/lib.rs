@@ -43,6 +43,8 @@ mod redact;
 mod semconv;
 #[cfg(feature = "serde")]
 mod serialize;
+#[cfg(feature = "history")]
+pub mod summary;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod trace;

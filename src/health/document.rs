@@ -9,6 +9,7 @@ use super::component::ComponentStatus;
 use super::readiness::Readiness;
 use super::state::{CheckVerdict, LastResult};
 use super::status::{HealthStatus, format_span};
+use super::verdict::HealthVerdict;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::{json, lock_for_status};
 
@@ -25,12 +26,7 @@ struct DocumentEntry {
 pub(super) fn write(health: &Health, has_access: bool) -> (HealthStatus, Vec<u8>) {
     let readiness = health.readiness();
     let entries = entries(health);
-    let worst = entries.values().flatten().map(|entry| entry.status);
-    let overall = match readiness {
-        // A check that is down and not critical is a warning for the service.
-        Readiness::Yes => worst.max().unwrap_or_default().min(HealthStatus::Warn),
-        Readiness::Starting | Readiness::Draining | Readiness::No => HealthStatus::Fail,
-    };
+    let overall = overall(readiness, &entries);
     let HealthSetup {
         clock,
         service,
@@ -38,7 +34,7 @@ pub(super) fn write(health: &Health, has_access: bool) -> (HealthStatus, Vec<u8>
         ..
     } = &health.0.setup;
     let mut object = JsonObject::new(Vec::with_capacity(256));
-    object.text("status", overall.name());
+    object.text("status", overall.as_str());
     if has_access {
         if let Some(release) = release {
             object.text("version", major(release));
@@ -64,6 +60,49 @@ pub(super) fn write(health: &Health, has_access: bool) -> (HealthStatus, Vec<u8>
         object.out = checks.end();
     }
     (overall, object.end())
+}
+
+fn overall(readiness: Readiness, entries: &BTreeMap<String, Vec<DocumentEntry>>) -> HealthStatus {
+    let worst = entries.values().flatten().map(|entry| entry.status);
+    match readiness {
+        // A check that is down and not critical is a warning for the service.
+        Readiness::Yes => worst.max().unwrap_or_default().min(HealthStatus::Warn),
+        Readiness::Starting | Readiness::Draining | Readiness::No => HealthStatus::Fail,
+    }
+}
+
+impl Health {
+    /// Returns the overall status, as in the document of `/health`, and a sentence for each check and part of the monitor
+    /// that does not pass.
+    ///
+    /// The parts are the worker, each sink, the data directory and its disk. A sink is a warning while records wait and
+    /// none was delivered for five minutes.
+    ///
+    /// ```
+    /// # fn main() -> watchpost::Result<()> {
+    /// let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+    /// let verdict = monitor.health().verdict();
+    /// assert_eq!(verdict.status, watchpost::health::HealthStatus::Pass);
+    /// assert!(verdict.reasons.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn verdict(&self) -> HealthVerdict {
+        let readiness = self.readiness();
+        let entries = entries(self);
+        let status = overall(readiness, &entries);
+        let mut reasons = Vec::new();
+        if readiness != Readiness::Yes {
+            reasons.push(format!("readiness: {}", readiness.word()));
+        }
+        for (name, entries) in &entries {
+            let failing = entries
+                .iter()
+                .filter(|entry| entry.status != HealthStatus::Pass);
+            reasons.extend(failing.map(|entry| format!("{name}: {}", entry.output)));
+        }
+        HealthVerdict { status, reasons }
+    }
 }
 
 fn entries(health: &Health) -> BTreeMap<String, Vec<DocumentEntry>> {
@@ -144,7 +183,7 @@ impl DocumentEntry {
     fn write(&self, clock: &Clock, out: Vec<u8>) -> Vec<u8> {
         let mut object = JsonObject::new(out);
         object.text("componentType", &self.component_type);
-        object.text("status", self.status.name());
+        object.text("status", self.status.as_str());
         if let Some(at) = self.at {
             object.text("time", &rfc3339(clock.wall(at)));
         }

@@ -158,12 +158,15 @@ mod state;
 mod status;
 #[cfg(test)]
 mod test_support;
+mod verdict;
 
 pub use self::body::HealthBody;
 pub use self::check::Check;
 pub use self::checks::Health;
 pub use self::config::HealthConfig;
 pub use self::service::HealthService;
+pub use self::status::HealthStatus;
+pub use self::verdict::HealthVerdict;
 
 pub(crate) use self::checks::HealthSetup;
 pub(crate) use self::component::ComponentStatus;

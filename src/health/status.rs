@@ -2,15 +2,20 @@ use crate::clock::Nanos;
 
 /// A status of the health format. The order is that of severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) enum HealthStatus {
+#[non_exhaustive]
+pub enum HealthStatus {
+    /// Everything works.
     #[default]
     Pass,
+    /// Something does not work as it should, and the service can serve.
     Warn,
+    /// The service is not ready, or a critical check is down.
     Fail,
 }
 
 impl HealthStatus {
-    pub(super) fn name(self) -> &'static str {
+    /// Returns the name: `pass`, `warn` or `fail`.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Warn => "warn",

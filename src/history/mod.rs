@@ -88,14 +88,9 @@
 //! A request pays nothing for the history: snapshots read the counts that the metrics page reads.
 
 mod config;
-#[cfg(not(feature = "history"))]
-mod disabled;
 #[cfg(feature = "history")]
 mod enabled;
 
 pub use self::config::HistoryConfig;
 #[cfg(feature = "history")]
 pub use self::enabled::{Aggregation, History, MetricQuery, Point, ResultSeries};
-
-#[cfg(not(feature = "history"))]
-pub(crate) use self::disabled::History;

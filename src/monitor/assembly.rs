@@ -11,6 +11,7 @@ use super::data_dir::DataDir;
 use super::doctor::{Doctor, DoctorTask};
 use super::export;
 use super::handle::Monitor;
+use super::history::HistoryState;
 use super::self_metrics;
 use super::state::MonitorState;
 use super::tracing::Tracing;
@@ -24,7 +25,6 @@ use crate::error::{Error, Result};
 use crate::errors::{Backtraces, BeforeSend, ErrorTracker, ErrorTrackerSetup};
 use crate::external::ExternalCalls;
 use crate::health::{Health, HealthSetup};
-use crate::history::History;
 use crate::http::{HttpConfig, LayerContext, LayerSetup, RequestLogMode};
 use crate::logs::{LogFormat, LogFormatter, RequestLogs, ServiceFields, decode_breadcrumb};
 use crate::metrics::Metrics;
@@ -122,7 +122,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let source = trace_source(&base, tracing.traces.clone());
     base.metrics.set_trace_source(source);
 
-    let (history, snapshots) = History::new(&base.config.history, &base.metrics);
+    let (history, snapshots) = HistoryState::new(&base.config.history, &base.metrics);
 
     // The worker drains the queue from here on. The error store gets its deadlines from the worker, which did not exist
     // before.

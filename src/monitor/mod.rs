@@ -14,7 +14,6 @@ mod export;
 mod globals;
 mod guard;
 mod handle;
-#[cfg(feature = "history")]
 mod history;
 mod install;
 mod lifecycle;
@@ -24,6 +23,8 @@ mod serve;
 mod signal;
 mod snapshots;
 mod state;
+#[cfg(feature = "history")]
+mod summary;
 mod tracing;
 
 #[cfg(feature = "axum")]

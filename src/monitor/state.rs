@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::data_dir::DataDir;
 use super::doctor::DoctorTask;
 use super::globals::InstallHistory;
+use super::history::HistoryState;
 use super::serve::ServerCounters;
 use super::tracing::Tracing;
 use crate::config::{InstallConfig, Settings};
@@ -16,7 +17,6 @@ use crate::db::Queries;
 use crate::errors::ErrorTracker;
 use crate::external::ExternalCalls;
 use crate::health::Health;
-use crate::history::History;
 use crate::http::LayerContext;
 use crate::metrics::Metrics;
 use crate::model::{Diagnostics, LevelDirectives, MonitorLifetime, RecordCounters};
@@ -43,7 +43,7 @@ pub(super) struct MonitorState {
         not(feature = "history"),
         expect(dead_code, reason = "it is empty in this build")
     )]
-    pub(super) history: History,
+    pub(super) history: HistoryState,
     pub(super) worker: Arc<Worker>,
     pub(super) settings: Settings,
     pub(super) users: Arc<UserTracker>,

@@ -40,6 +40,20 @@ impl Serialize for Time<'_> {
     }
 }
 
+/// As [`Time`]; `null` for `None`.
+#[cfg(feature = "history")]
+pub(super) struct OptionalTime<'a>(pub(super) &'a Option<SystemTime>);
+
+#[cfg(feature = "history")]
+impl Serialize for OptionalTime<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Some(time) => serializer.serialize_some(&Time(time)),
+            None => serializer.serialize_none(),
+        }
+    }
+}
+
 /// Pairs as a map. The types keep each key once.
 pub(super) struct Map<'a, V>(pub(super) &'a Vec<(String, V)>);
 

@@ -12,6 +12,7 @@ use crate::context::InFlight;
 use crate::db::{DbSystem, PoolState, QueryCaller, QueryStats};
 use crate::errors::{Breadcrumb, Cause, ErrorEvent, ErrorGroup, EventKind, Frame};
 use crate::external::{Dependency, DependencyState, LastError, Limit, ModelUsage};
+use crate::health::{HealthStatus, HealthVerdict};
 use crate::metrics::CappedMetric;
 use crate::model::{
     Attributes, DropReason, EventId, KeepReason, Level, Outcome, RecordKind, RecordTotals,
@@ -59,6 +60,9 @@ macro_rules! as_struct {
     };
 }
 
+#[cfg(feature = "history")]
+mod history;
+
 as_displayed!(TraceId, SpanId, EventId);
 as_name!(
     DbSystem,
@@ -67,6 +71,7 @@ as_name!(
     EventKind,
     Global,
     GlobalState,
+    HealthStatus,
     KeepReason,
     Level,
     Outcome,
@@ -75,6 +80,7 @@ as_name!(
     SpanStatus,
 );
 
+as_struct!(HealthVerdict { status, reasons });
 as_struct!(QueryStats {
     system, namespace, summary, text, calls, errors, cancelled, rows, callers, other_callers, slowest_trace_id,
 } with {

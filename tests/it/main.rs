@@ -47,6 +47,8 @@ mod span_limits;
 mod spans;
 #[cfg(feature = "sqlx")]
 mod sqlx;
+#[cfg(feature = "history")]
+mod summary;
 mod support;
 mod their_spans;
 mod too_large;

@@ -34,14 +34,14 @@ pub struct History {
 
 impl History {
     /// Creates an empty history, and the task that takes the snapshots.
-    pub(crate) fn new(config: &HistoryConfig, metrics: &Metrics) -> (Self, Option<PeriodicTask>) {
+    pub(crate) fn new(config: &HistoryConfig, metrics: &Metrics) -> (Self, PeriodicTask) {
         let history = Self {
             store: Arc::new(Mutex::new(MemoryStore::new(config))),
             recorder: Arc::new(Mutex::new(Recorder::new(metrics.snapshotter()))),
         };
         let recording = history.clone();
         let task = PeriodicTask::new(config.interval, move || recording.record());
-        (history, Some(task))
+        (history, task)
     }
 
     /// Takes a snapshot now, unless no time has passed since the last one.

@@ -1,0 +1,23 @@
+use crate::history::{History, HistoryConfig};
+use crate::metrics::Metrics;
+use crate::summary::HostFigures;
+use crate::worker::PeriodicTask;
+
+/// The history of a monitor, and what its summary contains.
+#[derive(Debug)]
+pub(in crate::monitor) struct HistoryState {
+    pub(in crate::monitor) history: History,
+    pub(in crate::monitor) figures: HostFigures,
+}
+
+impl HistoryState {
+    /// Creates an empty history, and the task that takes the snapshots.
+    pub(in crate::monitor) fn new(
+        config: &HistoryConfig,
+        metrics: &Metrics,
+    ) -> (Self, Option<PeriodicTask>) {
+        let (history, task) = History::new(config, metrics);
+        let figures = HostFigures::default();
+        (Self { history, figures }, Some(task))
+    }
+}

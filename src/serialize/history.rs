@@ -1,0 +1,67 @@
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use super::forms::{Map, Millis, OptionalTime, Time};
+use crate::history::{Point, ResultSeries};
+use crate::summary::{
+    ContentFigures, HostFigure, PeriodFigures, PoolFigures, ProcessFigures, QuotaFigures,
+    RequestFigures, Summary, TimeFigures,
+};
+
+as_struct!(ResultSeries { points } with { labels: Map as "labels" });
+as_struct!(Point { value } with { at: Time as "at" });
+
+as_struct!(Summary {
+    period,
+    before,
+    active_users,
+    health
+});
+as_struct!(PeriodFigures {
+    requests, content, process, pools, quotas, figures,
+} with {
+    start: Time as "start",
+    end: Time as "end",
+    data_from: OptionalTime as "data_from",
+});
+as_struct!(RequestFigures {
+    count,
+    per_second,
+    errors,
+    error_rate,
+    client_errors,
+    cancelled,
+    response_time,
+    time_to_headers,
+});
+as_struct!(TimeFigures {} with {
+    mean: Millis as "mean_ms",
+    p50: Millis as "p50_ms",
+    p95: Millis as "p95_ms",
+    p99: Millis as "p99_ms",
+});
+as_struct!(ContentFigures {
+    generated,
+    failures,
+    generation_time
+});
+as_struct!(ProcessFigures {
+    cpu,
+    cpu_max,
+    memory,
+    memory_max,
+    memory_utilization,
+    memory_utilization_max,
+});
+as_struct!(PoolFigures {
+    pool,
+    used,
+    used_max,
+    limit
+});
+as_struct!(QuotaFigures {
+    service,
+    window,
+    used_ratio,
+    used_ratio_max
+});
+as_struct!(HostFigure { name, value });
