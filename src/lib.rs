@@ -45,6 +45,7 @@ mod semconv;
 mod serialize;
 #[cfg(feature = "history")]
 pub mod summary;
+pub mod system;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod trace;

@@ -1,7 +1,7 @@
 //! The names from OpenTelemetry's semantic conventions that this crate uses, and its own names.
 //!
 //! Source: <https://opentelemetry.io/docs/specs/semconv/>, the stable HTTP, database, service and client groups, and
-//! the groups of calls and models.
+//! the groups of calls, models, processes and systems.
 
 /// The version of the conventions that resources and scopes name.
 pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.42.0";
@@ -35,6 +35,8 @@ pub(crate) const HTTP_REQUEST_METHOD_ORIGINAL: &str = "http.request.method_origi
 pub(crate) const HTTP_RESPONSE_BODY_SIZE: &str = "http.response.body.size";
 pub(crate) const HTTP_RESPONSE_STATUS_CODE: &str = "http.response.status_code";
 pub(crate) const HTTP_ROUTE: &str = "http.route";
+pub(crate) const NETWORK_INTERFACE_NAME: &str = "network.interface.name";
+pub(crate) const NETWORK_IO_DIRECTION: &str = "network.io.direction";
 pub(crate) const NETWORK_PEER_ADDRESS: &str = "network.peer.address";
 pub(crate) const NETWORK_PROTOCOL_VERSION: &str = "network.protocol.version";
 pub(crate) const RPC_METHOD: &str = "rpc.method";
@@ -146,6 +148,20 @@ pub(crate) const DB_CLIENT_CONNECTION_WAIT_TIME: &str = "db.client.connection.wa
 /// The bucket bounds that the specification defines for the duration of a database operation, in seconds.
 pub(crate) const DB_DURATION_BOUNDS: [f64; 9] =
     [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
+
+/// CPU time of the process by elapsed time and CPUs that are available to it, a share.
+pub(crate) const PROCESS_CPU_UTILIZATION: &str = "process.cpu.utilization";
+/// The time that the process has been running, in seconds.
+pub(crate) const PROCESS_UPTIME: &str = "process.uptime";
+pub(crate) const SYSTEM_CPU_LOGICAL_COUNT: &str = "system.cpu.logical.count";
+pub(crate) const SYSTEM_CPU_UTILIZATION: &str = "system.cpu.utilization";
+pub(crate) const SYSTEM_FILESYSTEM_LIMIT: &str = "system.filesystem.limit";
+pub(crate) const SYSTEM_FILESYSTEM_USAGE: &str = "system.filesystem.usage";
+pub(crate) const SYSTEM_FILESYSTEM_UTILIZATION: &str = "system.filesystem.utilization";
+pub(crate) const SYSTEM_MEMORY_LIMIT: &str = "system.memory.limit";
+pub(crate) const SYSTEM_MEMORY_USAGE: &str = "system.memory.usage";
+pub(crate) const SYSTEM_MEMORY_UTILIZATION: &str = "system.memory.utilization";
+pub(crate) const SYSTEM_NETWORK_IO: &str = "system.network.io";
 
 /// The constraint that a query violated.
 pub(crate) const WATCHPOST_DB_CONSTRAINT: &str = "watchpost.db.constraint";

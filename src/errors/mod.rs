@@ -223,7 +223,6 @@
 //! and secrets with a known form. Query strings keep parameter names; values are redacted. See
 //! [`logs`](crate::logs#what-is-redacted).
 
-mod available_memory;
 mod backtraces;
 mod builder;
 mod capture;
@@ -245,6 +244,7 @@ mod resident_memory;
 mod sentry;
 mod shared;
 mod stored_record;
+mod symbol_memory;
 mod tracker;
 
 pub use self::builder::ErrorCapture;

@@ -7,10 +7,11 @@ use super::resident_memory::ResidentMemory;
 use super::shared::CaptureState;
 use super::stored_record::StoredRecord;
 use super::tracker::ErrorTracker;
-use super::{available_memory, decode, stored_record};
+use super::{decode, stored_record, symbol_memory};
 use crate::context::DecodeBreadcrumb;
 use crate::metrics::{Counter, Metrics};
 use crate::model::{Diagnostics, EventId, RecordKind};
+use crate::system::available_memory;
 use crate::worker::{BlockingPool, Record, RecordProcessor, SpoolWriter};
 
 /// Decodes captured errors on the worker's thread, groups, counts and stores them.
@@ -167,8 +168,8 @@ impl ErrorProcessor {
         };
         let diagnostics = Arc::clone(&self.diagnostics);
         jobs.spawn(move || {
-            let required = available_memory::required();
-            let frames = if available_memory::available().is_none_or(|bytes| bytes >= required) {
+            let required = symbol_memory::required();
+            let frames = if available_memory().is_none_or(|bytes| bytes >= required) {
                 shared.backtraces.resolve(&backtrace, &event.location)
             } else {
                 diagnostics.report(format!(

@@ -1,7 +1,7 @@
 //! Reads the resident memory of the process.
 
-use super::available_memory::kilobytes;
 use crate::clock::{Clock, Nanos};
+use crate::system::kilobytes;
 
 /// The shortest time between two readings of the system's figure.
 const INTERVAL: Nanos = 1_000_000_000;

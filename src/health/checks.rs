@@ -19,6 +19,7 @@ use crate::access::TokenResolver;
 use crate::clock::{Clock, nanos};
 use crate::db::{Probe, ProbeReport};
 use crate::model::{Diagnostics, lock, lock_for_status};
+use crate::system::SystemReader;
 
 /// The maximum number of checks of one monitor; further ones are refused.
 const MAX_CHECKS: usize = 256;
@@ -171,12 +172,13 @@ impl Health {
     }
 
     /// Adds the check of the data directory: that a file can be written there, and that the disk has free space, where
-    /// the system reports it. It does not make the service unready.
-    pub(crate) fn check_disk(&self, directory: PathBuf) {
+    /// the system reports it; the space is one of the system's figures too. It does not make the service unready.
+    pub(crate) fn check_disk(&self, directory: PathBuf, system: &Arc<SystemReader>) {
         let directory: Arc<std::path::Path> = directory.into();
+        let system = Arc::clone(system);
         let run = move || -> std::pin::Pin<Box<dyn Future<Output = _> + Send>> {
-            let directory = Arc::clone(&directory);
-            Box::pin(async move { disk::check(&directory) })
+            let (directory, system) = (Arc::clone(&directory), Arc::clone(&system));
+            Box::pin(async move { disk::check(&directory, &system) })
         };
         self.add(Cow::Borrowed("disk"), Box::new(run))
             .critical(false)

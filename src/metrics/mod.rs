@@ -96,7 +96,7 @@
 //! | `db_client_*` | queries and pools, see [`db`](crate::db) |
 //! | `content_*` | generated content, see [`content`](crate::content) |
 //! | `watchpost_users_active` | distinct users within 5 minutes and a day, see [`http`](crate::http#active-users) |
-//! | `process_*` | the operating system's figures of the process |
+//! | `process_*`, `system_*` | the operating system's figures of the process and its machine, see [`system`](crate::system) |
 //! | `tokio_*` | figures of each runtime given to [`watch_runtime`](Metrics::watch_runtime) |
 //! | `watchpost_*` | the monitor itself |
 //!
@@ -277,7 +277,6 @@ mod name;
 mod number;
 mod observable;
 mod own_histograms;
-mod process;
 mod registry;
 mod runtime;
 mod runtime_metrics;
@@ -299,7 +298,7 @@ pub use self::handles::{Counter, Gauge, Histogram, UpDownCounter};
 pub(crate) use self::context::TraceSource;
 pub(crate) use self::fine_counts::FineCounts;
 pub(crate) use self::name::InstrumentKind;
-pub(crate) use self::observable::Observer;
+pub(crate) use self::observable::{ObserveFn, Observer};
 pub(crate) use self::own_histograms::is_in_own_namespace;
 #[cfg(feature = "history")]
 pub(crate) use self::{
@@ -499,9 +498,8 @@ impl Metrics {
         runtime_metrics::watch(&self.registry, name, runtime);
     }
 
-    /// Registers the `process_*` metrics and those of the registry itself.
-    pub(crate) fn watch_process(&self) {
-        process::register(&self.registry);
+    /// Registers the metrics of the registry itself.
+    pub(crate) fn watch_itself(&self) {
         self_metrics::register(&self.registry);
     }
 

@@ -32,6 +32,7 @@ use crate::model::{
     Diagnostics, LevelDirectives, MonitorLifetime, RecordCounters, Secret, TraceId,
 };
 use crate::redact::RedactionRules;
+use crate::system::{READ_EVERY, SystemReader};
 use crate::trace::Traces;
 use crate::users::{UserKey, UserTracker};
 use crate::worker::{
@@ -115,6 +116,8 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     // The parts that record come before the worker, which is started with their processors, tasks and receivers. A data
     // directory that cannot be used is reported and left out, because it must not keep the service from starting.
     let (data_dir, data_dir_problem) = open_data_dir(&base);
+    let restarts = data_dir.as_ref().and_then(|it| count_start(&base, it));
+    let system = Arc::new(SystemReader::new(base.clock.clone(), restarts));
     let levels = Arc::new(levels(&base.config)?);
     let tracing = Tracing::new(&base.config, &base.requests, &base.record_queue)?;
     let errors = error_tracker(&base, data_dir.as_ref(), &tracing);
@@ -130,7 +133,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let setup = WorkerSetup {
         sinks: console(&base, writer),
         processors: processors(&base, &errors, &tracing),
-        tasks: periodic_tasks(&base, &tracing, &doctor_task, snapshots),
+        tasks: periodic_tasks(&base, &tracing, &doctor_task, &system, snapshots),
         remotes: remotes(&base, &errors, &tracing, before_send),
         config: base.config.worker.clone(),
         clock: base.clock.clone(),
@@ -185,6 +188,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         data_dir_problem,
         server_counters: Arc::default(),
         doctor: doctor_task,
+        system,
     };
 
     // Both examine the complete monitor, but hold no part of it that the end of the monitor would wait for.
@@ -231,6 +235,18 @@ fn open_data_dir(base: &Foundation) -> (Option<DataDir>, Option<String>) {
             (None, Some(problem))
         }
     }
+}
+
+/// Counts this start in the data directory, and returns the number of earlier ones. A failure is only reported.
+fn count_start(base: &Foundation, data_dir: &DataDir) -> Option<u64> {
+    let counted = data_dir.count_start();
+    if let Err(error) = &counted {
+        base.diagnostics.report(format!(
+            "restarts are not counted in the data directory `{}`: {error}",
+            data_dir.path().display()
+        ));
+    }
+    counted.ok()
 }
 
 fn levels(config: &Config) -> Result<LevelDirectives> {
@@ -320,12 +336,16 @@ fn periodic_tasks(
     base: &Foundation,
     tracing: &Tracing,
     doctor: &DoctorTask,
+    system: &Arc<SystemReader>,
     snapshots: Option<PeriodicTask>,
 ) -> Vec<PeriodicTask> {
     let metrics = base.metrics.clone();
     let expire = PeriodicTask::new(EXPIRE_EVERY, move || metrics.expire());
-    let mut all = vec![expire, doctor.tick(&base.diagnostics)];
+    let system = Arc::clone(system);
+    let read_system = PeriodicTask::new(READ_EVERY, move || system.tick());
+    let mut all = vec![expire, read_system, doctor.tick(&base.diagnostics)];
     all.extend(tracing.tick());
+    // After the system is read, so that a snapshot has the rates of the same interval.
     all.extend(snapshots);
     all
 }

@@ -94,6 +94,12 @@ impl Monitor {
         Ok(self.inner.worker.shutdown_blocking(deadline))
     }
 
+    /// Reads the system's figures for the test harness, as the worker does.
+    #[cfg(feature = "testing")]
+    pub(crate) fn read_system_for_test(&self) {
+        self.inner.system.tick();
+    }
+
     /// Flushes for the test harness, whose caller may be inside a runtime.
     #[cfg(feature = "testing")]
     pub(crate) fn flush_for_test(&self, deadline: Duration) -> bool {

@@ -10,6 +10,7 @@ use crate::health::{ComponentStatus, Health};
 use crate::metrics::{InstrumentKind, Metrics};
 use crate::model::{DropReason, RecordCounters, RecordKind};
 use crate::semconv;
+use crate::system;
 use crate::trace::Traces;
 use crate::users::UserTracker;
 use crate::worker::{SpoolStatus, Worker, WorkerStatus};
@@ -30,12 +31,13 @@ pub(super) fn observe(inner: &MonitorState) {
     if let Some(traces) = &inner.tracing.traces {
         observe_traces(metrics, traces);
     }
-    metrics.watch_process();
+    metrics.watch_itself();
+    system::register(metrics, &inner.system);
     observe_servers(metrics, &inner.server_counters);
     observe_users(metrics, &inner.users);
     watch_parts(health, worker, errors, inner.data_dir_problem.clone());
     if let Some(data_dir) = &inner.data_dir {
-        health.check_disk(data_dir.path().to_owned());
+        health.check_disk(data_dir.path().to_owned(), &inner.system);
     }
 }
 
@@ -307,13 +309,15 @@ mod tests {
             monitor.dependencies();
             monitor.recent_traces();
             monitor.model_usage();
+            monitor.system();
             let findings = monitor.doctor();
             (findings, monitor.metrics().render(), health())
         };
         let (_, page, details) = as_in_child(read);
         assert!(page.contains("watchpost_errors_stored"), "{page}");
         assert!(details.contains("errors.store") && details.contains("console"));
-        let locked = || inner.errors.while_store_is_locked(|| as_in_child(read));
+        let locked = || inner.system.while_locked(|| as_in_child(read));
+        let locked = || inner.errors.while_store_is_locked(locked);
         let (findings, page, details) = inner.worker.while_sinks_are_locked(locked);
         assert_eq!(findings.len(), 1, "{findings:?}");
         assert_eq!(findings[0].about, "process");
@@ -322,6 +326,7 @@ mod tests {
         assert!(page.contains("watchpost_records_emitted_total"), "{page}");
         assert!(!page.contains("watchpost_errors_stored"), "{page}");
         assert!(!page.contains("watchpost_sink_queued"), "{page}");
+        assert!(!page.contains("process_cpu_seconds_total "), "{page}");
         assert!(details.contains("child made by `fork`"), "{details}");
         assert!(!details.contains("errors.store"), "{details}");
         // The parent exposes all series.

@@ -8,6 +8,7 @@ use crate::db::QueryStats;
 use crate::errors::ErrorGroup;
 use crate::external::{Dependency, ModelUsage};
 use crate::model::{RecordKind, RecordTotals, TraceId};
+use crate::system::SystemFigures;
 use crate::trace::KeptTrace;
 use crate::users::ActiveUsers;
 
@@ -81,6 +82,12 @@ impl Monitor {
     /// Returns the requests in progress, longest-running first.
     pub fn in_flight(&self) -> Vec<InFlight> {
         self.inner.requests.in_flight()
+    }
+
+    /// Returns the last figures of the process, its limits and its machine, which are at most ten seconds old. Reads
+    /// nothing from the system. See [`system`](crate::system).
+    pub fn system(&self) -> SystemFigures {
+        self.inner.system.figures()
     }
 
     /// Returns the totals of one kind of record so far, such as the numbers of emitted, delivered and dropped records.

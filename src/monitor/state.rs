@@ -20,6 +20,7 @@ use crate::health::Health;
 use crate::http::LayerContext;
 use crate::metrics::Metrics;
 use crate::model::{Diagnostics, LevelDirectives, MonitorLifetime, RecordCounters};
+use crate::system::SystemReader;
 use crate::trace::Propagators;
 use crate::users::UserTracker;
 use crate::worker::{RecordQueue, Worker};
@@ -61,6 +62,7 @@ pub(super) struct MonitorState {
     pub(super) data_dir_problem: Option<String>,
     pub(super) server_counters: Arc<ServerCounters>,
     pub(super) doctor: DoctorTask,
+    pub(super) system: Arc<SystemReader>,
 }
 
 impl MonitorState {

@@ -19,6 +19,7 @@ use crate::model::{
     ShutdownReport, SpanId, TraceId, Value,
 };
 use crate::monitor::{Finding, Global, GlobalReport, GlobalState, InstallReport};
+use crate::system::{CgroupFigures, DiskSpace, InterfaceFigures, SystemFigures};
 use crate::trace::{AttributeValue, KeptTrace, Span, SpanEvent, SpanKind, SpanLink, SpanStatus};
 use crate::users::ActiveUsers;
 
@@ -154,6 +155,26 @@ as_struct!(Frame {
 });
 
 as_struct!(ActiveUsers { five_minutes, day });
+as_struct!(SystemFigures {
+    cpu_utilization, available_cpus, host_cpu_utilization, host_cpus, resident_memory, memory_usage, memory_limit,
+    memory_utilization, open_files, max_files, threads, disk, network, cgroup, restarts,
+} with {
+    at: Time as "at",
+    rate_interval: OptionalMillis as "rate_interval_ms",
+    uptime: OptionalMillis as "uptime_ms",
+});
+as_struct!(DiskSpace { total, available });
+as_struct!(InterfaceFigures {
+    interface,
+    received,
+    transmitted
+});
+as_struct!(CgroupFigures {
+    memory_limit, memory_usage, cpu_limit, cpu_periods, cpu_throttled_periods,
+} with {
+    cpu_throttled: OptionalMillis as "cpu_throttled_ms",
+});
+
 as_struct!(CappedMetric {
     metric,
     series,

@@ -6,6 +6,7 @@ use super::page::Page;
 use crate::clock::{Clock, nanos};
 use crate::logs::LogFormat;
 use crate::monitor::{Monitor, MonitorBuilder, MonitorGuard};
+use crate::system::SystemFigures;
 
 /// The maximum time that a harness waits for its worker.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -129,6 +130,13 @@ impl Harness {
     /// Returns the wall time of the clock.
     pub fn now(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_nanos(self.clock.wall(self.clock.now()))
+    }
+
+    /// Reads the figures of the system now, as the worker does every ten seconds, and returns them. The CPU rates cover
+    /// the time since the last reading, if that is at least 100 ms.
+    pub fn read_system(&self) -> SystemFigures {
+        self.monitor.read_system_for_test();
+        self.monitor.system()
     }
 
     /// Advances the clock. Has no effect on a harness that uses the system clock.

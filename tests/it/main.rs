@@ -50,5 +50,7 @@ mod sqlx;
 #[cfg(feature = "history")]
 mod summary;
 mod support;
+#[cfg(target_os = "linux")]
+mod system;
 mod their_spans;
 mod too_large;

@@ -149,3 +149,36 @@ async fn a_request_in_flight_is_listed() {
     );
     assert_eq!(list[0]["route"], "/self");
 }
+
+#[test]
+fn the_system_has_bytes_shares_and_milliseconds() {
+    let figures = to_value(Harness::new().system()).unwrap();
+    assert_eq!(
+        keys(&figures),
+        [
+            "at",
+            "available_cpus",
+            "cgroup",
+            "cpu_utilization",
+            "disk",
+            "host_cpu_utilization",
+            "host_cpus",
+            "max_files",
+            "memory_limit",
+            "memory_usage",
+            "memory_utilization",
+            "network",
+            "open_files",
+            "rate_interval_ms",
+            "resident_memory",
+            "restarts",
+            "threads",
+            "uptime_ms",
+        ]
+    );
+    assert_eq!(figures["at"], "2026-01-01T00:00:00.000000Z");
+    // What is not known is `null`.
+    assert_eq!(figures["cpu_utilization"], Value::Null);
+    assert_eq!(figures["disk"], Value::Null);
+    assert!(figures["network"].is_array() && figures["cgroup"].is_object());
+}

@@ -4,27 +4,18 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 
-#[cfg_attr(not(target_os = "linux"), path = "no_space.rs")]
-mod space;
-
 use super::status::{CheckResult, SuccessDetail};
+use crate::system::{DiskSpace, SystemReader};
 
 /// The least free space in bytes; with less, the check fails.
 const MIN_AVAILABLE: u64 = 16 << 20;
 
-/// The space of a disk in bytes.
-#[derive(Debug, Clone, Copy)]
-struct DiskSpace {
-    /// What this process can use.
-    available: u64,
-    total: u64,
-}
-
-/// Checks that a file can be written in the directory, and that its disk has free space.
-pub(super) fn check(directory: &Path) -> CheckResult {
+/// Checks that a file can be written in the directory, and that its disk has free space. The figures of the system get
+/// the space too.
+pub(super) fn check(directory: &Path, system: &SystemReader) -> CheckResult {
+    let space = system.read_disk(directory);
     write_and_remove(directory).map_err(|error| format!("the data directory: {error}"))?;
-    let space = space::of(directory);
-    judge(space.map(|(available, total)| DiskSpace { available, total }))
+    judge(space)
 }
 
 /// A failure below 16 MiB of free space, a warning below a twentieth of the disk.
@@ -65,6 +56,11 @@ fn write_and_remove(directory: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+
+    fn reader() -> SystemReader {
+        SystemReader::new(Clock::system(), None)
+    }
 
     #[test]
     fn a_good_directory_passes_and_is_left_empty() {
@@ -76,7 +72,7 @@ mod tests {
             "left over",
         )
         .unwrap();
-        check(directory.path()).unwrap();
+        check(directory.path(), &reader()).unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 
@@ -86,14 +82,14 @@ mod tests {
         let file = directory.path().join("file");
         fs::write(&file, "").unwrap();
         for path in [directory.path().join("gone"), file] {
-            let error = check(&path).unwrap_err();
+            let error = check(&path, &reader()).unwrap_err();
             assert!(error.starts_with("the data directory: "), "{error}");
         }
     }
 
     #[test]
     fn little_free_space_is_a_warning_or_a_failure() {
-        let of = |available, total| judge(Some(DiskSpace { available, total }));
+        let of = |available, total| judge(Some(DiskSpace { total, available }));
         assert!(of(1 << 20, 1 << 40).unwrap_err().contains("full: 1 MiB"));
         let low = of(1 << 30, 1 << 40).unwrap();
         assert!(low.warning.unwrap().contains("1024 MiB"));
@@ -108,7 +104,11 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn the_free_space_is_known() {
-        let (available, total) = space::of(Path::new("/")).unwrap();
-        assert!(available <= total && total > 0);
+        let reader = reader();
+        assert_eq!(reader.figures().disk, None);
+        let directory = tempfile::tempdir().unwrap();
+        check(directory.path(), &reader).unwrap();
+        let disk = reader.figures().disk.unwrap();
+        assert!(disk.available <= disk.total && disk.total > 0);
     }
 }

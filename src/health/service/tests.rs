@@ -180,7 +180,13 @@ fn a_missing_token_is_generated_and_announced() {
 fn the_check_of_the_disk_is_in_the_document() {
     let fixture = Fixture::new();
     let directory = tempfile::tempdir().unwrap();
-    fixture.health.check_disk(directory.path().to_owned());
+    fixture.health.check_disk(
+        directory.path().to_owned(),
+        &std::sync::Arc::new(crate::system::SystemReader::new(
+            crate::clock::Clock::system(),
+            None,
+        )),
+    );
     let page = fixture.health.details(Access::open_to_anyone());
     let disk = || -> serde_json::Value {
         let json: serde_json::Value = serde_json::from_str(&get(&page).1).unwrap();

@@ -1,5 +1,6 @@
 #[cfg(not(unix))]
 mod other;
+mod restarts;
 #[cfg(unix)]
 mod unix;
 
@@ -84,6 +85,17 @@ impl DataDir {
         file.write_all(new)?;
         file.sync_all()?;
         Ok(*new)
+    }
+
+    /// Counts a start with this directory, and returns the number of earlier ones.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the number cannot be read or written, or if its file is a symbolic link.
+    pub(crate) fn count_start(&self) -> io::Result<u64> {
+        let path = self.path.join("starts");
+        refuse_link(&path)?;
+        restarts::count_start(&path, system::open_private)
     }
 
     /// Locks a directory. Returns `None` if another process holds the lock.

@@ -46,6 +46,25 @@ mod tests {
     }
 
     #[test]
+    fn the_count_of_starts_follows_no_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, other) = (dir.path().join("root"), dir.path().join("other"));
+        let data_dir = DataDir::open(&root).unwrap();
+        fs::write(&other, "7").unwrap();
+        symlink(&other, root.join("starts.new")).unwrap();
+        assert_eq!(data_dir.count_start().unwrap(), 0);
+        let mode = fs::metadata(root.join("starts"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        fs::remove_file(root.join("starts")).unwrap();
+        symlink(&other, root.join("starts")).unwrap();
+        assert!(data_dir.count_start().is_err());
+        assert_eq!(fs::read(&other).unwrap(), b"7");
+    }
+
+    #[test]
     fn the_umask_opens_nothing() {
         const CHILD: &str = "WATCHPOST_TEST_UMASK_CHILD";
         let mode =
