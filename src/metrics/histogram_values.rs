@@ -106,11 +106,9 @@ impl HistogramValues {
 /// What the history needs.
 #[cfg(feature = "history")]
 mod of_periods {
-    #[cfg(test)]
-    use super::{Arc, Bounds};
-    use super::{CellCode, Counted, HistogramValues};
+    use super::{Arc, Bounds, CellCode, Counted, HistogramValues, outside};
     use crate::metrics::distribution::{BucketCode, Distribution, positive};
-    use crate::metrics::exponential::FINE_BUCKETS;
+    use crate::metrics::exponential::{FINE_BUCKETS, middle};
 
     impl HistogramValues {
         /// No values of a histogram with these bounds.
@@ -124,9 +122,14 @@ mod of_periods {
             Self::new(&Arc::new(Bounds::new(bounds)), Vec::new(), 0.0)
         }
 
-        /// The same histogram with other values.
+        /// The same histogram with other values. The cells must not be empty, and in ascending order of their codes.
         pub(crate) fn with(&self, cells: Vec<(CellCode, u64)>, sum: f64) -> Self {
-            Self::new(&self.bounds, cells, sum)
+            debug_assert!(cells.is_sorted_by(|(one, _), (other, _)| one < other));
+            Self {
+                bounds: Arc::clone(&self.bounds),
+                cells,
+                sum,
+            }
         }
 
         /// The cells that are not empty, in ascending order of their codes, and their counts.
@@ -153,45 +156,14 @@ mod of_periods {
         /// The values that were recorded since an earlier reading of the same series.
         pub(crate) fn since(&self, earlier: &Self) -> Self {
             let mut before = earlier.cells.iter().peekable();
-            let cells = self.cells.iter().map(|(code, count)| {
+            let cells = self.cells.iter().filter_map(|(code, count)| {
                 while before.next_if(|(other, _)| other < code).is_some() {}
                 let same = before.next_if(|(other, _)| other == code);
                 let base = same.map_or(0, |(_, count)| *count);
-                (*code, count.saturating_sub(base))
+                let increase = count.saturating_sub(base);
+                (increase > 0).then_some((*code, increase))
             });
-            Self::new(&self.bounds, cells.collect(), self.sum - earlier.sum)
-        }
-
-        /// Adds the values of another histogram with the same bounds. Where the bounds differ, a value counts in the
-        /// bucket that contains the middle of its fine bucket.
-        pub(crate) fn merge(&mut self, other: &Self) {
-            let mut cells = std::mem::take(&mut self.cells);
-            if self.bounds == other.bounds {
-                cells.extend_from_slice(&other.cells);
-            } else {
-                let moved = other.cells.iter();
-                cells.extend(
-                    moved.map(|(code, count)| (self.bounds_of_other(other, *code), *count)),
-                );
-            }
-            *self = Self::new(&self.bounds, cells, self.sum + other.sum);
-        }
-
-        /// The cell here that stands for a cell of a histogram with other bounds.
-        fn bounds_of_other(&self, other: &Self, code: CellCode) -> CellCode {
-            match Counted::of_code(code) {
-                Counted::Cell(cell) => {
-                    let fine = other.bounds.fine_of(cell);
-                    let middle = crate::metrics::exponential::middle(fine);
-                    self.bounds.place(fine, middle).0.code()
-                }
-                Counted::Outside { bucket } => {
-                    let bound = other.bounds.values().get(bucket);
-                    let bound = bound.copied().unwrap_or(f64::INFINITY);
-                    super::outside(self.bounds.search(bound))
-                }
-                Counted::Zero | Counted::Large | Counted::Negative { .. } => code,
-            }
+            self.with(cells.collect(), self.sum - earlier.sum)
         }
 
         /// The values in fine buckets.
@@ -212,5 +184,126 @@ mod of_periods {
                     .collect(),
             )
         }
+    }
+
+    /// Adds up the values of histograms.
+    #[derive(Debug)]
+    pub(crate) struct HistogramSum {
+        /// No values, with the bounds of the result.
+        empty: HistogramValues,
+        /// By code.
+        counts: Vec<u64>,
+        sum: f64,
+    }
+
+    impl HistogramSum {
+        /// A sum with the bounds of a histogram, and without values.
+        pub(crate) fn with_bounds_of(values: &HistogramValues) -> Self {
+            Self {
+                empty: values.with(Vec::new(), 0.0),
+                counts: Vec::new(),
+                sum: 0.0,
+            }
+        }
+
+        /// Adds values. If a histogram has other bounds, its values count in the buckets that contain the middles of their
+        /// fine buckets.
+        pub(crate) fn add(&mut self, values: &HistogramValues) {
+            let bounds = &self.empty.bounds;
+            let is_same = Arc::ptr_eq(bounds, &values.bounds) || *bounds == values.bounds;
+            for (code, count) in &values.cells {
+                let code = if is_same {
+                    *code
+                } else {
+                    cell_in(bounds, values, *code)
+                };
+                let index = usize::from(code);
+                if self.counts.len() <= index {
+                    self.counts.resize(index + 1, 0);
+                }
+                if let Some(all) = self.counts.get_mut(index) {
+                    *all = all.wrapping_add(*count);
+                }
+            }
+            self.sum += values.sum;
+        }
+
+        /// Returns the sum.
+        pub(crate) fn values(&self) -> HistogramValues {
+            let counts = (0..).zip(self.counts.iter().copied());
+            let cells = counts.filter(|(_, count)| *count > 0).collect();
+            self.empty.with(cells, self.sum)
+        }
+    }
+
+    /// The cell of a histogram with these bounds that stands for a cell of a histogram with others.
+    fn cell_in(bounds: &Bounds, values: &HistogramValues, code: CellCode) -> CellCode {
+        match Counted::of_code(code) {
+            Counted::Cell(cell) => {
+                let fine = values.bounds.fine_of(cell);
+                bounds.place(fine, middle(fine)).0.code()
+            }
+            Counted::Outside { bucket } => {
+                let bound = values.bounds.values().get(bucket);
+                let bound = bound.copied().unwrap_or(f64::INFINITY);
+                outside(bounds.search(bound))
+            }
+            Counted::Zero | Counted::Large | Counted::Negative { .. } => code,
+        }
+    }
+}
+
+#[cfg(feature = "history")]
+pub(crate) use self::of_periods::HistogramSum;
+
+#[cfg(all(test, feature = "history"))]
+mod tests {
+    use super::*;
+    use crate::metrics::histogram::{HistogramCell, Sharding};
+
+    fn recorded(bounds: &[f64], values: &[f64]) -> HistogramValues {
+        let bounds = Arc::new(Bounds::new(bounds));
+        let cell = HistogramCell::new(&bounds, &Arc::new(Sharding::new(1)));
+        for value in values {
+            cell.record(*value);
+        }
+        cell.values()
+    }
+
+    #[test]
+    fn the_increase_of_two_readings_is_what_was_recorded_between_them() {
+        let first = recorded(&[1.0], &[0.5, 0.5, 3.0, -1.0]);
+        let second = recorded(&[1.0], &[0.5, 0.5, 3.0, -1.0, 0.5, 7.0, 0.0, -1.0]);
+        let increase = second.since(&first);
+        assert_eq!((increase.count(), increase.buckets()), (4, vec![3, 1]));
+        assert!((increase.sum() - 6.5).abs() < 1e-9);
+        assert_eq!(second.since(&second).cells(), []);
+    }
+
+    #[test]
+    fn sums_add_the_cells_of_equal_bounds() {
+        let one = recorded(&[0.99, 1.0], &[0.98, 0.991, 2.0, 0.0]);
+        let other = recorded(&[0.99, 1.0], &[0.995, 5.0, -2.0]);
+        let mut sum = HistogramSum::with_bounds_of(&one);
+        sum.add(&one);
+        sum.add(&other);
+        let sum = sum.values();
+        assert_eq!((sum.count(), sum.buckets()), (7, vec![3, 2, 2]));
+        assert_eq!(sum.distribution().count(), 7);
+        assert!((sum.sum() - 7.966).abs() < 1e-9);
+    }
+
+    #[test]
+    fn values_of_other_bounds_are_placed_by_their_fine_buckets() {
+        let one = recorded(&[1.0, 10.0], &[0.5]);
+        let other = recorded(&[2.0, 20.0], &[0.5, 1.5, 15.0, 150.0, -1.0, 1e20]);
+        let mut sum = HistogramSum::with_bounds_of(&one);
+        sum.add(&one);
+        sum.add(&other);
+        let sum = sum.values();
+        assert_eq!(sum.count(), 7);
+        assert_eq!(sum.distribution().count(), 7);
+        assert_eq!(sum.bounds(), [1.0, 10.0]);
+        assert_eq!(sum.buckets(), [2, 2, 3]);
     }
 }

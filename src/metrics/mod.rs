@@ -302,8 +302,7 @@ pub(crate) use self::observable::{ObserveFn, Observer};
 pub(crate) use self::own_histograms::is_in_own_namespace;
 #[cfg(feature = "history")]
 pub(crate) use self::{
-    distribution::Distribution,
-    histogram_values::HistogramValues,
+    histogram_values::{HistogramSum, HistogramValues},
     labels::label_pairs,
     series::SeriesId,
     snapshot::{SeriesValue, Snapshot, Snapshotter},

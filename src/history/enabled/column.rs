@@ -135,8 +135,12 @@ fn decode_cells(bytes: &mut &[u8]) -> Option<Vec<(u16, u64)>> {
     let count = take_varint(bytes)?;
     let mut cells = Vec::new();
     let mut code = 0_u16;
-    for _ in 0..count {
-        code = code.checked_add(u16::try_from(take_varint(bytes)?).ok()?)?;
+    for n in 0..count {
+        let step = u16::try_from(take_varint(bytes)?).ok()?;
+        if step == 0 && n > 0 {
+            return None;
+        }
+        code = code.checked_add(step)?;
         cells.push((code, take_varint(bytes)?));
     }
     Some(cells)

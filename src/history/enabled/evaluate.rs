@@ -8,7 +8,7 @@ use super::metric_query::{Aggregation, Function, Grouping, MetricQuery, Point, R
 use super::numbers::is_missing;
 use super::store::{SeriesData, SeriesKind};
 use super::timeline::{Tick, TickTime};
-use crate::metrics::{Distribution, HistogramValues, label_pairs};
+use crate::metrics::{HistogramSum, HistogramValues, label_pairs};
 
 /// The labels of a group.
 type Labels = Vec<(String, String)>;
@@ -85,10 +85,11 @@ fn points(query: &MetricQuery, series: &[&SeriesData], windows: &[Window]) -> Ve
         .map(|data| (data.kind, data.columns().collect::<Vec<_>>()))
         .collect();
     let values = windows.iter().map(|window| {
-        let each = columns
-            .iter()
-            .filter_map(|(kind, columns)| Part::of(*kind, columns, window));
-        Some((window.at, combine(query, each, window)?))
+        let mut group = Group::default();
+        for (kind, columns) in &columns {
+            group.add(*kind, columns, window);
+        }
+        Some((window.at, group.value(query, window)?))
     });
     values
         .flatten()
@@ -99,14 +100,16 @@ fn points(query: &MetricQuery, series: &[&SeriesData], windows: &[Window]) -> Ve
         .collect()
 }
 
-/// What one series contributes to a window.
-enum Part {
-    Gauge(GaugePart),
-    Increase(f64),
-    Histogram(HistogramValues),
+/// The values of several series in one window.
+#[derive(Default)]
+struct Group {
+    histogram: Option<HistogramSum>,
+    increase: Option<f64>,
+    gauges: Vec<GaugeValues>,
 }
 
-struct GaugePart {
+/// The values of a gauge in one window.
+struct GaugeValues {
     last: f64,
     sum: f64,
     count: u32,
@@ -114,49 +117,72 @@ struct GaugePart {
     max: f64,
 }
 
-impl Part {
-    /// `None` if the series has no value in the window.
-    fn of(kind: SeriesKind, columns: &[(Tick, Column)], window: &Window) -> Option<Self> {
-        let mut part: Option<Self> = None;
+impl Group {
+    /// Adds the values that a series has in the window.
+    fn add(&mut self, kind: SeriesKind, columns: &[(Tick, Column)], window: &Window) {
+        let mut gauge: Option<GaugeValues> = None;
         for (first, column) in columns {
             match column {
                 Column::Numbers(values) => {
-                    let values = steps(window, *first, values);
-                    for value in values.copied().filter(|value| !is_missing(*value)) {
-                        part = Some(Self::with_number(part, kind, value));
+                    let values = steps(window, *first, values).copied();
+                    for value in values.filter(|value| !is_missing(*value)) {
+                        if kind == SeriesKind::Gauge {
+                            gauge = Some(GaugeValues::with(gauge, value));
+                        } else {
+                            self.increase = Some(self.increase.unwrap_or(0.0) + value);
+                        }
                     }
                 }
-                Column::Histograms { steps: all, .. } => {
+                Column::Histograms { empty, steps: all } => {
                     for values in steps(window, *first, all).flatten() {
-                        match &mut part {
-                            Some(Self::Histogram(sum)) => sum.merge(values),
-                            _ => part = Some(Self::Histogram(values.clone())),
-                        }
+                        self.histogram
+                            .get_or_insert_with(|| HistogramSum::with_bounds_of(empty))
+                            .add(values);
                     }
                 }
             }
         }
-        part
+        self.gauges.extend(gauge);
     }
 
-    fn with_number(part: Option<Self>, kind: SeriesKind, value: f64) -> Self {
-        match part {
-            Some(Self::Increase(sum)) => Self::Increase(sum + value),
-            Some(Self::Gauge(gauge)) => Self::Gauge(GaugePart {
-                last: value,
-                sum: gauge.sum + value,
-                count: gauge.count.saturating_add(1),
-                min: gauge.min.min(value),
-                max: gauge.max.max(value),
-            }),
-            Some(Self::Histogram(_)) | None if kind == SeriesKind::Counter => Self::Increase(value),
-            Some(Self::Histogram(_)) | None => Self::Gauge(GaugePart {
+    /// The result of the query. `None` if no series has a value that the function applies to.
+    fn value(&self, query: &MetricQuery, window: &Window) -> Option<f64> {
+        if let Some(sum) = &self.histogram {
+            return of_histogram(query.function, &sum.values(), window);
+        }
+        let gauges = || self.gauges.iter();
+        match (query.function, self.increase) {
+            (Function::Increase, increase) => increase,
+            (Function::Rate, Some(increase)) => per_second(increase, window),
+            (Function::Last, _) => aggregate(query.aggregation, gauges().map(|it| it.last)),
+            (Function::Mean, _) => {
+                let mean = |gauge: &GaugeValues| gauge.sum / f64::from(gauge.count);
+                aggregate(query.aggregation, gauges().map(mean))
+            }
+            (Function::Min, _) => aggregate(query.aggregation, gauges().map(|it| it.min)),
+            (Function::Max, _) => aggregate(query.aggregation, gauges().map(|it| it.max)),
+            (Function::Rate | Function::SumIncrease | Function::Quantile(_), _) => None,
+        }
+    }
+}
+
+impl GaugeValues {
+    fn with(before: Option<Self>, value: f64) -> Self {
+        match before {
+            None => Self {
                 last: value,
                 sum: value,
                 count: 1,
                 min: value,
                 max: value,
-            }),
+            },
+            Some(before) => Self {
+                last: value,
+                sum: before.sum + value,
+                count: before.count.saturating_add(1),
+                min: before.min.min(value),
+                max: before.max.max(value),
+            },
         }
     }
 }
@@ -168,38 +194,6 @@ fn steps<'a, T>(window: &'a Window, first: Tick, values: &'a [T]) -> impl Iterat
         .ticks
         .iter()
         .filter_map(move |tick| values.get(index(tick)?))
-}
-
-/// Combines the series of a group. `None` if no series has a value that the function applies to.
-fn combine(query: &MetricQuery, parts: impl Iterator<Item = Part>, window: &Window) -> Option<f64> {
-    let mut histogram: Option<HistogramValues> = None;
-    let mut increase: Option<f64> = None;
-    let mut gauges = Vec::new();
-    for part in parts {
-        match part {
-            Part::Histogram(values) => match &mut histogram {
-                Some(sum) => sum.merge(&values),
-                None => histogram = Some(values),
-            },
-            Part::Increase(by) => increase = Some(increase.unwrap_or(0.0) + by),
-            Part::Gauge(gauge) => gauges.push(gauge),
-        }
-    }
-    if let Some(values) = histogram {
-        return of_histogram(query.function, &values, window);
-    }
-    match (query.function, increase) {
-        (Function::Increase, increase) => increase,
-        (Function::Rate, Some(increase)) => per_second(increase, window),
-        (Function::Last, _) => aggregate(query.aggregation, gauges.iter().map(|it| it.last)),
-        (Function::Mean, _) => {
-            let mean = |gauge: &GaugePart| gauge.sum / f64::from(gauge.count);
-            aggregate(query.aggregation, gauges.iter().map(mean))
-        }
-        (Function::Min, _) => aggregate(query.aggregation, gauges.iter().map(|it| it.min)),
-        (Function::Max, _) => aggregate(query.aggregation, gauges.iter().map(|it| it.max)),
-        (Function::Rate | Function::SumIncrease | Function::Quantile(_), _) => None,
-    }
 }
 
 #[expect(
@@ -214,7 +208,7 @@ fn of_histogram(function: Function, values: &HistogramValues, window: &Window) -
         Function::SumIncrease => Some(values.sum()),
         Function::Mean => (count > 0.0).then(|| values.sum() / count),
         Function::Quantile(rank) => {
-            let values: Distribution = values.distribution();
+            let values = values.distribution();
             values.quantile(rank)
         }
         Function::Last | Function::Min | Function::Max => None,

@@ -114,9 +114,11 @@ impl MemoryStore {
 
     /// Encodes what is complete, and removes what is too old or does not fit.
     fn trim(&mut self, now: Nanos) {
+        // At each tick, a part of the series is encoded, so that no tick takes much longer than the others.
         let end = self.timeline.ticks().end;
-        for series in self.series.values_mut() {
-            series.encode(end);
+        let turn = usize::try_from(end % CHUNK as u64).unwrap_or(0);
+        for (n, series) in self.series.values_mut().enumerate() {
+            series.encode(end, n % CHUNK == turn);
         }
         let is_old = |line: &Timeline, max_age| {
             let oldest = line.oldest();
@@ -214,10 +216,12 @@ impl StoredSeries {
         }
     }
 
-    /// Encodes the values that are complete. `end` is the tick after the last.
-    fn encode(&mut self, end: Tick) {
-        if self.open.len() >= CHUNK {
-            self.close(CHUNK);
+    /// Encodes the values if there are many, or if it is this series' turn and there are some. `end` is the tick after
+    /// the last.
+    fn encode(&mut self, end: Tick, is_its_turn: bool) {
+        if self.open.len() >= 2 * CHUNK || (is_its_turn && self.open.len() >= CHUNK / 2) {
+            let count = self.open.len();
+            self.close(count);
         } else if end > self.end() + CHUNK as u64 {
             let rest = self.open.len();
             self.close(rest);

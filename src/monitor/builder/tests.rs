@@ -37,6 +37,7 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
     let otlp = OtlpConfig::default;
     let metrics = MetricsConfig::default;
     let health = HealthConfig::default;
+    let history = HistoryConfig::default;
     let worker = WorkerConfig::default;
     let second = Duration::from_secs(1);
     match key {
@@ -126,6 +127,9 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         "health.successes" => builder.health(health().successes(1)),
         "health.interval" => builder.health(health().interval(second * 20)),
         "health.timeout" => builder.health(health().timeout(second)),
+        "history.interval" => builder.history(history().interval(second)),
+        "history.memory_age" => builder.history(history().memory_age(second * 600)),
+        "history.max_memory_bytes" => builder.history(history().max_memory_bytes(2 << 20)),
         "drain.wait" => builder.drain_wait(Duration::ZERO),
         "access.token" => builder.access_token(TOKEN),
         key => panic!("no call sets `{key}`: add one to the builder or to a config struct"),
