@@ -11,7 +11,7 @@ use crate::history::HistoryConfig;
 use crate::metrics::HistogramValues;
 
 /// The number of ticks after which a series' values are encoded.
-const CHUNK: usize = 120;
+const CHUNK: usize = 60;
 /// The estimated size of an entry for a series without values.
 const OF_SERIES: usize = 256;
 
