@@ -216,15 +216,13 @@ impl StoredSeries {
         }
     }
 
-    /// Encodes the values if there are many, or if it is this series' turn and there are some. `end` is the tick after
-    /// the last.
+    /// Encodes the values if there are many, if it is this series' turn and there are some, or if the series has ended.
+    /// `end` is the tick after the last.
     fn encode(&mut self, end: Tick, is_its_turn: bool) {
-        if self.open.len() >= 2 * CHUNK || (is_its_turn && self.open.len() >= CHUNK / 2) {
-            let count = self.open.len();
+        let count = self.open.len();
+        let has_ended = end > self.end() + CHUNK as u64;
+        if has_ended || count >= 2 * CHUNK || (is_its_turn && count >= CHUNK / 2) {
             self.close(count);
-        } else if end > self.end() + CHUNK as u64 {
-            let rest = self.open.len();
-            self.close(rest);
         }
     }
 

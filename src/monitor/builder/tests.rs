@@ -28,6 +28,16 @@ fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
     (directory, path)
 }
 
+fn set_history(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
+    let history = HistoryConfig::default();
+    builder.history(match key {
+        "history.interval" => history.interval(Duration::from_secs(1)),
+        "history.memory_age" => history.memory_age(Duration::from_secs(600)),
+        "history.max_memory_bytes" => history.max_memory_bytes(2 << 20),
+        key => panic!("no call sets `{key}`: add one to `HistoryConfig`"),
+    })
+}
+
 /// Sets the setting of a key to a value other than its default.
 fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
     let logs = LogsConfig::default;
@@ -37,7 +47,6 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
     let otlp = OtlpConfig::default;
     let metrics = MetricsConfig::default;
     let health = HealthConfig::default;
-    let history = HistoryConfig::default;
     let worker = WorkerConfig::default;
     let second = Duration::from_secs(1);
     match key {
@@ -127,9 +136,7 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         "health.successes" => builder.health(health().successes(1)),
         "health.interval" => builder.health(health().interval(second * 20)),
         "health.timeout" => builder.health(health().timeout(second)),
-        "history.interval" => builder.history(history().interval(second)),
-        "history.memory_age" => builder.history(history().memory_age(second * 600)),
-        "history.max_memory_bytes" => builder.history(history().max_memory_bytes(2 << 20)),
+        key if key.starts_with("history.") => set_history(key, builder),
         "drain.wait" => builder.drain_wait(Duration::ZERO),
         "access.token" => builder.access_token(TOKEN),
         key => panic!("no call sets `{key}`: add one to the builder or to a config struct"),
