@@ -12,6 +12,7 @@ use watchpost::testing::Harness;
 const HOUR: Duration = Duration::from_secs(3600);
 const TICK: Duration = Duration::from_secs(10);
 const RUNS: u32 = 5;
+const TICKS: u32 = 720;
 
 struct Load {
     counters: Vec<Counter>,
@@ -35,19 +36,23 @@ impl Load {
         }
     }
 
-    /// A number from 0 to 1.
-    fn random(&mut self) -> f64 {
+    fn next(&mut self) -> u64 {
         self.random = self
             .random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        (self.random >> 40) as f64 / (1_u64 << 24) as f64
+        self.random >> 40
+    }
+
+    /// A number from 0 to 1.
+    fn random(&mut self) -> f64 {
+        self.next() as f64 / (1_u64 << 24) as f64
     }
 
     /// What happens in ten seconds.
     fn pass(&mut self) {
         for n in 0..self.counters.len() {
-            let by = (self.random() * 50.0) as u64;
+            let by = self.next() % 50;
             // Half of the counters seldom change.
             if n % 2 == 0 || by > 45 {
                 self.counters[n].add(by);
@@ -74,7 +79,6 @@ fn main() {
     let harness = Harness::with(|builder| builder.history(config));
     let mut load = Load::new(&harness);
     let (mut slowest, mut sum) = (Duration::ZERO, Duration::ZERO);
-    const TICKS: u32 = 720;
     for _ in 0..TICKS {
         load.pass();
         harness.advance(TICK);

@@ -28,6 +28,17 @@ fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
     (directory, path)
 }
 
+fn set_health(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
+    let health = HealthConfig::default();
+    builder.health(match key {
+        "health.failures" => health.failures(1),
+        "health.successes" => health.successes(1),
+        "health.interval" => health.interval(Duration::from_secs(1) * 20),
+        "health.timeout" => health.timeout(Duration::from_secs(1)),
+        key => panic!("no call sets `{key}`: add one to `HealthConfig`"),
+    })
+}
+
 fn set_history(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
     let history = HistoryConfig::default();
     builder.history(match key {
@@ -46,7 +57,6 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
     let trace = TraceConfig::default;
     let otlp = OtlpConfig::default;
     let metrics = MetricsConfig::default;
-    let health = HealthConfig::default;
     let worker = WorkerConfig::default;
     let second = Duration::from_secs(1);
     match key {
@@ -132,10 +142,7 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         "metrics.histograms" => builder.metrics(metrics().histogram("my.h", Buckets::Off)),
         "worker.max_queue_bytes" => builder.worker(worker().max_queue_bytes(1 << 20)),
         "worker.max_sink_bytes" => builder.worker(worker().max_sink_bytes(1 << 20)),
-        "health.failures" => builder.health(health().failures(1)),
-        "health.successes" => builder.health(health().successes(1)),
-        "health.interval" => builder.health(health().interval(second * 20)),
-        "health.timeout" => builder.health(health().timeout(second)),
+        key if key.starts_with("health.") => set_health(key, builder),
         key if key.starts_with("history.") => set_history(key, builder),
         "drain.wait" => builder.drain_wait(Duration::ZERO),
         "access.token" => builder.access_token(TOKEN),
