@@ -149,7 +149,7 @@ impl Bounds {
     }
 }
 
-#[cfg(any(feature = "history", test))]
+#[cfg(any(feature = "history", feature = "native-histograms", test))]
 impl Bounds {
     /// The fine bucket of a cell.
     pub(super) fn fine_of(&self, cell: Cell) -> usize {

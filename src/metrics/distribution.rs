@@ -61,7 +61,7 @@ impl Distribution {
     }
 }
 
-#[cfg(feature = "history")]
+#[cfg(any(feature = "history", feature = "native-histograms"))]
 impl Distribution {
     /// A distribution of counts in any order. Counts of one bucket are added.
     pub(crate) fn of(mut buckets: Vec<(BucketCode, u64)>) -> Self {
@@ -75,6 +75,12 @@ impl Distribution {
         });
         buckets.retain(|(_, count)| *count > 0);
         Self { buckets }
+    }
+
+    /// The buckets that are not empty, in ascending order, and their counts.
+    #[cfg(feature = "native-histograms")]
+    pub(super) fn buckets(&self) -> &[(BucketCode, u64)] {
+        &self.buckets
     }
 }
 

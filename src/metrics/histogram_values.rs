@@ -103,12 +103,39 @@ impl HistogramValues {
     }
 }
 
+#[cfg(any(feature = "history", feature = "native-histograms"))]
+mod in_fine_buckets {
+    use super::{CellCode, Counted, HistogramValues};
+    use crate::metrics::distribution::{BucketCode, Distribution, positive};
+    use crate::metrics::exponential::FINE_BUCKETS;
+
+    impl HistogramValues {
+        /// The values in fine buckets.
+        pub(crate) fn distribution(&self) -> Distribution {
+            let bucket = |code: CellCode| -> Option<BucketCode> {
+                Some(match Counted::of_code(code) {
+                    Counted::Cell(cell) => positive(self.bounds.fine_of(cell)),
+                    Counted::Zero => 0,
+                    Counted::Large => positive(FINE_BUCKETS - 1),
+                    Counted::Negative { fine } => -positive(fine),
+                    Counted::Outside { .. } => return None,
+                })
+            };
+            let cells = self.cells.iter();
+            Distribution::of(
+                cells
+                    .filter_map(|(code, count)| Some((bucket(*code)?, *count)))
+                    .collect(),
+            )
+        }
+    }
+}
+
 /// What the history needs.
 #[cfg(feature = "history")]
 mod of_periods {
     use super::{Arc, Bounds, CellCode, Counted, HistogramValues, outside};
-    use crate::metrics::distribution::{BucketCode, Distribution, positive};
-    use crate::metrics::exponential::{FINE_BUCKETS, middle};
+    use crate::metrics::exponential::middle;
 
     impl HistogramValues {
         /// No values of a histogram with these bounds.
@@ -164,25 +191,6 @@ mod of_periods {
                 (increase > 0).then_some((*code, increase))
             });
             self.with(cells.collect(), self.sum - earlier.sum)
-        }
-
-        /// The values in fine buckets.
-        pub(crate) fn distribution(&self) -> Distribution {
-            let bucket = |code: CellCode| -> Option<BucketCode> {
-                Some(match Counted::of_code(code) {
-                    Counted::Cell(cell) => positive(self.bounds.fine_of(cell)),
-                    Counted::Zero => 0,
-                    Counted::Large => positive(FINE_BUCKETS - 1),
-                    Counted::Negative { fine } => -positive(fine),
-                    Counted::Outside { .. } => return None,
-                })
-            };
-            let cells = self.cells.iter();
-            Distribution::of(
-                cells
-                    .filter_map(|(code, count)| Some((bucket(*code)?, *count)))
-                    .collect(),
-            )
         }
     }
 

@@ -129,7 +129,7 @@ pub(crate) fn label_pairs(text: &str) -> impl Iterator<Item = (&str, String)> {
 }
 
 /// The value of an escaped label.
-#[cfg(any(feature = "history", test))]
+#[cfg(any(feature = "history", feature = "native-histograms", test))]
 pub(super) fn unescaped(value: &str) -> String {
     let mut out = String::new();
     let mut chars = value.chars();

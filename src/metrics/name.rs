@@ -57,7 +57,7 @@ pub(super) struct MetricName {
 
 impl MetricName {
     /// The name of the samples, and for a histogram the family's.
-    #[cfg(feature = "history")]
+    #[cfg(any(feature = "history", feature = "native-histograms"))]
     pub(super) fn sample_name(&self, kind: InstrumentKind) -> String {
         let suffix = match kind {
             InstrumentKind::Counter => self.counter_suffix(),

@@ -1,14 +1,14 @@
 use std::convert::Infallible;
 use std::io::Write as _;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body::{Body, Frame, SizeHint};
 
-use super::frames::{Exposition, MAX_FRAME};
+use super::source::{FrameSource, split_frame};
 
 /// The body of the [`Prometheus`](super::Prometheus) service's responses, in frames of at most 64 KiB.
 ///
@@ -23,13 +23,13 @@ pub struct ExpositionBody(ExpositionState);
 #[derive(Debug)]
 enum ExpositionState {
     Text(&'static str),
-    Plain(Box<Exposition>),
+    Plain(Box<dyn FrameSource>),
     Gzip(Box<GzipFrames>),
 }
 
 #[derive(Debug)]
 struct GzipFrames {
-    exposition: Exposition,
+    exposition: Box<dyn FrameSource>,
     /// `None` once the exposition has ended.
     encoder: Option<GzEncoder<Vec<u8>>>,
     rest: Bytes,
@@ -40,11 +40,11 @@ impl ExpositionBody {
         Self(ExpositionState::Text(text))
     }
 
-    pub(super) fn plain(exposition: Exposition) -> Self {
-        Self(ExpositionState::Plain(Box::new(exposition)))
+    pub(super) fn plain(exposition: Box<dyn FrameSource>) -> Self {
+        Self(ExpositionState::Plain(exposition))
     }
 
-    pub(super) fn gzip(exposition: Exposition) -> Self {
+    pub(super) fn gzip(exposition: Box<dyn FrameSource>) -> Self {
         // The fastest level: compression runs on the host's thread, and still shrinks the text to a tenth.
         let encoder = GzEncoder::new(Vec::new(), Compression::fast());
         Self(ExpositionState::Gzip(Box::new(GzipFrames {
@@ -54,26 +54,27 @@ impl ExpositionBody {
         })))
     }
 
-    fn next_frame(&mut self) -> Option<Bytes> {
+    /// The next frame; `Pending` as in [`FrameSource::poll_frame`].
+    fn poll_next(&mut self) -> Poll<Option<Bytes>> {
         match &mut self.0 {
-            ExpositionState::Text(text) => match std::mem::take(text) {
+            ExpositionState::Text(text) => Poll::Ready(match std::mem::take(text) {
                 "" => None,
                 text => Some(Bytes::from_static(text.as_bytes())),
-            },
-            ExpositionState::Plain(exposition) => exposition.next_frame(),
-            ExpositionState::Gzip(gzip) => gzip.next_frame(),
+            }),
+            ExpositionState::Plain(exposition) => exposition.poll_frame(),
+            ExpositionState::Gzip(gzip) => gzip.poll_frame(),
         }
     }
 }
 
 impl GzipFrames {
     /// One compressed frame. The encoder is flushed, so that no frame waits for the next.
-    fn next_frame(&mut self) -> Option<Bytes> {
+    fn poll_frame(&mut self) -> Poll<Option<Bytes>> {
         while self.rest.is_empty() {
             let Some(encoder) = &mut self.encoder else {
                 break;
             };
-            let compressed = match self.exposition.next_frame() {
+            let compressed = match ready!(self.exposition.poll_frame()) {
                 Some(frame) => {
                     let flushed = encoder.write_all(&frame).and_then(|()| encoder.flush());
                     flushed.map(|()| std::mem::take(encoder.get_mut()))
@@ -86,8 +87,7 @@ impl GzipFrames {
             // Writing to memory does not fail.
             self.rest = compressed.unwrap_or_default().into();
         }
-        let size = self.rest.len().min(MAX_FRAME);
-        (size > 0).then(|| self.rest.split_to(size))
+        Poll::Ready(split_frame(&mut self.rest))
     }
 }
 
@@ -97,9 +97,14 @@ impl Body for ExpositionBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.next_frame().map(|data| Ok(Frame::data(data))))
+        let frame = self.poll_next();
+        if frame.is_pending() {
+            // Nothing has to happen before the next call, except that other tasks of the thread run.
+            cx.waker().wake_by_ref();
+        }
+        frame.map(|frame| frame.map(|data| Ok(Frame::data(data))))
     }
 
     fn is_end_stream(&self) -> bool {

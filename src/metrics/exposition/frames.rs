@@ -1,9 +1,11 @@
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 
 use super::join::{self, SampleNames};
 use super::negotiate::ExpositionFormat;
+use super::source::{FULL_FRAME, FrameSource, MAX_FRAME, split_frame};
 use super::write;
 use crate::metrics::joined::JoinedExposition;
 use crate::metrics::metric::Metric;
@@ -11,12 +13,7 @@ use crate::metrics::registry::{Family, Registry};
 use crate::metrics::series::Series;
 use crate::model::read_for_status;
 
-/// The maximum size of one frame, in bytes.
-pub(super) const MAX_FRAME: usize = 64 * 1024;
-/// A frame is sent once it has this size, so that one more series usually fits into `MAX_FRAME`.
-const FULL_FRAME: usize = 56 * 1024;
-
-/// An exposition that is being written.
+/// An exposition in a text format that is being written.
 ///
 /// It holds no lock between two frames. A series is read when it is written.
 #[derive(Debug)]
@@ -63,8 +60,7 @@ impl Exposition {
             while self.out.len() < FULL_FRAME && self.write_next() {}
             self.rest = std::mem::take(&mut self.out).into();
         }
-        let size = self.rest.len().min(MAX_FRAME);
-        (size > 0).then(|| self.rest.split_to(size))
+        split_frame(&mut self.rest)
     }
 
     /// Whether everything is written and sent.
@@ -122,5 +118,19 @@ impl Exposition {
             self.out.push_str("# EOF\n");
         }
         false
+    }
+}
+
+impl FrameSource for Exposition {
+    fn content_type(&self) -> &'static str {
+        self.format.content_type()
+    }
+
+    fn poll_frame(&mut self) -> Poll<Option<Bytes>> {
+        Poll::Ready(self.next_frame())
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.is_at_end()
     }
 }

@@ -1,10 +1,12 @@
-//! The exposition: the text that Prometheus scrapes, written in frames while it is sent.
+//! The exposition: what Prometheus scrapes, written in frames while it is sent.
 
 mod body;
 mod frames;
 pub(super) mod join;
 mod negotiate;
+mod protobuf;
 mod service;
+mod source;
 #[cfg(test)]
 mod tests;
 mod write;

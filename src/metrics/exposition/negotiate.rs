@@ -1,7 +1,7 @@
 use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 
-/// The format of an exposition.
+/// The text format of an exposition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::metrics) enum ExpositionFormat {
     /// Prometheus' text format, version 0.0.4.
@@ -21,35 +21,9 @@ impl ExpositionFormat {
     /// Selects the format by the `Accept` header: `OpenMetrics` if the client names it and prefers it at least equally.
     /// A client that accepts neither gets the text format.
     pub(super) fn negotiate(headers: &HeaderMap) -> Self {
-        let mut text = Preference::default();
-        let mut open_metrics = Preference::default();
-        for (range, q, version) in ranges(headers, &ACCEPT) {
-            let (preference, specificity) = match range {
-                // A version that is not spoken here is as if the range were not there.
-                range if range.eq_ignore_ascii_case("application/openmetrics-text") => {
-                    if version.is_none_or(|version| version == "1.0.0") {
-                        open_metrics.update(3, q);
-                    }
-                    continue;
-                }
-                range if range.eq_ignore_ascii_case("text/plain") => {
-                    if version.is_none_or(|version| version == "0.0.4") {
-                        text.update(3, q);
-                    }
-                    continue;
-                }
-                range if range.eq_ignore_ascii_case("application/*") => (&mut open_metrics, 2),
-                range if range.eq_ignore_ascii_case("text/*") => (&mut text, 2),
-                "*/*" => {
-                    open_metrics.update(1, q);
-                    (&mut text, 1)
-                }
-                _ => continue,
-            };
-            preference.update(specificity, q);
-        }
+        let TextPreferences { text, open_metrics } = TextPreferences::of(headers);
         // A browser accepts everything alike and should get the text format, which it can show.
-        let is_named = open_metrics.specificity > 1;
+        let is_named = open_metrics.specificity > ANYTHING;
         if open_metrics.q > text.q || (is_named && open_metrics.q > 0 && open_metrics.q == text.q) {
             Self::OpenMetrics
         } else {
@@ -58,19 +32,80 @@ impl ExpositionFormat {
     }
 }
 
+/// Whether the client names the protobuf format and prefers it to the text formats. It is also preferred to a text
+/// format with the same weight that the client does not name.
+#[cfg(feature = "native-histograms")]
+pub(super) fn prefers_protobuf(headers: &HeaderMap) -> bool {
+    let mut protobuf = Preference::default();
+    for range in ranges(headers, &ACCEPT) {
+        // The type alone says neither which messages are meant nor how one ends.
+        if range.is("application/vnd.google.protobuf")
+            && range.parameter("proto") == Some("io.prometheus.client.MetricFamily")
+            && range.parameter("encoding") == Some("delimited")
+        {
+            protobuf.update(NAMED, range.q);
+        }
+    }
+    let TextPreferences { text, open_metrics } = TextPreferences::of(headers);
+    protobuf.q > 0
+        && [text, open_metrics].iter().all(|other| {
+            other.q < protobuf.q || (other.q == protobuf.q && other.specificity < NAMED)
+        })
+}
+
 /// Whether the client accepts gzip and prefers it at least equally to no compression.
 pub(super) fn accepts_gzip(headers: &HeaderMap) -> bool {
     let (mut gzip, mut identity) = (Preference::default(), Preference::default());
-    for (coding, q, _) in ranges(headers, &ACCEPT_ENCODING) {
-        match coding {
-            coding if coding.eq_ignore_ascii_case("gzip") => gzip.update(2, q),
-            coding if coding.eq_ignore_ascii_case("x-gzip") => gzip.update(2, q),
-            coding if coding.eq_ignore_ascii_case("identity") => identity.update(2, q),
-            "*" => gzip.update(1, q),
-            _ => {}
+    for coding in ranges(headers, &ACCEPT_ENCODING) {
+        if coding.is("gzip") || coding.is("x-gzip") {
+            gzip.update(NAMED, coding.q);
+        } else if coding.is("identity") {
+            identity.update(NAMED, coding.q);
+        } else if coding.is("*") {
+            gzip.update(ANYTHING, coding.q);
         }
     }
     gzip.q > 0 && gzip.q >= identity.q
+}
+
+/// The specificity of a range that covers everything, that covers several formats, and that names one.
+const ANYTHING: u8 = 1;
+const SEVERAL: u8 = 2;
+const NAMED: u8 = 3;
+
+/// A client's preferences for the text formats.
+#[derive(Debug, Default, Clone, Copy)]
+struct TextPreferences {
+    text: Preference,
+    open_metrics: Preference,
+}
+
+impl TextPreferences {
+    fn of(headers: &HeaderMap) -> Self {
+        let mut all = Self::default();
+        for range in ranges(headers, &ACCEPT) {
+            let version = range.parameter("version");
+            // A version that is not spoken here is as if the range were not there.
+            let speaks = |spoken: &str| version.is_none_or(|version| version == spoken);
+            if range.is("application/openmetrics-text") {
+                if speaks("1.0.0") {
+                    all.open_metrics.update(NAMED, range.q);
+                }
+            } else if range.is("text/plain") {
+                if speaks("0.0.4") {
+                    all.text.update(NAMED, range.q);
+                }
+            } else if range.is("application/*") {
+                all.open_metrics.update(SEVERAL, range.q);
+            } else if range.is("text/*") {
+                all.text.update(SEVERAL, range.q);
+            } else if range.is("*/*") {
+                all.open_metrics.update(ANYTHING, range.q);
+                all.text.update(ANYTHING, range.q);
+            }
+        }
+        all
+    }
 }
 
 /// A client's preference for something, by the most specific range that covers it.
@@ -91,28 +126,51 @@ impl Preference {
     }
 }
 
-/// The ranges of a header, each with its weight and its `version`. A range that cannot be parsed is skipped.
-fn ranges<'a>(
-    headers: &'a HeaderMap,
-    name: &HeaderName,
-) -> impl Iterator<Item = (&'a str, u16, Option<&'a str>)> {
+/// One range of a header.
+#[derive(Debug, Clone, Copy)]
+struct AcceptRange<'a> {
+    name: &'a str,
+    /// What follows the name: `;version=1.0.0;q=0.5`.
+    parameters: &'a str,
+    /// The weight, in thousandths.
+    q: u16,
+}
+
+impl<'a> AcceptRange<'a> {
+    /// `None` if it cannot be parsed.
+    fn parse(text: &'a str) -> Option<Self> {
+        let end = text.find(';').unwrap_or(text.len());
+        let (name, parameters) = text.split_at_checked(end)?;
+        let mut range = Self {
+            name: name.trim(),
+            parameters,
+            q: 1000,
+        };
+        if let Some(q) = range.parameter("q") {
+            range.q = thousandths(q)?;
+        }
+        (!range.name.is_empty()).then_some(range)
+    }
+
+    fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// The value of a parameter.
+    fn parameter(&self, name: &str) -> Option<&'a str> {
+        let parts = self.parameters.split(';');
+        let mut parts = parts.filter_map(|part| part.split_once('='));
+        let (_, value) = parts.find(|(key, _)| key.trim().eq_ignore_ascii_case(name))?;
+        Some(value.trim().trim_matches('"'))
+    }
+}
+
+/// The ranges of a header. One that cannot be parsed is skipped.
+fn ranges<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = AcceptRange<'a>> {
     let values = headers.get_all(name).into_iter();
     let values = values.filter_map(|value| value.to_str().ok());
     let ranges = values.flat_map(|value| value.split(','));
-    ranges.filter_map(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let range = parts.next().filter(|range| !range.is_empty())?;
-        let (mut q, mut version) = (1000, None);
-        for (key, value) in parts.filter_map(|part| part.split_once('=')) {
-            let key = key.trim_end();
-            if key.eq_ignore_ascii_case("q") {
-                q = thousandths(value.trim())?;
-            } else if key.eq_ignore_ascii_case("version") {
-                version = Some(value.trim().trim_matches('"'));
-            }
-        }
-        Some((range, q, version))
-    })
+    ranges.filter_map(AcceptRange::parse)
 }
 
 /// Parses a weight of at most three decimals, in thousandths.
@@ -183,6 +241,56 @@ mod tests {
         for accept in open {
             assert_eq!(format(accept), ExpositionFormat::OpenMetrics, "{accept}");
         }
+    }
+
+    #[cfg(feature = "native-histograms")]
+    #[test]
+    fn protobuf_is_sent_if_the_client_prefers_it() {
+        const PROTOBUF: &str = "application/vnd.google.protobuf;\
+            proto=io.prometheus.client.MetricFamily;encoding=delimited";
+        let prefers = |accept: &str| {
+            let accept = accept.replace("PROTOBUF", PROTOBUF);
+            prefers_protobuf(&HeaderMap::from_iter([(ACCEPT, accept.parse().unwrap())]))
+        };
+        for accept in [
+            // Prometheus 2.42 and 3, with native histograms.
+            "PROTOBUF,application/openmetrics-text;version=1.0.0;q=0.8,\
+             application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            "PROTOBUF;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+             application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,\
+             text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+            "PROTOBUF",
+            "PROTOBUF, */*",
+            "application/*, PROTOBUF",
+            "PROTOBUF;q=0.1",
+            "application/vnd.google.protobuf; PROTO=\"io.prometheus.client.MetricFamily\" ; encoding=\"delimited\"",
+            // A version that is not spoken here.
+            "PROTOBUF;q=0.5, application/openmetrics-text;version=2.0.0",
+        ] {
+            assert!(prefers(accept), "{accept}");
+        }
+        for accept in [
+            "",
+            "*/*",
+            "application/*",
+            "PROTOBUF;q=0",
+            "PROTOBUF;q=0.5,text/plain;q=0.6",
+            "PROTOBUF;q=0.5,*/*;q=0.6",
+            "PROTOBUF,application/openmetrics-text",
+            "PROTOBUF;q=0.3,text/plain;version=0.0.4;q=0.3",
+            "application/vnd.google.protobuf",
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text",
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily",
+            "application/vnd.google.protobuf;encoding=delimited",
+            "application/vnd.google.protobuf;proto=other.Message;encoding=delimited",
+        ] {
+            assert!(!prefers(accept), "{accept}");
+        }
+        // A client that prefers a text format gets that one.
+        assert_eq!(
+            format(&format!("{PROTOBUF};q=0.5,application/openmetrics-text")),
+            ExpositionFormat::OpenMetrics
+        );
     }
 
     #[test]

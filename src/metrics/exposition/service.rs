@@ -10,15 +10,18 @@ use tower::Service;
 use super::body::ExpositionBody;
 use super::frames::Exposition;
 use super::negotiate::{ExpositionFormat, accepts_gzip};
+use super::protobuf;
+use super::source::FrameSource;
 use crate::access::Access;
 use crate::metrics::registry::Registry;
 use crate::model::{OwnResponse, suppressed};
 
 /// A tower service that responds to scrapes; made by [`Metrics::prometheus`](crate::metrics::Metrics::prometheus).
 ///
-/// It serves `GET` and `HEAD` and responds to other methods with 405. The format follows `Accept` (Prometheus' text
-/// format 0.0.4, or `OpenMetrics` 1.0.0, which has exemplars); gzip follows `Accept-Encoding`. Its responses are
-/// marked, so that the monitor does not record them as requests of the host's.
+/// It serves `GET` and `HEAD` and responds to other methods with 405. The format follows `Accept`: Prometheus' text
+/// format 0.0.4, `OpenMetrics` 1.0.0, which has exemplars, or with the feature `native-histograms` protobuf. gzip
+/// follows `Accept-Encoding`. Its responses are marked, so that the monitor does not record them as requests of the
+/// host's.
 ///
 /// Anyone who can reach it may read it, unless [`access`](Self::access) restricts it.
 ///
@@ -71,21 +74,19 @@ impl Prometheus {
             return response;
         }
         // The method and the token are checked before anything is rendered: a refused request costs next to nothing.
-        let format = ExpositionFormat::negotiate(headers);
+        let exposition = self.exposition(headers);
+        let content_type = HeaderValue::from_static(exposition.content_type());
         let gzip = accepts_gzip(headers);
         // The body renders the registry in frames while it is sent, so that a large exposition is never in memory as a
         // whole.
         let body = match (method == Method::HEAD, gzip) {
             (true, _) => ExpositionBody::text(""),
-            (false, true) => ExpositionBody::gzip(Exposition::new(&self.registry, format)),
-            (false, false) => ExpositionBody::plain(Exposition::new(&self.registry, format)),
+            (false, true) => ExpositionBody::gzip(exposition),
+            (false, false) => ExpositionBody::plain(exposition),
         };
         let mut response = Response::new(body);
         let headers = response.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static(format.content_type()),
-        );
+        headers.insert(CONTENT_TYPE, content_type);
         // A cache between must neither mix the formats nor keep the values.
         headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -93,6 +94,14 @@ impl Prometheus {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         response
+    }
+
+    /// The exposition in the format that the client prefers.
+    fn exposition(&self, headers: &HeaderMap) -> Box<dyn FrameSource> {
+        protobuf::requested(&self.registry, headers).unwrap_or_else(|| {
+            let format = ExpositionFormat::negotiate(headers);
+            Box::new(Exposition::new(&self.registry, format))
+        })
     }
 }
 
