@@ -8,6 +8,7 @@ mod database;
 mod errors;
 mod host;
 mod job;
+mod native;
 mod outages;
 mod postgres;
 mod process;
@@ -162,6 +163,7 @@ async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
     };
     check_postgres(place, collector.as_ref(), checks).await?;
     upstreams::check(place, checks).await;
+    native::check(place, checks).await;
     let mut prometheus = match &place.prometheus {
         Some(binary) => Some(Prometheus::start(place, binary.clone()).await?),
         None => None,

@@ -22,8 +22,12 @@ type Labels = BTreeMap<String, String>;
 
 pub(crate) struct Prometheus {
     binary: PathBuf,
-    /// The folder of its configuration and data.
+    /// The folder of its files.
     dir: PathBuf,
+    /// The name of its configuration `NAME.yml`, its data `NAME` and its log `NAME.log`.
+    name: &'static str,
+    /// The features that are enabled.
+    features: &'static str,
     pids: PathBuf,
     address: SocketAddr,
     client: Client<HttpConnector, Body>,
@@ -32,9 +36,21 @@ pub(crate) struct Prometheus {
 
 impl Prometheus {
     pub(crate) async fn start(place: &Place, binary: PathBuf) -> Result<Self, AnyError> {
+        Self::start_as(place, binary, "prometheus", "exemplar-storage").await
+    }
+
+    /// Starts one with the configuration `NAME.yml`.
+    pub(crate) async fn start_as(
+        place: &Place,
+        binary: PathBuf,
+        name: &'static str,
+        features: &'static str,
+    ) -> Result<Self, AnyError> {
         let mut prometheus = Self {
             binary,
             dir: place.dir.clone(),
+            name,
+            features,
             pids: place.pids.clone(),
             address: free_port().await?,
             client: Client::builder(TokioExecutor::new()).build_http(),
@@ -47,15 +63,16 @@ impl Prometheus {
     /// Starts it with its existing data, and waits until it responds.
     pub(crate) async fn start_again(&mut self) -> Result<(), AnyError> {
         let flag = |name: &str, value: String| format!("--{name}={value}");
+        let name = self.name;
         let path = |name: &str| self.dir.join(name).display().to_string();
         let mut command = Command::new(&self.binary);
         command.args([
-            flag("config.file", path("prometheus.yml")),
-            flag("storage.tsdb.path", path("prometheus")),
+            flag("config.file", path(&format!("{name}.yml"))),
+            flag("storage.tsdb.path", path(name)),
             flag("web.listen-address", self.address.to_string()),
-            flag("enable-feature", "exemplar-storage".to_owned()),
+            flag("enable-feature", self.features.to_owned()),
         ]);
-        let log = self.dir.join("prometheus.log");
+        let log = self.dir.join(format!("{name}.log"));
         let files = (log.as_path(), log.as_path());
         self.server.runs(Process::start(
             "prometheus",
@@ -92,6 +109,19 @@ impl Prometheus {
             }
         }
         Ok(values)
+    }
+
+    /// The value of a query with one series in its result.
+    pub(crate) async fn number(&self, query: &str, at: SystemTime) -> Result<f64, AnyError> {
+        let encoded: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let time = at.duration_since(UNIX_EPOCH)?.as_secs_f64();
+        let response = self
+            .get(&format!("/api/v1/query?query={encoded}&time={time:.3}"))
+            .await?;
+        match response["data"]["result"].as_array().map(Vec::as_slice) {
+            Some([series]) => Ok(series["value"][1].as_str().unwrap_or_default().parse()?),
+            _ => Err(format!("{query}: {}", response["data"]["result"]).into()),
+        }
     }
 
     /// The trace ID of each exemplar of a metric, with the labels of its series.

@@ -67,13 +67,12 @@ impl ProtobufExposition {
     /// Writes the next series, header, observable metric or joined exposition.
     fn write_next(&mut self) {
         if let Some(open) = &mut self.open {
-            match open.series.next() {
-                Some(series) => write::series(&mut self.out, &series),
-                None => {
-                    write::unit(&mut self.out, &open.metric.name.unit);
-                    insert_length(&mut self.out, open.begin);
-                    self.open = None;
-                }
+            if let Some(series) = open.series.next() {
+                write::series(&mut self.out, &series);
+            } else {
+                write::unit(&mut self.out, &open.metric.name.unit);
+                insert_length(&mut self.out, open.begin);
+                self.open = None;
             }
             return;
         }

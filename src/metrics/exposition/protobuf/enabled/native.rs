@@ -141,7 +141,7 @@ mod tests {
             let native = NativeBuckets::new(&values);
             let of = |range: std::ops::RangeInclusive<i16>| {
                 let all = buckets.range(range);
-                all.map(|(code, count)| (native_index(*code), *count as i64)).collect::<Vec<_>>()
+                all.map(|(code, count)| (native_index(*code), count.cast_signed())).collect::<Vec<_>>()
             };
             prop_assert_eq!(expanded(&native.positive), of(1..=2048));
             let mut negative = of(-2048..=-1);
