@@ -14,11 +14,11 @@
 //! {"period":{
 //!    "requests":{"count":200,"per_second":33.3,"errors":4,"error_rate":0.02,"client_errors":0,"cancelled":0,
 //!      "response_time":{"mean_ms":13.07,"p50_ms":12.72,"p95_ms":21.86,"p99_ms":22.83},..},
-//!    "content":{"generated":196,"failures":4,"generation_time":{"mean_ms":12.82,..}},
+//!    "content":{"generated":196,"failures":4,"generation_time":{"mean_ms":12.82,..}},"active_users":20,
 //!    "process":{"cpu":0.021,"cpu_max":0.024,"memory":18608128,..},
 //!    "pools":[],"quotas":[],"figures":[{"name":"words","value":392.0}],
 //!    "start":"2026-11-29T15:02:43.167845Z","end":"2026-11-29T15:07:43.167845Z",
-//!    "data_from":"2026-11-29T15:07:37.617000Z"},
+//!    "data_from":"2026-11-29T15:07:36.617000Z","covered_ms":6005.1},
 //!  "before":null,
 //!  "active_users":{"five_minutes":20,"day":20},
 //!  "health":{"status":"pass","reasons":[]}}
@@ -50,7 +50,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let history = HistoryConfig::default().interval(Duration::from_secs(1));
     let monitor = Monitor::builder("summary").history(history).install()?;
     // A figure of this service's own.
-    monitor.summary_figure("words", MetricQuery::increase("words_total"));
+    monitor.summary_figure("words", MetricQuery::increase("words_total"))?;
 
     let user = monitor
         .layer()
@@ -113,14 +113,15 @@ async fn summary(
 }
 
 fn in_one_line(summary: &Summary) -> String {
-    let requests = &summary.period.requests;
+    let Some(requests) = &summary.period.requests else {
+        return "no requests so far".to_owned();
+    };
     let p95 = requests
         .response_time
         .map_or(Duration::ZERO, |time| time.p95);
+    let errors = 100.0 * requests.error_rate.unwrap_or(0.0);
     format!(
-        "{} requests, {:.1} % errors, p95 {:.1?}",
-        requests.count,
-        100.0 * requests.error_rate.unwrap_or(0.0),
-        p95,
+        "{} requests, {errors:.1} % errors, p95 {p95:.1?}",
+        requests.count
     )
 }

@@ -1,6 +1,6 @@
 //! The history of all metrics: their values and increases of the last hours, and queries over them.
 //!
-//! With the feature `history`, the monitor takes a snapshot of all series every ten seconds, on its own thread. A
+//! With the feature `history`, the monitor takes a snapshot of all series every ten seconds, on a thread of its own. A
 //! `MetricQuery` reads one metric: which series, over which window, and by which labels.
 //!
 //! ```
@@ -56,8 +56,8 @@
 //!
 //! Increases are counted from one snapshot to the next, so that they are whole numbers and add up: the increase of an
 //! hour is the sum of those of its minutes. Prometheus extrapolates instead, and has no increase for the first value of a
-//! series. A series that was removed because it was idle and that returns starts at zero, so nothing is counted twice. The
-//! age of a total that the monitor only observes, such as the processor time of the process, is not known: its first
+//! series. A series that was removed because it was idle goes on where it was if it returns, so nothing is counted twice.
+//! The age of a total that the monitor only observes, such as the processor time of the process, is not known: its first
 //! value is no increase.
 //!
 //! A histogram has 32 buckets per power of two, whatever its exposed bounds are. A quantile is the middle of a bucket, and
@@ -70,8 +70,9 @@
 //!
 //! # What is kept
 //!
-//! Snapshots are kept in memory: for two hours, and at most 16 MiB, whatever is reached first. The oldest are removed.
-//! `History::begins_at` returns from when there is data. Nothing is kept over a restart. A series takes about a byte for each
+//! Snapshots are kept in memory: for two hours, and about 16 MiB, whatever is reached first. The oldest are removed. With
+//! more series than there is room for, the newest are left out, and the report says so. `History::begins_at` returns from
+//! when there is data, and `History::covered` how much of a period. Nothing is kept over a restart. A series takes about a byte for each
 //! snapshot in which it changes by a small whole number, up to nine bytes for an arbitrary one, and none worth mentioning
 //! while it stays the same; a histogram takes two bytes for each bucket that has new values, and six for the sum.
 //!
@@ -94,3 +95,6 @@ mod enabled;
 pub use self::config::HistoryConfig;
 #[cfg(feature = "history")]
 pub use self::enabled::{Aggregation, History, MetricQuery, Point, ResultSeries};
+
+#[cfg(feature = "history")]
+pub(crate) use self::enabled::check;

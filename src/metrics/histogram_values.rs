@@ -164,6 +164,14 @@ mod of_periods {
             &self.cells
         }
 
+        /// The estimated size of the cells in memory.
+        pub(crate) fn bytes(&self) -> usize {
+            match self.cells.capacity() {
+                0 => 0,
+                cells => cells * size_of::<(CellCode, u64)>() + 16,
+            }
+        }
+
         /// The number of values.
         pub(crate) fn count(&self) -> u64 {
             let cells = self.cells.iter().filter(|(code, _)| {
@@ -190,7 +198,9 @@ mod of_periods {
                 let increase = count.saturating_sub(base);
                 (increase > 0).then_some((*code, increase))
             });
-            self.with(cells.collect(), self.sum - earlier.sum)
+            let mut cells: Vec<_> = cells.collect();
+            cells.shrink_to_fit();
+            self.with(cells, self.sum - earlier.sum)
         }
     }
 

@@ -109,6 +109,10 @@ impl Metric {
         if labels.truncated > 0 {
             self.context.truncated.fetch_add(labels.truncated, Relaxed);
         }
+        // The label of the overflow series is reserved: two series must not have one name.
+        if labels.text == OVERFLOW {
+            return self.overflow();
+        }
         {
             let series = read_lock(&self.series);
             if let Some(found) = series.get(labels.text.as_str()) {
@@ -212,6 +216,33 @@ impl Metric {
             exposed.remove(0);
         }
         exposed
+    }
+
+    /// All registered series in any order, and whether each is exposed now.
+    ///
+    /// A series that is not exposed may return with its total, so its reader must not forget it.
+    #[cfg(feature = "history")]
+    pub(super) fn registered_series(&self) -> Vec<(Arc<Series>, bool)> {
+        if self.is_off() {
+            return Vec::new();
+        }
+        let mut all: Vec<_> = {
+            let Some(series) = read_for_status(&self.series) else {
+                return Vec::new();
+            };
+            let all = series.iter().map(|series| &series.0);
+            all.map(|series| (Arc::clone(series), series.is_exposed()))
+                .collect()
+        };
+        all.extend(self.overflow.get().map(|series| (Arc::clone(series), true)));
+        if all.len() > 1 {
+            // As in the exposition, the series from which `with` made the others is left out while it is unused.
+            let base = all.iter_mut().find(|(series, _)| series.labels.is_empty());
+            if let Some((series, is_exposed)) = base {
+                *is_exposed &= series.activity() > 0;
+            }
+        }
+        all
     }
 
     /// Expires series that have been idle for `idle_after`, and frees those whose handles are all dropped. Returns

@@ -10,7 +10,7 @@ use super::registry::{Family, Registry};
 use super::series::{Series, SeriesCell, SeriesId};
 use crate::clock::Nanos;
 
-/// The values of all exposed series of a registry at one time.
+/// The values of all registered series at one time.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
     /// The monotonic time.
@@ -28,7 +28,7 @@ pub(crate) struct MetricSnapshot {
     pub(crate) name: Arc<str>,
     /// Whether the value of a series only grows.
     pub(crate) is_counter: bool,
-    /// In the order of their labels. The overflow series is one of them.
+    /// In any order. The overflow series is one of them.
     pub(crate) series: Vec<SeriesSnapshot>,
 }
 
@@ -36,6 +36,9 @@ pub(crate) struct MetricSnapshot {
 #[derive(Debug, Clone)]
 pub(crate) struct SeriesSnapshot {
     pub(crate) id: SeriesId,
+    /// Whether the exposition contains the series. One that was idle for long is not exposed, but keeps its total while a
+    /// handle exists.
+    pub(crate) is_exposed: bool,
     /// In canonical form: `a="b",c="d"`.
     pub(crate) labels: Arc<str>,
     pub(crate) value: SeriesValue,
@@ -66,7 +69,12 @@ impl Snapshotter {
         }
     }
 
-    /// Reads the values of all exposed series. Must not be called on the thread of a request.
+    /// Returns the current time of the snapshots' clock.
+    pub(crate) fn now(&self) -> Nanos {
+        self.registry.context.clock.now()
+    }
+
+    /// Reads the values of all registered series. Must not be called on the thread of a request.
     ///
     /// Each value is read once. What is recorded meanwhile is in this snapshot or in the next one. A histogram that has
     /// not changed since the last snapshot has the same values as there, without an allocation.
@@ -77,8 +85,10 @@ impl Snapshotter {
         let families = self.registry.families();
         let metrics = families.iter().map(|family| match family {
             Family::Metric(metric) => {
-                let series = metric.exposed_series();
-                let read = |series: &Arc<Series>| recorded(series, &before, &mut self.histograms);
+                let series = metric.registered_series();
+                let read = |(series, is_exposed): &(Arc<Series>, bool)| {
+                    recorded(series, *is_exposed, &before, &mut self.histograms)
+                };
                 MetricSnapshot {
                     name: metric.name.sample_name(metric.kind).into(),
                     is_counter: metric.kind == InstrumentKind::Counter,
@@ -107,6 +117,7 @@ impl Snapshotter {
 )]
 fn recorded(
     series: &Series,
+    is_exposed: bool,
     before: &FxHashMap<SeriesId, Arc<HistogramValues>>,
     histograms: &mut FxHashMap<SeriesId, Arc<HistogramValues>>,
 ) -> Option<SeriesSnapshot> {
@@ -115,8 +126,12 @@ fn recorded(
         SeriesCell::Gauge(cell) => SeriesValue::Number(cell.value()),
         SeriesCell::UpDown(cell) => SeriesValue::Number(cell.value() as f64),
         SeriesCell::Histogram(cell) => {
-            let count = cell.count();
-            let unchanged = before.get(&series.id).filter(|it| it.count() == count);
+            let (count, sum) = (cell.count(), cell.sum());
+            // The sum is compared too: the last snapshot may have been taken between the two additions of a value.
+            let is_same = |last: &&Arc<HistogramValues>| {
+                last.count() == count && last.sum().to_bits() == sum.to_bits()
+            };
+            let unchanged = before.get(&series.id).filter(is_same);
             let values = unchanged.map_or_else(|| Arc::new(cell.values()), Arc::clone);
             histograms.insert(series.id, Arc::clone(&values));
             SeriesValue::Histogram(values)
@@ -125,6 +140,7 @@ fn recorded(
     };
     Some(SeriesSnapshot {
         id: series.id,
+        is_exposed,
         labels: Arc::clone(&series.labels),
         value,
     })
@@ -133,6 +149,7 @@ fn recorded(
 fn observed((labels, value): (String, f64)) -> SeriesSnapshot {
     SeriesSnapshot {
         id: SeriesId::default(),
+        is_exposed: true,
         labels: labels.into(),
         value: SeriesValue::Number(value),
     }
@@ -156,7 +173,9 @@ mod tests {
         let snapshot = metrics.snapshotter().snapshot();
         let found = snapshot.metrics.iter().find(|it| &*it.name == name);
         let all = found.into_iter().flat_map(|metric| &metric.series);
-        all.map(|it| (it.labels.to_string(), it.id.0, it.value.clone()))
+        let exposed = all.filter(|series| series.is_exposed);
+        exposed
+            .map(|it| (it.labels.to_string(), it.id.0, it.value.clone()))
             .collect()
     }
 

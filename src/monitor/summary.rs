@@ -22,14 +22,14 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// Returns an error if the period is shorter than a millisecond, or if a figure of the host has an invalid query.
+    /// Returns an error if the period is shorter than a millisecond.
     ///
     /// ```
     /// # fn main() -> watchpost::Result<()> {
     /// # use std::time::Duration;
     /// let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
     /// let summary = monitor.summary(Duration::from_secs(24 * 3600))?;
-    /// assert_eq!(summary.period.requests.count, 0);
+    /// assert_eq!(summary.period.requests, None); // nothing was recorded so far
     /// # Ok(())
     /// # }
     /// ```
@@ -59,17 +59,22 @@ impl Monitor {
     }
 
     /// Adds a figure of the host to every summary: the value of a query over the period, with all its series combined. A
-    /// second figure of the same name replaces the first. A monitor has at most a hundred; it reports a further one and
-    /// leaves it out.
+    /// second figure of the same name replaces the first.
     ///
     /// The window of the query is the period.
-    pub fn summary_figure(&self, name: impl Into<String>, query: MetricQuery) {
-        let name = name.into();
-        let report = format!(
-            "The summary has 100 figures of the host already: `{name}` is left out. Remove others."
-        );
-        if !self.inner.history.figures.add(name, query) {
-            self.inner.diagnostics.report(report);
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the query is invalid, or if there are a hundred figures already.
+    pub fn summary_figure(&self, name: impl Into<String>, query: MetricQuery) -> Result<()> {
+        crate::history::check(&query)?;
+        let figures = &self.inner.history.figures;
+        if figures.add(name.into(), query) {
+            Ok(())
+        } else {
+            Err(Error::query(
+                "the summary has a hundred figures of the host already: add none for each request",
+            ))
         }
     }
 }

@@ -17,11 +17,12 @@ as_struct!(Summary {
     health
 });
 as_struct!(PeriodFigures {
-    requests, content, process, pools, quotas, figures,
+    requests, content, active_users, process, pools, quotas, figures,
 } with {
     start: Time as "start",
     end: Time as "end",
     data_from: OptionalTime as "data_from",
+    covered: Millis as "covered_ms",
 });
 as_struct!(RequestFigures {
     count,

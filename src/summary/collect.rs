@@ -39,12 +39,16 @@ impl Period<'_> {
                 value: self.total(query.clone())?,
             })
         });
+        let has_data = self.covered() > Duration::ZERO;
+        let users = MetricQuery::max("watchpost_users_active").label("window", "5m");
         Ok(PeriodFigures {
             start: self.start,
             end: self.end,
             data_from: self.data_from(),
-            requests: self.requests()?,
-            content: self.content()?,
+            covered: self.covered(),
+            requests: has_data.then(|| self.requests()).transpose()?,
+            content: has_data.then(|| self.content()).transpose()?,
+            active_users: self.total(users)?.map(whole),
             process: self.process()?,
             pools: self.pools()?,
             quotas: self.quotas()?,
@@ -52,9 +56,15 @@ impl Period<'_> {
         })
     }
 
-    /// Whether the history contains the whole period.
+    /// Whether the history contains the whole period, but for the length of two snapshots.
     pub(super) fn is_complete(&self) -> bool {
-        self.data_from().is_none()
+        let slack = self.history.interval() * 2;
+        let length = self.end.duration_since(self.start).unwrap_or_default();
+        self.covered() + slack >= length
+    }
+
+    fn covered(&self) -> Duration {
+        self.history.covered(self.start, self.end)
     }
 
     /// When the data begins, if that is after the begin of the period; its end if there is no data.
@@ -70,13 +80,16 @@ impl Period<'_> {
             let outcome = label(&series, OUTCOME);
             let status = label(&series, STATUS);
             requests.count += count;
-            if matches!(outcome, "failed" | "panicked" | "body_error") || status.starts_with('5') {
+            // A timeout with a status is a response like any other; without one, the service returned an error.
+            let has_failed = matches!(outcome, "failed" | "panicked" | "body_error")
+                || (outcome == "timeout" && status.is_empty());
+            if has_failed || status.starts_with('5') {
                 requests.errors += count;
             }
             if status.starts_with('4') {
                 requests.client_errors += count;
             }
-            if matches!(outcome, "cancelled" | "body_dropped") {
+            if matches!(outcome, "cancelled" | "body_dropped" | "upload_aborted") {
                 requests.cancelled += count;
             }
         }

@@ -27,12 +27,16 @@ pub struct PeriodFigures {
     pub start: SystemTime,
     /// The end of the period.
     pub end: SystemTime,
-    /// The time from which there is data, if that is later than `start`. `None` if the whole period has data.
+    /// The time from which there is data, if that is later than `start`. `None` if the history begins before the period.
     pub data_from: Option<SystemTime>,
-    /// HTTP requests.
-    pub requests: RequestFigures,
-    /// Generated content.
-    pub content: ContentFigures,
+    /// How much of the period has data. Less than the whole also if the process was suspended or the clock was set.
+    pub covered: Duration,
+    /// HTTP requests. `None` if no part of the period has data.
+    pub requests: Option<RequestFigures>,
+    /// Generated content. `None` if no part of the period has data.
+    pub content: Option<ContentFigures>,
+    /// The highest number of users within five minutes. `None` if no user was seen.
+    pub active_users: Option<u64>,
     /// The process and its limits.
     pub process: ProcessFigures,
     /// Connection pools, by name.
@@ -51,13 +55,14 @@ pub struct RequestFigures {
     pub count: u64,
     /// Requests per second, over the time that has data. `None` without data.
     pub per_second: Option<f64>,
-    /// Requests with a 5xx status, that failed or panicked, or whose body ended with an error.
+    /// Requests with a 5xx status, that failed, timed out or panicked without a response, or whose body ended with an
+    /// error.
     pub errors: u64,
     /// `errors` divided by `count`, from 0 to 1. `None` without requests.
     pub error_rate: Option<f64>,
     /// Requests with a 4xx status.
     pub client_errors: u64,
-    /// Requests whose client left: cancelled, or with a dropped body.
+    /// Requests whose client left: cancelled, with a dropped body, or with an aborted upload.
     pub cancelled: u64,
     /// The time to the last byte of the response's body. `None` without requests.
     pub response_time: Option<TimeFigures>,
@@ -153,7 +158,7 @@ impl Summary {
     ///
     /// ```
     /// # fn example(summary: &watchpost::summary::Summary) {
-    /// let change = summary.change(|figures| figures.requests.per_second);
+    /// let change = summary.change(|figures| figures.requests.as_ref()?.per_second);
     /// # let _ = change;
     /// # }
     /// ```

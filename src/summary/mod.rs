@@ -11,10 +11,9 @@
 //! # let monitor = Harness::new();
 //!
 //! let summary = monitor.summary(Duration::from_secs(300)).unwrap();
-//! let requests = &summary.period.requests;
-//! println!("{} requests, {:.1} % errors", requests.count, requests.error_rate.unwrap_or(0.0) * 100.0);
-//! if let Some(time) = requests.response_time {
-//!     println!("p95 {:?}", time.p95);
+//! if let Some(requests) = &summary.period.requests {
+//!     println!("{} requests, {:.1} % errors", requests.count, requests.error_rate.unwrap_or(0.0) * 100.0);
+//!     println!("p95 {:?}", requests.response_time.map(|time| time.p95));
 //! }
 //! # }
 //! ```
@@ -25,24 +24,27 @@
 //! |---|---|---|---|
 //! | `requests.count` | HTTP requests that ended in the period, without upgrades, skipped requests and the monitor's own pages | `http_server_request_duration_seconds` | exact, to the last snapshot |
 //! | `requests.per_second` | `count` / the seconds of the period that have data | the same | exact |
-//! | `requests.errors` | 5xx, `failed`, `panicked` and `body_error` | the same, by status and outcome | exact |
+//! | `requests.errors` | 5xx, `failed`, `panicked`, `body_error`, and `timeout` without a status | the same, by status and outcome | exact |
 //! | `requests.error_rate` | `errors` / `count` | | exact |
 //! | `requests.client_errors` | status 4xx | the same | exact |
-//! | `requests.cancelled` | `cancelled` and `body_dropped`: the client left | the same | exact |
+//! | `requests.cancelled` | `cancelled`, `body_dropped` and `upload_aborted`: the client left | the same | exact |
 //! | `requests.response_time` | first byte in to last byte out | the same | mean: exact to seven digits; quantiles: 1.1 % |
 //! | `requests.time_to_headers` | first byte in to the response's headers; with upgrades | `watchpost_http_time_to_headers_seconds` | the same |
 //! | `content` | what [`Monitor::content`](crate::Monitor::content) recorded | `content_*` | as for requests |
-//! | `active_users` | distinct users of the layer's user hook, now | [`Monitor::active_users`](crate::Monitor::active_users) | about 0.5 % |
+//! | `active_users` of the summary | distinct users of the layer's user hook, now | [`Monitor::active_users`](crate::Monitor::active_users) | about 0.5 % |
+//! | `active_users` of a period | the highest number of users within five minutes | `watchpost_users_active` | about 0.5 % |
 //! | `process` | CPU and memory | [`system`](crate::system) | of ten-second readings |
 //! | `pools` | connections in use, mean and highest | `db_client_connection_count`, `_max` | of readings at the snapshots |
 //! | `quotas` | used share of rate limits | `watchpost_external_rate_limit_used_ratio` | the last response's headers |
 //! | `health` | the worst of readiness, checks, sinks and disk, now, with a sentence for each | [`Health::verdict`](crate::health::Health::verdict) | |
 //!
-//! A figure without data is `None`, never 0. The history begins when the monitor is built, and keeps two hours in memory:
-//! `data_from` tells from when a period has data. Requests since the last snapshot, at most ten seconds, are in the next
-//! one.
+//! A figure without data is `None`, never 0: `requests` and `content` are `None` if no part of the period has data. The
+//! history begins when the monitor is built, and keeps two hours in memory: `data_from` tells from when a period has data,
+//! and `covered` how much of it. Requests since the last snapshot, at most ten seconds, are in the next one. Requests whose
+//! labels exceed the limit of series are in `count` and in no other figure by status or outcome.
 //!
-//! The period before is given only if the history contains all of it. [`Summary::change`] compares the two.
+//! The period before is given only if the history contains all of it, but for two snapshots. [`Summary::change`] compares
+//! the two.
 //!
 //! # The host's own figures
 //!
@@ -54,7 +56,7 @@
 //! # let monitor = watchpost::testing::Harness::new();
 //! use watchpost::history::MetricQuery;
 //!
-//! monitor.summary_figure("orders", MetricQuery::increase("orders_total"));
+//! monitor.summary_figure("orders", MetricQuery::increase("orders_total")).unwrap();
 //! let summary = monitor.summary(Duration::from_secs(3600)).unwrap();
 //! assert_eq!(summary.period.figures[0].name, "orders");
 //! # }

@@ -8,6 +8,7 @@ use super::Record;
 use super::any_sink::AnySink;
 use super::completion::Completion;
 use super::format::LineFormatter;
+use super::periodic_task::PeriodicTask;
 use super::processor::{self, RecordProcessor};
 use super::remote::Batcher;
 use super::shared::{Command, WorkerShared};
@@ -18,22 +19,6 @@ use crate::model::{DropReason, RecordKind, catch_panic};
 const ROUND: Duration = Duration::from_millis(20);
 /// After this long without a record the worker is idle: it sleeps until it is woken, for at most as long again.
 const IDLE: Duration = Duration::from_secs(1);
-
-/// Work that the worker repeats on its own thread. It must be short, because it blocks the worker. A task that panics
-/// runs again after its period.
-pub(crate) struct PeriodicTask {
-    period: Duration,
-    run: Box<dyn FnMut() + Send>,
-}
-
-impl PeriodicTask {
-    pub(crate) fn new(period: Duration, run: impl FnMut() + Send + 'static) -> Self {
-        Self {
-            period,
-            run: Box::new(run),
-        }
-    }
-}
 
 /// The dependencies of the event loop.
 pub(super) struct EventLoopSetup {
@@ -344,9 +329,7 @@ impl EventLoop {
                 // Set first, so that a task that panics still waits for its period. Periods that were missed are not
                 // made up for.
                 *due = now.saturating_add(nanos(task.period));
-                if catch_panic(&mut task.run).is_none() {
-                    self.shared.panics.fetch_add(1, Relaxed);
-                }
+                task.run(&self.runtime, &self.shared);
             }
         }
     }

@@ -89,6 +89,7 @@ mod event_loop;
 mod format;
 mod handle;
 mod line_sink;
+mod periodic_task;
 mod processor;
 mod record_queue;
 #[cfg_attr(
@@ -112,9 +113,9 @@ pub(crate) use self::client::{HttpClient, HttpResponse, TlsRoots};
 pub(crate) use self::completion::{Completion, CompletionFuture};
 pub(crate) use self::console::Console;
 pub(crate) use self::deadline::{Deadlines, Pending};
-pub(crate) use self::event_loop::PeriodicTask;
 pub(crate) use self::format::Format;
 pub(crate) use self::handle::{SinkObserver, SinkSetup, Worker, WorkerSetup, WorkerStatus};
+pub(crate) use self::periodic_task::PeriodicTask;
 pub(crate) use self::processor::{BlockingPool, RecordProcessor};
 pub(crate) use self::record_queue::{MAX_RECORD, Record, RecordQueue};
 #[cfg_attr(

@@ -45,10 +45,10 @@ impl Column {
     /// The estimated size in memory.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Numbers(values) => values.len() * 8,
+            Self::Numbers(values) => values.capacity() * 8,
             Self::Histograms { steps, .. } => {
-                let cells = steps.iter().flatten().map(|step| step.cells().len() * 16);
-                steps.len() * size_of::<Option<HistogramValues>>() + cells.sum::<usize>()
+                let cells = steps.iter().flatten().map(|step| step.bytes());
+                steps.capacity() * size_of::<Option<HistogramValues>>() + cells.sum::<usize>()
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The evaluation of a query over series that were read from a store.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::column::Column;
@@ -16,8 +17,8 @@ type Labels = Vec<(String, String)>;
 /// The ticks of one window, and the time that they cover.
 struct Window {
     at: i64,
-    /// In the order in which they happened.
-    ticks: Vec<Tick>,
+    /// Ranges of consecutive ticks: one, unless the wall clock was set back.
+    ticks: Vec<Range<Tick>>,
     seconds: f64,
 }
 
@@ -36,9 +37,10 @@ pub(super) fn evaluate(
     ticks: &[(Tick, TickTime)],
     times: &[i64],
 ) -> Vec<ResultSeries> {
+    let is_sorted = ticks.is_sorted_by_key(|(_, time)| time.wall);
     let windows: Vec<Window> = times
         .iter()
-        .map(|at| window(ticks, *at, query.window))
+        .map(|at| window(ticks, is_sorted, *at, query.window))
         .collect();
     let mut groups: BTreeMap<Labels, Vec<&SeriesData>> = BTreeMap::new();
     for data in series {
@@ -52,18 +54,32 @@ pub(super) fn evaluate(
     results.filter(|result| !result.points.is_empty()).collect()
 }
 
-fn window(ticks: &[(Tick, TickTime)], at: i64, length: Duration) -> Window {
+fn window(ticks: &[(Tick, TickTime)], is_sorted: bool, at: i64, length: Duration) -> Window {
     let length = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
     let after = at.saturating_sub(length);
-    let inside = ticks
-        .iter()
-        .filter(|(_, time)| time.wall > after && time.wall <= at);
-    let millis = inside
-        .clone()
-        .fold(0, |sum: i64, (_, time)| sum.saturating_add(time.length));
+    // The wall times are in order, unless the clock was set back.
+    let candidates = if is_sorted {
+        let first = ticks.partition_point(|(_, time)| time.wall <= after);
+        let end = ticks.partition_point(|(_, time)| time.wall <= at);
+        ticks.get(first..end).unwrap_or_default()
+    } else {
+        ticks
+    };
+    let mut ranges: Vec<Range<Tick>> = Vec::new();
+    let mut millis = 0_i64;
+    for (tick, time) in candidates {
+        if time.wall <= after || time.wall > at {
+            continue;
+        }
+        millis = millis.saturating_add(time.length);
+        match ranges.last_mut() {
+            Some(range) if range.end == *tick => range.end += 1,
+            _ => ranges.push(*tick..tick + 1),
+        }
+    }
     Window {
         at,
-        ticks: inside.map(|(tick, _)| *tick).collect(),
+        ticks: ranges,
         seconds: Duration::from_millis(millis.unsigned_abs()).as_secs_f64(),
     }
 }
@@ -189,11 +205,12 @@ impl GaugeValues {
 
 /// The values of a column at the ticks of a window.
 fn steps<'a, T>(window: &'a Window, first: Tick, values: &'a [T]) -> impl Iterator<Item = &'a T> {
-    let index = move |tick: &Tick| usize::try_from(tick.checked_sub(first)?).ok();
-    window
-        .ticks
-        .iter()
-        .filter_map(move |tick| values.get(index(tick)?))
+    let index = move |tick: Tick| usize::try_from(tick.saturating_sub(first)).unwrap_or(usize::MAX);
+    let inside = move |range: &Range<Tick>| {
+        let end = index(range.end).min(values.len());
+        values.get(index(range.start)..end).unwrap_or_default()
+    };
+    window.ticks.iter().flat_map(inside)
 }
 
 #[expect(

@@ -19,7 +19,7 @@ use self::store::{MemoryStore, SeriesKey};
 use super::HistoryConfig;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
-use crate::model::lock;
+use crate::model::{lock, lock_for_status};
 use crate::worker::PeriodicTask;
 
 /// The maximum number of points of one result, as in Prometheus.
@@ -28,6 +28,8 @@ const MAX_POINTS: usize = 11_000;
 /// The history of all metrics of one monitor. [`Monitor::history`](crate::Monitor::history) returns it. Cheap to clone.
 #[derive(Clone)]
 pub struct History {
+    metrics: Metrics,
+    interval: Duration,
     store: Arc<Mutex<MemoryStore>>,
     recorder: Arc<Mutex<Recorder>>,
 }
@@ -36,20 +38,32 @@ impl History {
     /// Creates an empty history, and the task that takes the snapshots.
     pub(crate) fn new(config: &HistoryConfig, metrics: &Metrics) -> (Self, PeriodicTask) {
         let history = Self {
+            metrics: metrics.clone(),
+            interval: config.interval,
             store: Arc::new(Mutex::new(MemoryStore::new(config))),
             recorder: Arc::new(Mutex::new(Recorder::new(metrics.snapshotter()))),
         };
         let recording = history.clone();
-        let task = PeriodicTask::new(config.interval, move || recording.record());
+        let task = PeriodicTask::on_pool(config.interval, move || recording.record());
         (history, task)
     }
 
     /// Takes a snapshot now, unless no time has passed since the last one.
     pub(crate) fn record(&self) {
         lock(&self.recorder).record(&self.store);
+        if lock(&self.store).left_out() > 0 {
+            self.metrics.notice(
+                "There are more series than the history has room for: the newest are not in it. Raise \
+                 `history.max_memory_bytes`, or remove labels with many values."
+                    .to_owned(),
+            );
+        }
     }
 
     /// Returns the result of a query at one time: at most one point for each series or group.
+    ///
+    /// Like [`range`](Self::range), it reads the history on the calling thread, which blocks for some milliseconds: call it
+    /// from a blocking task, not for each request.
     ///
     /// # Errors
     ///
@@ -62,8 +76,8 @@ impl History {
     ///
     /// # Errors
     ///
-    /// Returns an error if the query is invalid, as for [`at`](Self::at), if `step` is shorter than a millisecond, or if
-    /// there would be more than 11,000 points.
+    /// Returns an error if the query is invalid, as for [`at`](Self::at), if `end` is before `start`, if `step` is shorter
+    /// than a millisecond, or if there would be more than 11,000 points.
     pub fn range(
         &self,
         query: &MetricQuery,
@@ -76,8 +90,11 @@ impl History {
         if step == 0 {
             return Err(problem("the step is shorter than 1 ms: make it longer"));
         }
-        let steps = end.saturating_sub(start).max(-1) / step;
-        let points = usize::try_from(steps).map_or(0, |steps| steps.saturating_add(1));
+        if end < start {
+            return Err(problem("the end of the range is before its start"));
+        }
+        let steps = end.saturating_sub(start) / step;
+        let points = usize::try_from(steps).map_or(usize::MAX, |steps| steps.saturating_add(1));
         if points > MAX_POINTS {
             return Err(problem(&format!(
                 "the range has {points} points of {step} ms, and at most {MAX_POINTS} are returned: make the step longer"
@@ -88,13 +105,27 @@ impl History {
         self.evaluate(query, &times.collect::<Vec<_>>())
     }
 
-    /// Returns the time from which the history has data. `None` before the second snapshot.
+    /// Returns the time from which the history has data. `None` before the first snapshot.
     pub fn begins_at(&self) -> Option<SystemTime> {
-        let store = lock(&self.store);
-        let mut times = store.timeline().between(i64::MIN, i64::MAX);
-        let (_, first) = times.next()?;
-        times.next()?;
-        Some(UNIX_EPOCH + Duration::from_millis(first.wall.max(0).unsigned_abs()))
+        let store = lock_for_status(&self.store)?;
+        let begins = store.timeline().begins_at()?;
+        Some(UNIX_EPOCH + Duration::from_millis(begins.max(0).unsigned_abs()))
+    }
+
+    /// Returns how much of the time from `start` to `end` the snapshots cover. Less than the whole if the monitor did not
+    /// run, if the process or the machine was suspended, or if the wall clock was set.
+    pub fn covered(&self, start: SystemTime, end: SystemTime) -> Duration {
+        let Some(store) = lock_for_status(&self.store) else {
+            return Duration::ZERO;
+        };
+        let ticks = store.timeline().between(millis(start), millis(end));
+        let covered = ticks.fold(0, |sum: i64, (_, time)| sum.saturating_add(time.length));
+        Duration::from_millis(covered.max(0).unsigned_abs())
+    }
+
+    /// The time between two snapshots.
+    pub(crate) fn interval(&self) -> Duration {
+        self.interval
     }
 
     fn evaluate(&self, query: &MetricQuery, times: &[i64]) -> Result<Vec<ResultSeries>> {
@@ -112,10 +143,12 @@ impl History {
                     .all(|matcher| matcher.matches(&labels))
             }
         };
-        // Only the references to the encoded values are read under the lock, so that the next snapshot does not wait for
-        // this query.
+        // Only references to the values are read under the lock, so that the next snapshot does not wait for this query.
         let (ticks, series) = {
-            let store = lock(&self.store);
+            // A child process made by `fork` may not be able to read it.
+            let Some(store) = lock_for_status(&self.store) else {
+                return Ok(Vec::new());
+            };
             let ticks = store
                 .timeline()
                 .between(first.saturating_sub(window), *last);
@@ -131,7 +164,8 @@ impl History {
     }
 }
 
-fn check(query: &MetricQuery) -> Result<()> {
+/// Refuses a query that cannot have a result.
+pub(crate) fn check(query: &MetricQuery) -> Result<()> {
     if let Function::Quantile(rank) = query.function
         && !(0.0..=1.0).contains(&rank)
     {
@@ -157,10 +191,10 @@ fn millis(time: SystemTime) -> i64 {
 
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let store = lock(&self.store);
+        let store = lock_for_status(&self.store);
         f.debug_struct("History")
-            .field("series", &store.series())
-            .field("bytes", &store.bytes())
+            .field("series", &store.as_ref().map(|store| store.series()))
+            .field("bytes", &store.as_ref().map(|store| store.bytes()))
             .finish_non_exhaustive()
     }
 }

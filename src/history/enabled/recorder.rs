@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex};
 use rustc_hash::FxHashMap;
 
 use super::store::{MemoryStore, SeriesKey, SeriesKind, Step};
+use crate::clock::Nanos;
 use crate::metrics::{HistogramValues, SeriesId, SeriesValue, Snapshot, Snapshotter};
 use crate::model::lock;
 
@@ -10,8 +11,10 @@ use crate::model::lock;
 #[derive(Debug)]
 pub(super) struct Recorder {
     snapshotter: Snapshotter,
-    /// The totals at the last snapshot.
+    /// The totals at the last snapshot, also those of series that are not exposed: they may return with their totals.
     totals: FxHashMap<SeriesKey, LastTotal>,
+    /// The time of the last snapshot.
+    last: Option<Nanos>,
 }
 
 #[derive(Debug)]
@@ -25,13 +28,19 @@ impl Recorder {
         Self {
             snapshotter,
             totals: FxHashMap::default(),
+            last: None,
         }
     }
 
-    /// Takes a snapshot and adds it to the store.
+    /// Takes a snapshot and adds it to the store, unless no time has passed since the last one.
     pub(super) fn record(&mut self, store: &Mutex<MemoryStore>) {
+        // Checked before anything is read: the increases of a snapshot that is not added would be lost.
+        if self.last >= Some(self.snapshotter.now()) {
+            return;
+        }
         let snapshot = self.snapshotter.snapshot();
         let (wall, at) = (snapshot.wall, snapshot.at);
+        self.last = Some(at);
         // The increases are calculated before the lock is taken, so that queries do not wait for them.
         let steps = self.steps(snapshot);
         let wall = i64::try_from(wall / 1_000_000).unwrap_or(i64::MAX);
@@ -52,14 +61,18 @@ impl Recorder {
                     SeriesValue::Histogram(_) => SeriesKind::Histogram,
                     SeriesValue::Number(_) if metric.is_counter => SeriesKind::Counter,
                     SeriesValue::Number(value) => {
-                        steps.push((key, SeriesKind::Gauge, Step::Number(*value)));
+                        if series.is_exposed {
+                            steps.push((key, SeriesKind::Gauge, Step::Number(*value)));
+                        }
                         continue;
                     }
                 };
                 let last = before.get(&key);
                 let last = last.filter(|last| last.id == series.id);
-                let step = increase(&series.value, last, series.id);
-                steps.push((key.clone(), kind, step));
+                if series.is_exposed {
+                    let step = increase(&series.value, last, series.id);
+                    steps.push((key.clone(), kind, step));
+                }
                 let total = LastTotal {
                     id: series.id,
                     value: series.value,

@@ -12,8 +12,12 @@ use crate::metrics::HistogramValues;
 
 /// The number of ticks after which a series' values are encoded.
 const CHUNK: usize = 60;
-/// The estimated size of an entry for a series without values.
-const OF_SERIES: usize = 256;
+/// The number of ticks that are encoded at least, where there is no room.
+const MIN_CHUNK: usize = 8;
+/// The estimated size of a series without values: its entries here, and what the recorder remembers of it.
+const OF_SERIES: usize = 512;
+/// The estimated size of a chunk without its values.
+const OF_CHUNK: usize = 96;
 
 /// The name and labels of a series.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,6 +52,10 @@ pub(super) struct MemoryStore {
     series: FxHashMap<SeriesKey, StoredSeries>,
     max_age: Nanos,
     max_bytes: usize,
+    /// The number of series that may be stored: with more, there would be no room for values.
+    max_series: usize,
+    /// How often a value was left out, since there were too many series.
+    left_out: u64,
 }
 
 #[derive(Debug)]
@@ -56,8 +64,10 @@ struct StoredSeries {
     chunks: VecDeque<Arc<Chunk>>,
     /// The first tick of `open`.
     open_at: Tick,
-    /// The values that are not encoded yet.
-    open: Column,
+    /// The values that are not encoded yet. Shared with queries.
+    open: Arc<Column>,
+    /// The size of the chunks.
+    chunk_bytes: usize,
 }
 
 /// Encoded values of one series.
@@ -75,7 +85,7 @@ pub(super) struct SeriesData {
     pub(super) kind: SeriesKind,
     chunks: Vec<Arc<Chunk>>,
     open_at: Tick,
-    open: Column,
+    open: Arc<Column>,
 }
 
 impl MemoryStore {
@@ -83,8 +93,11 @@ impl MemoryStore {
         Self {
             timeline: Timeline::default(),
             series: FxHashMap::default(),
-            max_age: nanos(config.memory_age),
+            // Two intervals more, so that the whole time is covered at any moment, also if a snapshot is late.
+            max_age: nanos(config.memory_age.saturating_add(config.interval * 2)),
             max_bytes: config.max_memory_bytes,
+            max_series: config.max_memory_bytes / (2 * OF_SERIES),
+            left_out: 0,
         }
     }
 
@@ -103,13 +116,23 @@ impl MemoryStore {
             return;
         };
         for (key, kind, step) in values {
-            self.series
-                .entry(key)
-                .and_modify(|series| series.change_to(kind, &step, tick))
-                .or_insert_with(|| StoredSeries::new(kind, &step, tick))
-                .push(tick, step);
+            if let Some(series) = self.series.get_mut(&key) {
+                series.change_to(kind, &step, tick);
+                series.push(tick, step);
+            } else if self.series.len() < self.max_series {
+                let mut series = StoredSeries::new(kind, &step, tick);
+                series.push(tick, step);
+                self.series.insert(key, series);
+            } else {
+                self.left_out += 1;
+            }
         }
         self.trim(at);
+    }
+
+    /// How often a value was left out, since there were too many series.
+    pub(super) fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// Encodes what is complete, and removes what is too old or does not fit.
@@ -120,30 +143,42 @@ impl MemoryStore {
         for (n, series) in self.series.values_mut().enumerate() {
             series.encode(end, n % CHUNK == turn);
         }
-        let is_old = |line: &Timeline, max_age| {
-            let oldest = line.oldest();
-            oldest.is_some_and(|oldest| now.saturating_sub(oldest.at) > max_age)
-        };
-        let mut bytes = self.bytes();
-        // The last tick is always kept.
-        while self.timeline.ticks().count() > 1
-            && (bytes > self.max_bytes || is_old(&self.timeline, self.max_age))
-        {
-            self.timeline.remove_first();
-            let first = self.timeline.ticks().start;
-            for series in self.series.values_mut() {
-                bytes = bytes.saturating_sub(series.remove_before(first));
+        let old = self.timeline.too_old(now, self.max_age);
+        self.remove(old);
+
+        // If there is too much, first encode everything: that alone may be enough.
+        if self.bytes() > self.max_bytes {
+            // Short chunks would take more than they save.
+            let open = self.series.values_mut();
+            for series in open.filter(|series| series.open.len() >= MIN_CHUNK) {
+                series.close(usize::MAX);
             }
         }
+        // Then remove the oldest ticks, some at a time. The last one is always kept.
+        while self.timeline.len() > 1 && self.bytes() > self.max_bytes {
+            self.remove(self.timeline.len() / 16 + 1);
+        }
+    }
+
+    /// Removes the oldest ticks, and the series that have no later values.
+    fn remove(&mut self, ticks: usize) {
+        if ticks == 0 {
+            return;
+        }
+        self.timeline
+            .remove_first(ticks.min(self.timeline.len().saturating_sub(1)));
         let first = self.timeline.ticks().start;
-        self.series.retain(|_, series| series.end() > first);
+        self.series.retain(|_, series| {
+            series.remove_before(first);
+            series.end() > first
+        });
     }
 
     /// The estimated size in memory.
     pub(super) fn bytes(&self) -> usize {
         let series = self.series.iter();
         series
-            .map(|(key, series)| key.name.len() + key.labels.len() + series.bytes())
+            .map(|(key, series)| key.labels.len() + series.bytes())
             .sum()
     }
 
@@ -169,7 +204,7 @@ impl MemoryStore {
                     .cloned()
                     .collect(),
                 open_at: series.open_at,
-                open: series.open.clone(),
+                open: Arc::clone(&series.open),
             })
             .collect()
     }
@@ -181,13 +216,14 @@ impl StoredSeries {
             kind,
             chunks: VecDeque::new(),
             open_at: tick,
-            open: column_of(step),
+            open: Arc::new(column_of(step)),
+            chunk_bytes: 0,
         }
     }
 
     /// A series whose kind or bounds change starts anew.
     fn change_to(&mut self, kind: SeriesKind, step: &Step, tick: Tick) {
-        let is_same = match (&self.open, step) {
+        let is_same = match (&*self.open, step) {
             (Column::Histograms { empty, .. }, Step::Histogram(values)) => {
                 empty.bounds() == values.bounds()
             }
@@ -200,16 +236,26 @@ impl StoredSeries {
     }
 
     fn push(&mut self, tick: Tick, step: Step) {
-        let gap = usize::try_from(tick - self.open_at).unwrap_or(usize::MAX);
-        // A series that was away for long needs no values for that time.
-        if gap > self.open.len() + CHUNK {
-            let rest = self.open.len();
-            self.close(rest);
-            self.open_at = tick;
-        } else {
-            self.open.pad(gap);
+        let gap = tick.checked_sub(self.open_at);
+        let Some(gap) = gap.and_then(|gap| usize::try_from(gap).ok()) else {
+            return;
+        };
+        // A second value for one tick is left out: it would shift all later ones.
+        if gap < self.open.len() {
+            return;
         }
-        match (&mut self.open, step) {
+        // A series that was away for long needs no values for that time.
+        let is_new_chunk = gap > self.open.len() + CHUNK;
+        if is_new_chunk {
+            self.close(usize::MAX);
+            self.open_at = tick;
+        }
+        // Not copied, unless a query reads it at this moment.
+        let open = Arc::make_mut(&mut self.open);
+        if !is_new_chunk {
+            open.pad(gap);
+        }
+        match (open, step) {
             (Column::Numbers(values), Step::Number(value)) => values.push(value),
             (Column::Histograms { steps, .. }, Step::Histogram(values)) => steps.push(Some(values)),
             _ => {}
@@ -226,14 +272,17 @@ impl StoredSeries {
         }
     }
 
+    /// Encodes the first values.
     fn close(&mut self, count: usize) {
-        let values = self.open.split_front(count);
+        let values = Arc::make_mut(&mut self.open).split_front(count);
         if values.len() > 0 {
-            self.chunks.push_back(Arc::new(Chunk {
+            let chunk = Chunk {
                 first: self.open_at,
                 len: values.len(),
                 bytes: values.encode().into(),
-            }));
+            };
+            self.chunk_bytes += chunk.size();
+            self.chunks.push_back(Arc::new(chunk));
         }
         self.open_at += values.len() as u64;
     }
@@ -243,27 +292,23 @@ impl StoredSeries {
         self.open_at + self.open.len() as u64
     }
 
-    /// Removes chunks that end before a tick, and returns their size.
-    fn remove_before(&mut self, first: Tick) -> usize {
-        let mut removed = 0;
+    /// Removes the values before a tick that are not in one chunk with later ones.
+    fn remove_before(&mut self, first: Tick) {
         while let Some(chunk) = self.chunks.front()
             && chunk.first + chunk.len as u64 <= first
         {
-            removed += chunk.size();
+            self.chunk_bytes -= chunk.size().min(self.chunk_bytes);
             self.chunks.pop_front();
         }
         if self.chunks.is_empty() && self.open_at < first {
             let old = usize::try_from(first - self.open_at).unwrap_or(usize::MAX);
-            let old = self.open.split_front(old);
+            let old = Arc::make_mut(&mut self.open).split_front(old);
             self.open_at += old.len() as u64;
-            removed += old.bytes();
         }
-        removed
     }
 
     fn bytes(&self) -> usize {
-        let chunks = self.chunks.iter().map(|chunk| chunk.size());
-        OF_SERIES + chunks.sum::<usize>() + self.open.bytes()
+        OF_SERIES + self.chunk_bytes + self.open.bytes()
     }
 }
 
@@ -273,7 +318,7 @@ impl Chunk {
     }
 
     fn size(&self) -> usize {
-        self.bytes.len() + size_of::<Self>()
+        self.bytes.len() + OF_CHUNK
     }
 }
 
@@ -284,7 +329,7 @@ impl SeriesData {
             let values = self.open.decode(&chunk.bytes, chunk.len)?;
             Some((chunk.first, values))
         });
-        chunks.chain(std::iter::once((self.open_at, self.open.clone())))
+        chunks.chain(std::iter::once((self.open_at, (*self.open).clone())))
     }
 }
 

@@ -44,15 +44,32 @@ impl Timeline {
         Some(self.ticks().end - 1)
     }
 
-    /// Removes the oldest tick.
-    pub(super) fn remove_first(&mut self) {
-        if self.times.pop_front().is_some() {
-            self.first += 1;
-        }
+    /// Removes the oldest `count` ticks.
+    pub(super) fn remove_first(&mut self, count: usize) {
+        let count = count.min(self.times.len());
+        drop(self.times.drain(..count));
+        self.first += count as u64;
     }
 
-    pub(super) fn oldest(&self) -> Option<&TickTime> {
-        self.times.front()
+    /// The number of ticks, from the oldest on, that are older than `max_age`. The last tick is never too old.
+    pub(super) fn too_old(&self, now: Nanos, max_age: Nanos) -> usize {
+        let before_last = self.times.len().saturating_sub(1);
+        let times = self.times.iter().take(before_last);
+        let is_old = |time: &&TickTime| now.saturating_sub(time.at) > max_age;
+        times.take_while(is_old).count()
+    }
+
+    /// The number of ticks that are kept.
+    pub(super) fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// The earliest wall time that a tick covers.
+    pub(super) fn begins_at(&self) -> Option<i64> {
+        let begins = self.times.iter();
+        begins
+            .map(|time| time.wall.saturating_sub(time.length))
+            .min()
     }
 
     /// The ticks whose wall times are after `after` and up to `until`, with their times.
@@ -74,11 +91,13 @@ mod tests {
             assert_eq!(line.push(i64::from(n) * 10_000, at), Some(u64::from(n)));
         }
         assert_eq!(line.push(99, 50_000_000_000), None, "the time stands still");
-        line.remove_first();
+        line.remove_first(1);
         assert_eq!(line.ticks(), 1..5);
         let found: Vec<_> = line.between(10_000, 30_000).map(|(tick, _)| tick).collect();
         assert_eq!(found, [2, 3]);
-        assert_eq!(line.oldest().unwrap().length, 10_000);
+        assert_eq!((line.len(), line.begins_at()), (4, Some(0)));
+        assert_eq!(line.too_old(60_000_000_000, 30_000_000_000), 1);
+        assert_eq!(line.too_old(u64::MAX, 0), 3, "the last tick is kept");
     }
 
     #[test]

@@ -1,0 +1,81 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::processor::BlockingPool;
+use super::shared::WorkerShared;
+use crate::model::catch_panic;
+
+/// Work that the worker repeats. A task that panics runs again after its period.
+pub(crate) struct PeriodicTask {
+    pub(super) period: Duration,
+    run: TaskRun,
+}
+
+enum TaskRun {
+    /// On the worker's thread.
+    OnWorker(Box<dyn FnMut() + Send>),
+    /// On the blocking pool.
+    #[cfg_attr(
+        not(feature = "history"),
+        expect(dead_code, reason = "only the history has such a task")
+    )]
+    OnPool(Arc<PoolTask>),
+}
+
+struct PoolTask {
+    run: Box<dyn Fn() + Send + Sync>,
+    is_running: AtomicBool,
+}
+
+impl PeriodicTask {
+    /// A task that runs on the worker's thread. It must be short, because it blocks the worker.
+    pub(crate) fn new(period: Duration, run: impl FnMut() + Send + 'static) -> Self {
+        Self {
+            period,
+            run: TaskRun::OnWorker(Box::new(run)),
+        }
+    }
+
+    /// A task that runs on the blocking pool, for work that is long or that calls the host's code. A run that is due while
+    /// the last one has not ended is left out.
+    #[cfg(feature = "history")]
+    pub(crate) fn on_pool(period: Duration, run: impl Fn() + Send + Sync + 'static) -> Self {
+        let task = PoolTask {
+            run: Box::new(run),
+            is_running: AtomicBool::new(false),
+        };
+        Self {
+            period,
+            run: TaskRun::OnPool(Arc::new(task)),
+        }
+    }
+
+    /// Runs the task, or queues it on the pool. Counts a panic.
+    pub(super) fn run(&mut self, pool: &Handle, shared: &Arc<WorkerShared>) {
+        match &mut self.run {
+            TaskRun::OnWorker(run) => {
+                if catch_panic(run).is_none() {
+                    shared.panics.fetch_add(1, Relaxed);
+                }
+            }
+            TaskRun::OnPool(task) => {
+                if task.is_running.swap(true, Relaxed) {
+                    return;
+                }
+                let (running, shared) = (Arc::clone(task), Arc::clone(shared));
+                let is_queued = BlockingPool(pool).spawn(move || {
+                    if catch_panic(|| (running.run)()).is_none() {
+                        shared.panics.fetch_add(1, Relaxed);
+                    }
+                    running.is_running.store(false, Relaxed);
+                });
+                if !is_queued {
+                    task.is_running.store(false, Relaxed);
+                }
+            }
+        }
+    }
+}
