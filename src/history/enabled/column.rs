@@ -47,7 +47,7 @@ impl Column {
         match self {
             Self::Numbers(values) => values.capacity() * 8,
             Self::Histograms { steps, .. } => {
-                let cells = steps.iter().flatten().map(|step| step.bytes());
+                let cells = steps.iter().flatten().map(HistogramValues::bytes);
                 steps.capacity() * size_of::<Option<HistogramValues>>() + cells.sum::<usize>()
             }
         }
