@@ -343,6 +343,11 @@ impl Resolver {
                 "health.interval",
                 config.health.timeout > config.health.interval,
             ),
+            (
+                "history.interval",
+                "history.memory_age",
+                config.history.interval > config.history.memory_age,
+            ),
         ];
         for (less, more, contradict) in pairs {
             let (Some(a), Some(b)) = (position(less), position(more)) else {

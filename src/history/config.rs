@@ -24,6 +24,9 @@ impl HistoryConfig {
     pub const DEFAULT_MAX_MEMORY_BYTES: usize = 16 << 20;
 
     /// Sets the time from one snapshot to the next, from 100 ms to 1 h: `history.interval`. Default: 10 s.
+    ///
+    /// A series that is used and removed between two snapshots is in none of them: `metrics.idle_after` should be longer
+    /// than the interval.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
         self.explicit.add("history.interval");

@@ -47,7 +47,8 @@
 //!
 //! `label`, `label_in` and `label_not_in` select series, `by` and `total` combine them. Increases are added, and
 //! histograms are merged before a quantile is calculated: a quantile of several routes is that of all their requests. How
-//! gauges are combined is set by `aggregation`.
+//! gauges are combined is set by `aggregation`; each gauge counts with its own value in the window, also if it existed for
+//! a part of it only.
 //!
 //! A result has no point for a time without data. A function that does not apply to a kind of metric has no result. The
 //! window is the time after its begin, up to its end. `History::range` evaluates a query at regular times, `History::at` at one.

@@ -25,7 +25,8 @@ use std::sync::Arc;
 pub trait ConnectionPool: Send + Sync {
     /// Returns the current numbers, or `None` once the pool is closed: the monitor then releases its handle.
     ///
-    /// It is called for each scrape and must not block. If it panics, the scrape has no values of this pool.
+    /// It is called for each scrape, and with the feature `history` for each snapshot, on a thread of the monitor. It must
+    /// not block. If it panics, the scrape or snapshot has no values of this pool.
     fn state(&self) -> Option<PoolState>;
 }
 

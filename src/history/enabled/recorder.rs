@@ -21,7 +21,12 @@ pub(super) struct Recorder {
 struct LastTotal {
     id: SeriesId,
     value: SeriesValue,
+    /// The number of snapshots in a row that did not have the total.
+    missing: u32,
 }
+
+/// How many snapshots may miss an observed total before its next reading counts as its first.
+const MAX_MISSING: u32 = 6;
 
 impl Recorder {
     pub(super) fn new(snapshotter: Snapshotter) -> Self {
@@ -76,8 +81,17 @@ impl Recorder {
                 let total = LastTotal {
                     id: series.id,
                     value: series.value,
+                    missing: 0,
                 };
                 self.totals.insert(key, total);
+            }
+        }
+        // What is observed may be absent for a moment, such as when a file of the system cannot be read.
+        for (key, total) in before {
+            if total.id == SeriesId::default() && total.missing < MAX_MISSING {
+                let missing = total.missing + 1;
+                let total = LastTotal { missing, ..total };
+                self.totals.entry(key).or_insert(total);
             }
         }
         steps

@@ -417,3 +417,24 @@ fn a_range_that_ends_before_it_starts_is_refused() {
     );
     assert_eq!(fixture.history.range(&query, now, now, MINUTE).unwrap(), []);
 }
+
+#[test]
+fn an_observed_total_that_is_absent_for_a_moment_loses_nothing() {
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+    let fixture = Fixture::new();
+    let total = Arc::new(AtomicU64::new(100));
+    let read = Arc::clone(&total);
+    let observer: Observer = Arc::new(move |observe| match read.load(Relaxed) {
+        0 => {}
+        total => observe(&[], total as f64),
+    });
+    fixture
+        .metrics
+        .observe("seen", "", "", InstrumentKind::Counter, observer);
+    for value in [100, 0, 0, 130, 140] {
+        total.store(value, Relaxed);
+        fixture.tick();
+    }
+    close(fixture.value(MetricQuery::increase("seen_total")), 40.0);
+}

@@ -386,6 +386,12 @@ const CONTRADICTIONS: &[File] = &[
         "more than health.interval = \"10s\" (default); write at most that",
     ),
     (
+        "[history]\ninterval = \"1h\"\nmemory_age = \"1m\"",
+        "history.interval",
+        2,
+        "more than history.memory_age = \"1m\" (file ",
+    ),
+    (
         "health.interval = \"4s\"",
         "health.interval",
         1,
