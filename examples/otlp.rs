@@ -25,6 +25,9 @@
 //! span: 3 emitted, 3 delivered, 0 spooled
 //! ```
 //!
+//! With `OTEL_METRICS_EXPORTER=otlp` in the environment, metrics are pushed to the same receiver every minute, and when the
+//! service ends. `metric` then counts their data points in the totals.
+//!
 //! Without `--otlp`, the receiver is that of `OTEL_EXPORTER_OTLP_ENDPOINT`. The first argument sets another address.
 
 use std::net::SocketAddr;

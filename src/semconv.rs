@@ -39,6 +39,9 @@ pub(crate) const NETWORK_INTERFACE_NAME: &str = "network.interface.name";
 pub(crate) const NETWORK_IO_DIRECTION: &str = "network.io.direction";
 pub(crate) const NETWORK_PEER_ADDRESS: &str = "network.peer.address";
 pub(crate) const NETWORK_PROTOCOL_VERSION: &str = "network.protocol.version";
+/// Marks the series of a metric that counts the label sets beyond the limit.
+#[cfg(feature = "otlp")]
+pub(crate) const OTEL_METRIC_OVERFLOW: &str = "otel.metric.overflow";
 pub(crate) const RPC_METHOD: &str = "rpc.method";
 pub(crate) const RPC_METHOD_ORIGINAL: &str = "rpc.method_original";
 pub(crate) const RPC_RESPONSE_STATUS_CODE: &str = "rpc.response.status_code";
@@ -67,6 +70,52 @@ pub(crate) const WATCHPOST_KEPT: &str = "watchpost.kept";
 pub(crate) const WATCHPOST_TRUNCATED: &str = "watchpost.truncated";
 /// The number of spans of a trace that were dropped for lack of room, at its root.
 pub(crate) const WATCHPOST_LOST_SPANS: &str = "watchpost.lost_spans";
+
+/// The attributes that metrics have as labels. Labels have the exposed form of a name, with `_` in place of `.`; this list
+/// turns it back into the name when metrics are pushed.
+#[cfg(feature = "otlp")]
+pub(crate) const LABEL_ATTRIBUTES: [&str; 37] = [
+    CONTENT_KIND,
+    DB_CLIENT_CONNECTION_POOL_NAME,
+    DB_CLIENT_CONNECTION_STATE,
+    DB_COLLECTION_NAME,
+    DB_NAMESPACE,
+    DB_OPERATION_NAME,
+    DB_QUERY_SUMMARY,
+    DB_RESPONSE_STATUS_CODE,
+    DB_SYSTEM_NAME,
+    DEPLOYMENT_ENVIRONMENT_NAME,
+    ERROR_TYPE,
+    EXCEPTION_TYPE,
+    GEN_AI_OPERATION_NAME,
+    GEN_AI_PROVIDER_NAME,
+    GEN_AI_REQUEST_MODEL,
+    GEN_AI_TOKEN_TYPE,
+    HTTP_REQUEST_METHOD,
+    HTTP_RESPONSE_STATUS_CODE,
+    HTTP_ROUTE,
+    NETWORK_INTERFACE_NAME,
+    NETWORK_IO_DIRECTION,
+    NETWORK_PROTOCOL_VERSION,
+    OTEL_METRIC_OVERFLOW,
+    RPC_METHOD,
+    RPC_RESPONSE_STATUS_CODE,
+    RPC_SYSTEM_NAME,
+    SERVER_ADDRESS,
+    SERVER_PORT,
+    SERVICE_INSTANCE_ID,
+    SERVICE_NAME,
+    SERVICE_PEER_NAME,
+    SERVICE_VERSION,
+    URL_SCHEME,
+    URL_TEMPLATE,
+    USER_ID,
+    WATCHPOST_DB_CONSTRAINT,
+    WATCHPOST_OUTCOME,
+];
+/// The attributes in [`LABEL_ATTRIBUTES`] that are whole numbers.
+#[cfg(feature = "otlp")]
+pub(crate) const INTEGER_ATTRIBUTES: [&str; 2] = [HTTP_RESPONSE_STATUS_CODE, SERVER_PORT];
 
 /// `http.server.request.duration`, seconds.
 pub(crate) const HTTP_SERVER_REQUEST_DURATION: &str = "http.server.request.duration";

@@ -94,6 +94,10 @@
 //! endpoint = "http://collector:4318"
 //! timeout = "5s"
 //!
+//! [metrics]
+//! exporter = "otlp"
+//! export_interval = "30s"
+//!
 //! [metrics.histograms]
 //! "http.server.request.duration" = [0.05, 0.1, 0.2, 0.4, 0.8]
 //! "http.server.request.body.size" = "off"
@@ -225,22 +229,36 @@
 //! | `trace.max_links` | `WATCHPOST_TRACE_MAX_LINKS`, `OTEL_SPAN_LINK_COUNT_LIMIT` | `128` | a whole number from 0 to 1000 | The most links of a span |
 //! | `trace.max_event_attributes` | `WATCHPOST_TRACE_MAX_EVENT_ATTRIBUTES`, `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT` | `128` | a whole number from 0 to 1000 | The most attributes of an event of a span |
 //! | `trace.max_link_attributes` | `WATCHPOST_TRACE_MAX_LINK_ATTRIBUTES`, `OTEL_LINK_ATTRIBUTE_COUNT_LIMIT` | `128` | a whole number from 0 to 1000 | The most attributes of a link of a span |
-//! | `otlp.endpoint` | `WATCHPOST_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_ENDPOINT` | none | a URL | The base URL of an OTLP receiver; `/v1/traces` is appended |
+//! | `otlp.endpoint` | `WATCHPOST_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_ENDPOINT` | none | a URL | The base URL of an OTLP receiver; `/v1/traces` or `/v1/metrics` is appended |
 //! | `otlp.traces_endpoint` | `WATCHPOST_OTLP_TRACES_ENDPOINT`, `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | none | a URL | The full URL for traces, which overrides `otlp.endpoint` |
-//! | `otlp.headers` | `WATCHPOST_OTLP_HEADERS`, `OTEL_EXPORTER_OTLP_TRACES_HEADERS`, `OTEL_EXPORTER_OTLP_HEADERS` | none | pairs such as `x-tenant=shop`, percent-encoded, separated by commas | Headers of each request to the receiver |
-//! | `otlp.timeout` | `WATCHPOST_OTLP_TIMEOUT`, `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT` (in ms), `OTEL_EXPORTER_OTLP_TIMEOUT` (in ms) | `"10s"` | a duration from `1ms` to `10m` | The time that one request may take |
-//! | `otlp.compression` | `WATCHPOST_OTLP_COMPRESSION`, `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, `OTEL_EXPORTER_OTLP_COMPRESSION` | `"gzip"` | `gzip` or `none` | The compression of request bodies |
-//! | `otlp.protocol` | `WATCHPOST_OTLP_PROTOCOL`, `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, `OTEL_EXPORTER_OTLP_PROTOCOL` | `"http/protobuf"` | `http/protobuf` | The protocol of the receiver |
-//! | `otlp.certificate` | `WATCHPOST_OTLP_CERTIFICATE`, `OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CERTIFICATE` | none | a PEM file's path | The authorities that are trusted in place of the public ones |
+//! | `otlp.metrics_endpoint` | `WATCHPOST_OTLP_METRICS_ENDPOINT`, `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` | none | a URL | The full URL for metrics, which overrides `otlp.endpoint` |
+//! | `otlp.headers` | `WATCHPOST_OTLP_HEADERS`, `OTEL_EXPORTER_OTLP_HEADERS` | none | pairs such as `x-tenant=shop`, percent-encoded, separated by commas | Headers of each request to the receiver |
+//! | `otlp.traces_headers` | `WATCHPOST_OTLP_TRACES_HEADERS`, `OTEL_EXPORTER_OTLP_TRACES_HEADERS` | none | pairs such as `x-tenant=shop`, percent-encoded, separated by commas | Headers of requests with traces, in place of `otlp.headers` |
+//! | `otlp.metrics_headers` | `WATCHPOST_OTLP_METRICS_HEADERS`, `OTEL_EXPORTER_OTLP_METRICS_HEADERS` | none | pairs such as `x-tenant=shop`, percent-encoded, separated by commas | Headers of requests with metrics, in place of `otlp.headers` |
+//! | `otlp.timeout` | `WATCHPOST_OTLP_TIMEOUT`, `OTEL_EXPORTER_OTLP_TIMEOUT` (in ms) | `"10s"` | a duration from `1ms` to `10m` | The time that one request may take |
+//! | `otlp.traces_timeout` | `WATCHPOST_OTLP_TRACES_TIMEOUT`, `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT` (in ms) | none | a duration from `1ms` to `10m` | The time that one request with traces may take, in place of `otlp.timeout` |
+//! | `otlp.metrics_timeout` | `WATCHPOST_OTLP_METRICS_TIMEOUT`, `OTEL_EXPORTER_OTLP_METRICS_TIMEOUT` (in ms) | none | a duration from `1ms` to `10m` | The time that one request with metrics may take, in place of `otlp.timeout` |
+//! | `otlp.compression` | `WATCHPOST_OTLP_COMPRESSION`, `OTEL_EXPORTER_OTLP_COMPRESSION` | `"gzip"` | `gzip` or `none` | The compression of request bodies |
+//! | `otlp.traces_compression` | `WATCHPOST_OTLP_TRACES_COMPRESSION`, `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION` | none | `gzip` or `none` | The compression of request bodies with traces, in place of `otlp.compression` |
+//! | `otlp.metrics_compression` | `WATCHPOST_OTLP_METRICS_COMPRESSION`, `OTEL_EXPORTER_OTLP_METRICS_COMPRESSION` | none | `gzip` or `none` | The compression of request bodies with metrics, in place of `otlp.compression` |
+//! | `otlp.protocol` | `WATCHPOST_OTLP_PROTOCOL`, `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, `OTEL_EXPORTER_OTLP_METRICS_PROTOCOL`, `OTEL_EXPORTER_OTLP_PROTOCOL` | `"http/protobuf"` | `http/protobuf` | The protocol of the receiver |
+//! | `otlp.certificate` | `WATCHPOST_OTLP_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CERTIFICATE` | none | a PEM file's path | The authorities that are trusted in place of the public ones |
+//! | `otlp.traces_certificate` | `WATCHPOST_OTLP_TRACES_CERTIFICATE`, `OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE` | none | a PEM file's path | The authorities of the receiver of traces, in place of `otlp.certificate` |
+//! | `otlp.metrics_certificate` | `WATCHPOST_OTLP_METRICS_CERTIFICATE`, `OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE` | none | a PEM file's path | The authorities of the receiver of metrics, in place of `otlp.certificate` |
 //! | `otlp.schedule_delay` | `WATCHPOST_OTLP_SCHEDULE_DELAY`, `OTEL_BSP_SCHEDULE_DELAY` (in ms) | `"5s"` | a duration from `10ms` to `10m` | How long a span may wait for others before it is sent |
 //! | `otlp.max_queue_size` | `WATCHPOST_OTLP_MAX_QUEUE_SIZE`, `OTEL_BSP_MAX_QUEUE_SIZE` | `65536` | a whole number from 1 to 10000000 | The most spans that may wait to be sent; they also have 8 MiB at most |
 //! | `otlp.max_export_batch_size` | `WATCHPOST_OTLP_MAX_EXPORT_BATCH_SIZE`, `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | `512` | a whole number from 1 to 100000 | The most spans of one request |
-//! | `otlp.export_timeout` | `WATCHPOST_OTLP_EXPORT_TIMEOUT`, `OTEL_BSP_EXPORT_TIMEOUT` (in ms) | `"30s"` | a duration from `1ms` to `10m` | The upper limit of `otlp.timeout` |
+//! | `otlp.export_timeout` | `WATCHPOST_OTLP_EXPORT_TIMEOUT`, `OTEL_BSP_EXPORT_TIMEOUT` (in ms) | `"30s"` | a duration from `1ms` to `10m` | The upper limit of the timeout of requests with traces |
 //! | `metrics.max_series` | `WATCHPOST_METRICS_MAX_SERIES` | `20000` | a whole number from 1 to 10000000 | The most series of all metrics together |
 //! | `metrics.max_series_per_metric` | `WATCHPOST_METRICS_MAX_SERIES_PER_METRIC` | `2000` | a whole number from 1 to 10000000 | The most series of one metric; at most `metrics.max_series` |
 //! | `metrics.idle_after` | `WATCHPOST_METRICS_IDLE_AFTER` | `"1h"` | a duration from `1s` to `30d` | How long a series stays on the metrics page without a change |
 //! | `metrics.keep_counter_names` | `WATCHPOST_METRICS_KEEP_COUNTER_NAMES` | `false` | `true` or `false` | Whether counters of the `metrics` facade get no `_total` |
 //! | `metrics.histograms` | `WATCHPOST_METRICS_HISTOGRAMS` | none | names with `off`, `default` or bounds, such as `http.server.request.duration=0.01 0.1 1` | Histograms that are off or have other bounds than their own |
+//! | `metrics.exporter` | `WATCHPOST_METRICS_EXPORTER`, `OTEL_METRICS_EXPORTER` | `"none"` | `otlp`, `none` or `prometheus` | Where metrics are pushed to; `prometheus` is the same as `none`, since they can always be scraped |
+//! | `metrics.export_interval` | `WATCHPOST_METRICS_EXPORT_INTERVAL`, `OTEL_METRIC_EXPORT_INTERVAL` (in ms) | `"1m"` | a duration from `100ms` to `1d` | The time from one push of metrics to the next |
+//! | `metrics.export_timeout` | `WATCHPOST_METRICS_EXPORT_TIMEOUT`, `OTEL_METRIC_EXPORT_TIMEOUT` (in ms) | `"30s"` | a duration from `1ms` to `10m` | The upper limit of the timeout of requests with metrics |
+//! | `metrics.temporality` | `WATCHPOST_METRICS_TEMPORALITY`, `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` | `"cumulative"` | `cumulative`, `delta` or `lowmemory` | Whether pushed counters and histograms have their totals or the increases since the last push |
+//! | `metrics.histogram_aggregation` | `WATCHPOST_METRICS_HISTOGRAM_AGGREGATION`, `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION` | `"base2_exponential_bucket_histogram"` | `base2_exponential_bucket_histogram` or `explicit_bucket_histogram` | The form of pushed histograms |
 //! | `worker.max_queue_bytes` | `WATCHPOST_WORKER_MAX_QUEUE_BYTES` | `"8MiB"` | a size from `512KiB` to `1GiB` | The most bytes of records that may wait to be formatted |
 //! | `worker.max_sink_bytes` | `WATCHPOST_WORKER_MAX_SINK_BYTES` | `"4MiB"` | a size from `64KiB` to `1GiB` | The most bytes that may wait to be written, for each sink |
 //! | `health.failures` | `WATCHPOST_HEALTH_FAILURES` | `3` | a whole number from 1 to 100 | How many failures in a row take a check down |

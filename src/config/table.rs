@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::errors::Backtraces;
 use crate::logs::{LogFormat, RequestLogs};
+use crate::metrics::{HistogramAggregation, MetricsExporter, MetricsTemporality};
 use crate::trace::{
     OtlpCompression, OtlpProtocol, SamplerKind, SpanBackend, SpanLimits, TraceExporter,
 };
@@ -11,7 +12,7 @@ use crate::trace::{
 use super::value::{
     Binding, BoolParser, CappedParser, CertificateFileParser, ChoiceParser, DirectivesParser,
     DirectoryParser, DsnParser, DurationParser, GrpcMethodItem, HeaderNameItem, HeadersParser,
-    HistogramsParser, IntegerParser, ListParser, NetworkItem, OptionalTextParser,
+    HistogramsParser, IntegerParser, ListParser, NetworkItem, OptionalParser, OptionalTextParser,
     PropagatorsParser, QueryNameItem, RatioParser, RequestMethodItem, SecretKeyItem,
     SecretPathItem, SettingField, SizeParser, StatusItem, TextParser, TokenParser, UrlParser,
 };
@@ -148,6 +149,27 @@ const BACKTRACES: ChoiceParser<Backtraces> = ChoiceParser(&[
 ]);
 const EXPORTERS: ChoiceParser<TraceExporter> =
     ChoiceParser(&[("otlp", TraceExporter::Otlp), ("none", TraceExporter::None)]);
+const METRICS_EXPORTERS: ChoiceParser<MetricsExporter> = ChoiceParser(&[
+    ("otlp", MetricsExporter::Otlp),
+    ("none", MetricsExporter::None),
+    // Metrics are always exposed for Prometheus.
+    ("prometheus", MetricsExporter::None),
+]);
+const TEMPORALITIES: ChoiceParser<MetricsTemporality> = ChoiceParser(&[
+    ("cumulative", MetricsTemporality::Cumulative),
+    ("delta", MetricsTemporality::Delta),
+    ("lowmemory", MetricsTemporality::LowMemory),
+]);
+const AGGREGATIONS: ChoiceParser<HistogramAggregation> = ChoiceParser(&[
+    (
+        "base2_exponential_bucket_histogram",
+        HistogramAggregation::Exponential,
+    ),
+    (
+        "explicit_bucket_histogram",
+        HistogramAggregation::ExplicitBuckets,
+    ),
+]);
 const SAMPLERS: ChoiceParser<SamplerKind> = ChoiceParser(&[
     ("always_on", SamplerKind::AlwaysOn),
     ("always_off", SamplerKind::AlwaysOff),
@@ -482,7 +504,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "otlp.endpoint",
         field!(UrlParser { query: false }, otlp.endpoint),
-        "The base URL of an OTLP receiver; `/v1/traces` is appended",
+        "The base URL of an OTLP receiver; `/v1/traces` or `/v1/metrics` is appended",
     )
     .variables(&[Named("OTEL_EXPORTER_OTLP_ENDPOINT")]),
     Setting::new(
@@ -492,33 +514,74 @@ pub(super) static SETTINGS: &[Setting] = &[
     )
     .variables(&[Named("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")]),
     Setting::new(
+        "otlp.metrics_endpoint",
+        field!(UrlParser { query: true }, otlp.metrics_endpoint),
+        "The full URL for metrics, which overrides `otlp.endpoint`",
+    )
+    .variables(&[Named("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")]),
+    Setting::new(
         "otlp.headers",
         field!(HeadersParser, otlp.headers),
         "Headers of each request to the receiver",
     )
-    .variables(&[
-        Named("OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
-        Named("OTEL_EXPORTER_OTLP_HEADERS"),
-    ])
+    .variables(&[Named("OTEL_EXPORTER_OTLP_HEADERS")])
+    .secret(),
+    Setting::new(
+        "otlp.traces_headers",
+        field!(HeadersParser, otlp.traces_headers),
+        "Headers of requests with traces, in place of `otlp.headers`",
+    )
+    .variables(&[Named("OTEL_EXPORTER_OTLP_TRACES_HEADERS")])
+    .secret(),
+    Setting::new(
+        "otlp.metrics_headers",
+        field!(HeadersParser, otlp.metrics_headers),
+        "Headers of requests with metrics, in place of `otlp.headers`",
+    )
+    .variables(&[Named("OTEL_EXPORTER_OTLP_METRICS_HEADERS")])
     .secret(),
     Setting::new(
         "otlp.timeout",
         field!(duration(1, 10 * MINUTE), otlp.timeout),
         "The time that one request may take",
     )
-    .variables(&[
-        Millis("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"),
-        Millis("OTEL_EXPORTER_OTLP_TIMEOUT"),
-    ]),
+    .variables(&[Millis("OTEL_EXPORTER_OTLP_TIMEOUT")]),
+    Setting::new(
+        "otlp.traces_timeout",
+        field!(
+            OptionalParser(duration(1, 10 * MINUTE)),
+            otlp.traces_timeout
+        ),
+        "The time that one request with traces may take, in place of `otlp.timeout`",
+    )
+    .variables(&[Millis("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")]),
+    Setting::new(
+        "otlp.metrics_timeout",
+        field!(
+            OptionalParser(duration(1, 10 * MINUTE)),
+            otlp.metrics_timeout
+        ),
+        "The time that one request with metrics may take, in place of `otlp.timeout`",
+    )
+    .variables(&[Millis("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT")]),
     Setting::new(
         "otlp.compression",
         field!(COMPRESSIONS, otlp.compression),
         "The compression of request bodies",
     )
-    .variables(&[
-        Named("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION"),
-        Named("OTEL_EXPORTER_OTLP_COMPRESSION"),
-    ]),
+    .variables(&[Named("OTEL_EXPORTER_OTLP_COMPRESSION")]),
+    Setting::new(
+        "otlp.traces_compression",
+        field!(OptionalParser(COMPRESSIONS), otlp.traces_compression),
+        "The compression of request bodies with traces, in place of `otlp.compression`",
+    )
+    .variables(&[Named("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION")]),
+    Setting::new(
+        "otlp.metrics_compression",
+        field!(OptionalParser(COMPRESSIONS), otlp.metrics_compression),
+        "The compression of request bodies with metrics, in place of `otlp.compression`",
+    )
+    .variables(&[Named("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION")]),
     Setting::new(
         "otlp.protocol",
         field!(PROTOCOLS, otlp.protocol),
@@ -526,6 +589,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     )
     .variables(&[
         Named("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"),
+        Named("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"),
         Named("OTEL_EXPORTER_OTLP_PROTOCOL"),
     ]),
     Setting::new(
@@ -533,10 +597,19 @@ pub(super) static SETTINGS: &[Setting] = &[
         field!(CertificateFileParser, otlp.certificate),
         "The authorities that are trusted in place of the public ones",
     )
-    .variables(&[
-        Named("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"),
-        Named("OTEL_EXPORTER_OTLP_CERTIFICATE"),
-    ]),
+    .variables(&[Named("OTEL_EXPORTER_OTLP_CERTIFICATE")]),
+    Setting::new(
+        "otlp.traces_certificate",
+        field!(CertificateFileParser, otlp.traces_certificate),
+        "The authorities of the receiver of traces, in place of `otlp.certificate`",
+    )
+    .variables(&[Named("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE")]),
+    Setting::new(
+        "otlp.metrics_certificate",
+        field!(CertificateFileParser, otlp.metrics_certificate),
+        "The authorities of the receiver of metrics, in place of `otlp.certificate`",
+    )
+    .variables(&[Named("OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE")]),
     Setting::new(
         "otlp.schedule_delay",
         field!(duration(10, 10 * MINUTE), otlp.schedule_delay),
@@ -558,7 +631,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "otlp.export_timeout",
         field!(duration(1, 10 * MINUTE), otlp.export_timeout),
-        "The upper limit of `otlp.timeout`",
+        "The upper limit of the timeout of requests with traces",
     )
     .variables(&[Millis("OTEL_BSP_EXPORT_TIMEOUT")]),
     Setting::new(
@@ -586,6 +659,36 @@ pub(super) static SETTINGS: &[Setting] = &[
         field!(HistogramsParser, metrics.histograms),
         "Histograms that are off or have other bounds than their own",
     ),
+    Setting::new(
+        "metrics.exporter",
+        field!(METRICS_EXPORTERS, metrics.exporter),
+        "Where metrics are pushed to; `prometheus` is the same as `none`, since they can always be scraped",
+    )
+    .variables(&[Named("OTEL_METRICS_EXPORTER")]),
+    Setting::new(
+        "metrics.export_interval",
+        field!(duration(100, 24 * HOUR), metrics.export_interval),
+        "The time from one push of metrics to the next",
+    )
+    .variables(&[Millis("OTEL_METRIC_EXPORT_INTERVAL")]),
+    Setting::new(
+        "metrics.export_timeout",
+        field!(duration(1, 10 * MINUTE), metrics.export_timeout),
+        "The upper limit of the timeout of requests with metrics",
+    )
+    .variables(&[Millis("OTEL_METRIC_EXPORT_TIMEOUT")]),
+    Setting::new(
+        "metrics.temporality",
+        field!(TEMPORALITIES, metrics.temporality),
+        "Whether pushed counters and histograms have their totals or the increases since the last push",
+    )
+    .variables(&[Named("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE")]),
+    Setting::new(
+        "metrics.histogram_aggregation",
+        field!(AGGREGATIONS, metrics.histogram_aggregation),
+        "The form of pushed histograms",
+    )
+    .variables(&[Named("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION")]),
     Setting::new(
         "worker.max_queue_bytes",
         field!(size(512 << 10), worker.max_queue_bytes),

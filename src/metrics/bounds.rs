@@ -149,7 +149,12 @@ impl Bounds {
     }
 }
 
-#[cfg(any(feature = "history", feature = "native-histograms", test))]
+#[cfg(any(
+    feature = "history",
+    feature = "native-histograms",
+    feature = "otlp",
+    test
+))]
 impl Bounds {
     /// The fine bucket of a cell.
     pub(super) fn fine_of(&self, cell: Cell) -> usize {

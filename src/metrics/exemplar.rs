@@ -9,11 +9,11 @@ const INTERVAL: Nanos = 1_000_000_000;
 
 /// A recorded value and the trace that it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Exemplar {
-    pub(super) value: f64,
-    pub(super) trace: TraceId,
+pub(crate) struct Exemplar {
+    pub(crate) value: f64,
+    pub(crate) trace: TraceId,
     /// Nanoseconds since the Unix epoch.
-    pub(super) wall: u64,
+    pub(crate) wall: u64,
 }
 
 /// The exemplar of one bucket.

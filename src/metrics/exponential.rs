@@ -11,10 +11,10 @@ const OCTAVES: usize = 64;
 /// The number of fine buckets.
 pub(super) const FINE_BUCKETS: usize = OCTAVES * PER_OCTAVE;
 /// The index that OpenTelemetry gives to the first fine bucket: its bucket `i` has the upper bound 2^((i + 1)/32).
-#[cfg(any(feature = "native-histograms", test))]
+#[cfg(any(feature = "native-histograms", feature = "otlp", test))]
 pub(super) const FIRST_INDEX: i32 = FIRST_EXPONENT * 32;
 /// Values up to this one, and not below its negative, are counted as zero.
-pub(super) const ZERO_THRESHOLD: f64 = f64::from_bits(FIRST << 52);
+pub(crate) const ZERO_THRESHOLD: f64 = f64::from_bits(FIRST << 52);
 
 /// The biased exponent of the lowest octave.
 const FIRST: u64 = (1023 + FIRST_EXPONENT) as u64;

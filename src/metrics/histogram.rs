@@ -295,6 +295,13 @@ impl HistogramCell {
         HistogramValues::new(&self.bounds, cells, self.sum())
     }
 
+    /// The exemplars of all buckets.
+    #[cfg(any(feature = "history", feature = "otlp"))]
+    pub(super) fn exemplars(&self) -> Vec<Exemplar> {
+        let slots = self.exemplars.get().into_iter().flatten();
+        slots.filter_map(ExemplarSlot::load).collect()
+    }
+
     pub(super) fn exemplar(&self, bucket: usize) -> Option<Exemplar> {
         self.exemplars.get()?.get(bucket)?.load()
     }

@@ -3,6 +3,11 @@ use std::sync::Arc;
 use super::bounds::{Bounds, Cell};
 use super::exponential::FINE_BUCKETS;
 
+#[cfg(feature = "history")]
+pub(crate) use self::of_periods::HistogramSum;
+#[cfg(feature = "otlp")]
+pub(crate) use self::of_pushes::IndexedBuckets;
+
 /// The values of a histogram series at one time, or the values of a period: the counts of its cells, and the sum.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct HistogramValues {
@@ -131,24 +136,12 @@ mod in_fine_buckets {
     }
 }
 
-/// What the history needs.
-#[cfg(feature = "history")]
-mod of_periods {
-    use super::{Arc, Bounds, CellCode, Counted, HistogramValues, outside};
-    use crate::metrics::exponential::middle;
+/// What the readers of snapshots need.
+#[cfg(any(feature = "history", feature = "otlp"))]
+mod of_snapshots {
+    use super::{Arc, CellCode, Counted, HistogramValues};
 
     impl HistogramValues {
-        /// No values of a histogram with these bounds.
-        #[cfg(test)]
-        pub(crate) fn empty(bounds: &[f64]) -> Self {
-            let bounds = if bounds.is_empty() {
-                &[f64::INFINITY]
-            } else {
-                bounds
-            };
-            Self::new(&Arc::new(Bounds::new(bounds)), Vec::new(), 0.0)
-        }
-
         /// The same histogram with other values. The cells must not be empty, and in ascending order of their codes.
         pub(crate) fn with(&self, cells: Vec<(CellCode, u64)>, sum: f64) -> Self {
             debug_assert!(cells.is_sorted_by(|(one, _), (other, _)| one < other));
@@ -156,19 +149,6 @@ mod of_periods {
                 bounds: Arc::clone(&self.bounds),
                 cells,
                 sum,
-            }
-        }
-
-        /// The cells that are not empty, in ascending order of their codes, and their counts.
-        pub(crate) fn cells(&self) -> &[(CellCode, u64)] {
-            &self.cells
-        }
-
-        /// The estimated size of the cells in memory.
-        pub(crate) fn bytes(&self) -> usize {
-            match self.cells.capacity() {
-                0 => 0,
-                cells => cells * size_of::<(CellCode, u64)>() + 16,
             }
         }
 
@@ -201,6 +181,121 @@ mod of_periods {
             let mut cells: Vec<_> = cells.collect();
             cells.shrink_to_fit();
             self.with(cells, self.sum - earlier.sum)
+        }
+    }
+}
+
+/// What a push needs.
+#[cfg(feature = "otlp")]
+mod of_pushes {
+    use super::{Counted, HistogramValues};
+    use crate::metrics::exponential::{FINE_BUCKETS, FIRST_INDEX};
+
+    /// The counts of neighbouring buckets of an exponential histogram at scale 5.
+    #[derive(Debug, Clone, Default, PartialEq, Eq)]
+    pub(crate) struct IndexedBuckets {
+        /// OpenTelemetry's index of the first bucket.
+        pub(crate) offset: i32,
+        pub(crate) counts: Vec<u64>,
+    }
+
+    /// The values in the buckets of OpenTelemetry's exponential histogram at scale 5.
+    #[derive(Debug, Clone, Default, PartialEq, Eq)]
+    pub(crate) struct ExponentialBuckets {
+        pub(crate) zero: u64,
+        pub(crate) positive: IndexedBuckets,
+        /// By their magnitudes.
+        pub(crate) negative: IndexedBuckets,
+    }
+
+    impl IndexedBuckets {
+        fn of(counts: &[(usize, u64)]) -> Self {
+            let numbers = || counts.iter().map(|(number, _)| *number);
+            let (Some(first), Some(last)) = (numbers().min(), numbers().max()) else {
+                return Self::default();
+            };
+            let mut dense = vec![0_u64; last - first + 1];
+            for (number, count) in counts {
+                if let Some(slot) = dense.get_mut(number - first) {
+                    *slot = slot.wrapping_add(*count);
+                }
+            }
+            let offset = i32::try_from(first).unwrap_or_default();
+            Self {
+                offset: FIRST_INDEX + offset,
+                counts: dense,
+            }
+        }
+
+        pub(crate) fn total(&self) -> u64 {
+            self.counts
+                .iter()
+                .fold(0, |sum, count| sum.wrapping_add(*count))
+        }
+    }
+
+    impl HistogramValues {
+        /// The values in exponential buckets. Values above the last fine bucket are in the bucket after it.
+        pub(crate) fn exponential(&self) -> ExponentialBuckets {
+            let mut zero = 0_u64;
+            let (mut positive, mut negative) = (Vec::with_capacity(self.cells.len()), Vec::new());
+            for (code, count) in &self.cells {
+                match Counted::of_code(*code) {
+                    Counted::Cell(cell) => positive.push((self.bounds.fine_of(cell), *count)),
+                    Counted::Large => positive.push((FINE_BUCKETS, *count)),
+                    Counted::Negative { fine } => negative.push((fine, *count)),
+                    Counted::Zero => zero = zero.wrapping_add(*count),
+                    // Counted by magnitude as well.
+                    Counted::Outside { .. } => {}
+                }
+            }
+            ExponentialBuckets {
+                zero,
+                positive: IndexedBuckets::of(&positive),
+                negative: IndexedBuckets::of(&negative),
+            }
+        }
+
+        /// Whether any value is negative, so that the sum may decrease.
+        pub(crate) fn any_negative(&self) -> bool {
+            let counted = self.cells.iter().map(|(code, _)| Counted::of_code(*code));
+            self.bounds.any_negative()
+                || counted
+                    .into_iter()
+                    .any(|counted| matches!(counted, Counted::Negative { .. }))
+        }
+    }
+}
+
+/// What the history needs.
+#[cfg(feature = "history")]
+mod of_periods {
+    use super::{Arc, Bounds, CellCode, Counted, HistogramValues, outside};
+    use crate::metrics::exponential::middle;
+
+    impl HistogramValues {
+        /// No values of a histogram with these bounds.
+        #[cfg(test)]
+        pub(crate) fn empty(bounds: &[f64]) -> Self {
+            let bounds = if bounds.is_empty() {
+                &[f64::INFINITY]
+            } else {
+                bounds
+            };
+            Self::new(&Arc::new(Bounds::new(bounds)), Vec::new(), 0.0)
+        }
+
+        /// The cells that are not empty, in ascending order of their codes, and their counts.
+        pub(crate) fn cells(&self) -> &[(CellCode, u64)] {
+            &self.cells
+        }
+
+        /// The estimated size of the cells in memory.
+        pub(crate) fn bytes(&self) -> usize {
+            match self.cells.capacity() {
+                0 => 0,
+                cells => cells * size_of::<(CellCode, u64)>() + 16,
+            }
         }
     }
 
@@ -270,9 +365,6 @@ mod of_periods {
         }
     }
 }
-
-#[cfg(feature = "history")]
-pub(crate) use self::of_periods::HistogramSum;
 
 #[cfg(all(test, feature = "history"))]
 mod tests {

@@ -123,13 +123,18 @@ pub(super) fn escaped(value: &str) -> String {
 }
 
 /// The labels of a canonical text, with their values unescaped.
-#[cfg(feature = "history")]
+#[cfg(any(feature = "history", feature = "otlp"))]
 pub(crate) fn label_pairs(text: &str) -> impl Iterator<Item = (&str, String)> {
     pairs(text).map(|(label, value)| (label, unescaped(value)))
 }
 
 /// The value of an escaped label.
-#[cfg(any(feature = "history", feature = "native-histograms", test))]
+#[cfg(any(
+    feature = "history",
+    feature = "native-histograms",
+    feature = "otlp",
+    test
+))]
 pub(super) fn unescaped(value: &str) -> String {
     let mut out = String::new();
     let mut chars = value.chars();

@@ -169,7 +169,9 @@ impl Metric {
             (InstrumentKind::Counter, _) => SeriesCell::Counter(CounterCell::new(shards)),
         };
         let id = self.context.next_series_id();
-        Arc::new(Series::new(id, labels, cell, self.context.clock.now()))
+        let now = self.context.clock.now();
+        let made_at = self.context.clock.wall(now);
+        Arc::new(Series::new(id, labels, cell, now, made_at))
     }
 
     /// Raises a counter to a total that the host keeps; a lower total changes nothing.
@@ -221,7 +223,7 @@ impl Metric {
     /// All registered series in any order, and whether each is exposed now.
     ///
     /// A series that is not exposed may return with its total, so its reader must not forget it.
-    #[cfg(feature = "history")]
+    #[cfg(any(feature = "history", feature = "otlp"))]
     pub(super) fn registered_series(&self) -> Vec<(Arc<Series>, bool)> {
         if self.is_off() {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! Metrics: instruments, the `metrics` facade, and the exposition that Prometheus scrapes.
+//! Metrics: instruments, the `metrics` facade, the exposition that Prometheus scrapes, and pushes over OTLP.
 //!
 //! A monitor has one registry, [`Metrics`], which [`Monitor::metrics`](crate::Monitor::metrics) returns. Typed
 //! instruments and the macros of the `metrics` facade record into it. [`Prometheus`] is the service that exposes it.
@@ -273,6 +273,78 @@
 //! a megabyte of memory for that time. The format is smaller than the others: for the example `contentmax`, 37 kB
 //! instead of 138 kB of text, of which 4 kB are native buckets and 11 kB the own buckets with their exemplars.
 //!
+//! # Pushing to a Collector
+//!
+//! A service that is not scraped can push its metrics to any OTLP receiver, such as an OpenTelemetry Collector. This needs
+//! the feature `otlp`, an endpoint, and the exporter, which is `none` by default: a service that is scraped and sends
+//! traces pushes no metrics unless it is told to.
+//!
+//! ```sh
+//! OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 OTEL_METRICS_EXPORTER=otlp ./shop
+//! ```
+//!
+//! In code:
+//!
+//! ```
+//! use std::time::Duration;
+//! use watchpost::Monitor;
+//! use watchpost::metrics::{MetricsConfig, MetricsExporter};
+//!
+//! # fn main() -> watchpost::Result<()> {
+//! let metrics = MetricsConfig::default()
+//!     .exporter(MetricsExporter::Otlp)
+//!     .export_interval(Duration::from_secs(30));
+//! let builder = Monitor::builder("shop").otlp_endpoint("http://localhost:4318").metrics(metrics);
+//! # let monitor = builder.env(false).console(false).build()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | setting | variable | default |
+//! |---|---|---|
+//! | `metrics.exporter` | `OTEL_METRICS_EXPORTER` | `none`; the page for Prometheus is served in either case |
+//! | `otlp.endpoint`, or the full URL `otlp.metrics_endpoint` | `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` | none |
+//! | `metrics.export_interval` | `OTEL_METRIC_EXPORT_INTERVAL` | 60 s |
+//! | `metrics.temporality` | `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` | `cumulative` |
+//! | `metrics.histogram_aggregation` | `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION` | `base2_exponential_bucket_histogram` |
+//!
+//! Headers, timeout, compression and certificates are those of `otlp.*`. The [table](crate::config#the-settings) has all
+//! settings and their variables.
+//!
+//! **When.** A push contains all series that the page shows, except those of a recorder that was
+//! [joined](Metrics::join_exposition). It is made at each interval, by [`flush`](crate::Monitor::flush), and when the
+//! monitor shuts down. The worker makes it, in 3 ms for 2,000 counters and 20 ms for 2,000 histograms; requests of the
+//! service never wait for it.
+//!
+//! **Names.** A metric has the name and unit that the program gives it: `http.server.request.duration` in `s`, where the
+//! page shows `http_server_request_duration_seconds`. Labels of the semantic conventions have their names as attributes:
+//! `http_route` becomes `http.route`, and `http.response.status_code` and `server.port` are integers. All other labels
+//! stay as the page shows them, so a label `tenant.id` arrives as `tenant_id`. The resource is that of traces.
+//!
+//! | instrument | pushed as |
+//! |---|---|
+//! | [`Counter`] | a monotonic sum |
+//! | [`UpDownCounter`] | a sum that is not monotonic, always cumulative |
+//! | [`Gauge`] | a gauge |
+//! | [`Histogram`] | an exponential histogram at scale 5, or the histogram's own buckets; the exemplars of the period |
+//!
+//! An exponential histogram has 32 buckets for each power of two from 2^-24 to 2^40, so a quantile
+//! differs from the exact one by at most 1.1 %. Smaller values count as zero, larger ones in the bucket above. The sum is
+//! omitted once a negative value was recorded, since OTLP requires a sum that never decreases.
+//!
+//! **Start times.** A total starts when its series was made. A series that was removed and is made again starts anew. A
+//! counter that is read when it is pushed, such as those of the process, starts with the monitor, and anew if its value
+//! decreases.
+//!
+//! **Increases.** With the temporality `delta`, a push has the increases since the push before and leaves out counters
+//! and histograms without one. `lowmemory` is the same, except that counters that are read when they are pushed are
+//! cumulative.
+//!
+//! **When the receiver fails.** Pushes wait, at most 8 MiB of them, and are sent again as [traces
+//! are](crate::trace#export-over-otlp). `watchpost_records_emitted_total{signal="metric"}` counts data points; each is
+//! delivered, or dropped for a reason. A dropped push loses nothing of cumulative totals but their values at that time.
+//! Dropped increases are lost.
+//!
 //! # Using it with another recorder
 //!
 //! [`install`](crate::Monitor::install) makes this registry the facade's recorder, unless one is set already. A service
@@ -327,7 +399,7 @@ mod runtime;
 mod runtime_metrics;
 mod self_metrics;
 mod series;
-#[cfg(feature = "history")]
+#[cfg(any(feature = "history", feature = "otlp"))]
 mod snapshot;
 
 use std::fmt;
@@ -336,7 +408,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 pub use self::builder::{CounterBuilder, GaugeBuilder, HistogramBuilder, UpDownCounterBuilder};
-pub use self::config::{Buckets, MetricsConfig};
+pub use self::config::{
+    Buckets, HistogramAggregation, MetricsConfig, MetricsExporter, MetricsTemporality,
+};
 pub use self::exposition::{ExpositionBody, Prometheus};
 pub use self::handles::{Counter, Gauge, Histogram, UpDownCounter};
 
@@ -345,12 +419,21 @@ pub(crate) use self::fine_counts::FineCounts;
 pub(crate) use self::name::InstrumentKind;
 pub(crate) use self::observable::{ObserveFn, Observer};
 pub(crate) use self::own_histograms::is_in_own_namespace;
-#[cfg(feature = "history")]
+#[cfg(feature = "otlp")]
 pub(crate) use self::{
-    histogram_values::{HistogramSum, HistogramValues},
+    exemplar::Exemplar,
+    exponential::ZERO_THRESHOLD,
+    histogram_values::IndexedBuckets,
+    snapshot::{MetricSnapshot, SeriesSnapshot},
+};
+#[cfg(feature = "history")]
+pub(crate) use self::{histogram_values::HistogramSum, snapshot::Snapshot};
+#[cfg(any(feature = "history", feature = "otlp"))]
+pub(crate) use self::{
+    histogram_values::HistogramValues,
     labels::label_pairs,
     series::SeriesId,
-    snapshot::{SeriesValue, Snapshot, Snapshotter},
+    snapshot::{SeriesValue, Snapshotter},
 };
 
 use self::context::RegistryContext;
@@ -561,7 +644,20 @@ impl Metrics {
     /// Returns what takes snapshots of all series.
     #[cfg(feature = "history")]
     pub(crate) fn snapshotter(&self) -> Snapshotter {
-        Snapshotter::new(&self.registry)
+        Snapshotter::new(&self.registry, false)
+    }
+
+    /// Returns what takes snapshots of all series, with their exemplars.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn exemplar_snapshotter(&self) -> Snapshotter {
+        Snapshotter::new(&self.registry, true)
+    }
+
+    /// The wall time at this moment, in nanoseconds since the Unix epoch.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn wall(&self) -> u64 {
+        let clock = &self.registry.context.clock;
+        clock.wall(clock.now())
     }
 
     /// Expires series that were not used for `idle_after`, and runs the upkeep of joined expositions. The worker calls

@@ -6,6 +6,10 @@ use crate::model::prefix;
 
 /// The maximum length of a metric's name, in bytes; a longer one is cut.
 const MAX_NAME: usize = 256;
+/// The maximum length of a name in OpenTelemetry.
+const MAX_OTEL_NAME: usize = 255;
+/// The maximum length of a unit, in bytes; a longer one is cut.
+const MAX_UNIT: usize = 63;
 
 /// The kind of an instrument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +49,7 @@ impl InstrumentKind {
 }
 
 /// The exposed name of a metric.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct MetricName {
     /// The name of the metric family, without `_total`.
     pub(super) family: String,
@@ -53,11 +57,42 @@ pub(super) struct MetricName {
     pub(super) unit: Cow<'static, str>,
     /// Whether the sample names of a counter end in `_total`. `true` for all other kinds.
     pub(super) has_total: bool,
+    /// The name and the unit in OpenTelemetry's form.
+    #[cfg_attr(
+        not(feature = "otlp"),
+        expect(dead_code, reason = "only a push reads it")
+    )]
+    pub(super) otel: OtelName,
+}
+
+/// The name of a metric as the program writes it, and its unit as OpenTelemetry writes it.
+#[derive(Debug, Clone)]
+#[cfg_attr(
+    not(feature = "otlp"),
+    expect(dead_code, reason = "only a push reads it")
+)]
+pub(crate) struct OtelName {
+    pub(crate) name: Box<str>,
+    /// A [UCUM] unit; empty if there is none.
+    ///
+    /// [UCUM]: https://opentelemetry.io/docs/specs/semconv/general/metrics/#instrument-units
+    pub(crate) unit: Box<str>,
+}
+
+impl OtelName {
+    /// `family` replaces an empty name, which OpenTelemetry does not allow.
+    fn new(raw: &str, family: &str, unit: &str) -> Self {
+        let name = if raw.is_empty() { family } else { raw };
+        Self {
+            name: prefix(name, MAX_OTEL_NAME).into(),
+            unit: prefix(unit, MAX_UNIT).into(),
+        }
+    }
 }
 
 impl MetricName {
     /// The name of the samples, and for a histogram the family's.
-    #[cfg(any(feature = "history", feature = "native-histograms"))]
+    #[cfg(any(feature = "history", feature = "native-histograms", feature = "otlp"))]
     pub(super) fn sample_name(&self, kind: InstrumentKind) -> String {
         let suffix = match kind {
             InstrumentKind::Counter => self.counter_suffix(),
@@ -75,6 +110,7 @@ impl MetricName {
 /// Converts the OpenTelemetry name of a typed instrument to Prometheus' form and appends the unit.
 pub(super) fn typed_name(raw: &str, kind: InstrumentKind, unit: &str) -> MetricName {
     let mut family = family_name(raw, kind);
+    let otel = OtelName::new(raw, &family, unit);
     let unit = unit_word(unit, kind);
     if !unit.is_empty() && !has_unit_suffix(&family, &unit) {
         family.push('_');
@@ -84,6 +120,7 @@ pub(super) fn typed_name(raw: &str, kind: InstrumentKind, unit: &str) -> MetricN
         family,
         unit,
         has_total: true,
+        otel,
     }
 }
 
@@ -100,6 +137,7 @@ pub(super) fn facade_name(
     let is_kept = keep_counter_names && kind == InstrumentKind::Counter;
     let has_total = !is_kept || sanitize_metric_name(prefix(raw, MAX_NAME)).ends_with("_total");
     let family = family_name(raw, kind);
+    let otel = OtelName::new(raw, &family, ucum(unit));
     let unit = if has_unit_suffix(&family, unit) {
         unit
     } else {
@@ -109,6 +147,7 @@ pub(super) fn facade_name(
         family,
         unit: unit.into(),
         has_total,
+        otel,
     }
 }
 
@@ -188,6 +227,29 @@ fn simple_unit_word(unit: &str) -> Cow<'static, str> {
     word.into()
 }
 
+/// The UCUM unit for a word of the facade.
+fn ucum(word: &str) -> &str {
+    match word {
+        "ratio" => "1",
+        "seconds" => "s",
+        "milliseconds" => "ms",
+        "microseconds" => "us",
+        "nanoseconds" => "ns",
+        "bytes" => "By",
+        "kibibytes" => "KiBy",
+        "mebibytes" => "MiBy",
+        "gibibytes" => "GiBy",
+        "tebibytes" => "TiBy",
+        "bits_per_second" => "bit/s",
+        "kilobits_per_second" => "kbit/s",
+        "megabits_per_second" => "Mbit/s",
+        "gigabits_per_second" => "Gbit/s",
+        "terabits_per_second" => "Tbit/s",
+        "count_per_second" => "1/s",
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,5 +308,22 @@ mod tests {
         );
         let name = facade_name("io.wait", InstrumentKind::Counter, "seconds", false);
         assert_eq!((name.family.as_str(), &*name.unit), ("io_wait", ""));
+    }
+
+    #[cfg(feature = "otlp")]
+    #[test]
+    fn the_name_and_the_unit_of_opentelemetry_stay() {
+        let of = |name: MetricName| (name.otel.name.to_string(), name.otel.unit.to_string());
+        let kind = InstrumentKind::Histogram;
+        let typed = typed_name("http.server.request.duration", kind, "s");
+        assert_eq!(
+            of(typed),
+            ("http.server.request.duration".into(), "s".into())
+        );
+        let facade = facade_name("io.wait_total", InstrumentKind::Counter, "seconds", false);
+        assert_eq!(of(facade), ("io.wait_total".into(), "s".into()));
+        let count = facade_name("jobs", InstrumentKind::Counter, "", true);
+        assert_eq!(of(count), ("jobs".into(), String::new()));
+        assert_eq!(of(typed_name("", kind, "")), ("_".into(), String::new()));
     }
 }

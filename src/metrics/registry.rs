@@ -52,6 +52,23 @@ pub(super) enum Family {
     Observable(Arc<ObservableMetric>),
 }
 
+#[cfg(any(feature = "history", feature = "otlp"))]
+impl Family {
+    pub(super) fn name(&self) -> &MetricName {
+        match self {
+            Self::Metric(metric) => &metric.name,
+            Self::Observable(metric) => &metric.name,
+        }
+    }
+
+    pub(super) fn kind(&self) -> InstrumentKind {
+        match self {
+            Self::Metric(metric) => metric.kind,
+            Self::Observable(metric) => metric.kind,
+        }
+    }
+}
+
 #[derive(Debug, Default, Clone)]
 struct Description {
     unit: &'static str,

@@ -19,10 +19,16 @@ pub(crate) struct SeriesId(pub(super) u64);
 pub(super) struct Series {
     /// The number of this series. A series that is freed and made again gets another one.
     #[cfg_attr(
-        not(feature = "history"),
-        expect(dead_code, reason = "only the history reads it")
+        not(any(feature = "history", feature = "otlp")),
+        expect(dead_code, reason = "only a snapshot reads it")
     )]
     pub(super) id: SeriesId,
+    /// When the series was made, in nanoseconds since the Unix epoch. Later steps of the wall clock do not change it.
+    #[cfg_attr(
+        not(any(feature = "history", feature = "otlp")),
+        expect(dead_code, reason = "only a snapshot reads it")
+    )]
+    pub(super) made_at: u64,
     /// In canonical form.
     pub(super) labels: Arc<str>,
     pub(super) cell: SeriesCell,
@@ -55,9 +61,17 @@ pub(super) enum SeriesAge {
 }
 
 impl Series {
-    pub(super) fn new(id: SeriesId, labels: Arc<str>, cell: SeriesCell, now: Nanos) -> Self {
+    /// A new series; `made_at` is the wall time of `now`.
+    pub(super) fn new(
+        id: SeriesId,
+        labels: Arc<str>,
+        cell: SeriesCell,
+        now: Nanos,
+        made_at: u64,
+    ) -> Self {
         Self {
             id,
+            made_at,
             labels,
             cell,
             checked_activity: AtomicU64::new(0),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::exemplar::Exemplar;
 use super::histogram_values::HistogramValues;
 use super::name::InstrumentKind;
 use super::registry::{Family, Registry};
@@ -14,6 +15,10 @@ use crate::clock::Nanos;
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
     /// The monotonic time.
+    #[cfg_attr(
+        not(feature = "history"),
+        expect(dead_code, reason = "only the history reads it")
+    )]
     pub(crate) at: Nanos,
     /// Nanoseconds since the Unix epoch.
     pub(crate) wall: u64,
@@ -27,9 +32,18 @@ pub(crate) struct MetricSnapshot {
     /// The exposed name: that of a counter's samples, and the family's name of a histogram.
     pub(crate) name: Arc<str>,
     /// Whether the value of a series only grows.
+    #[cfg_attr(
+        not(feature = "history"),
+        expect(dead_code, reason = "only the history reads it")
+    )]
     pub(crate) is_counter: bool,
     /// In any order. The overflow series is one of them.
     pub(crate) series: Vec<SeriesSnapshot>,
+    #[cfg_attr(
+        not(feature = "otlp"),
+        expect(dead_code, reason = "only a push reads it")
+    )]
+    family: Family,
 }
 
 /// One series.
@@ -41,7 +55,15 @@ pub(crate) struct SeriesSnapshot {
     pub(crate) is_exposed: bool,
     /// In canonical form: `a="b",c="d"`.
     pub(crate) labels: Arc<str>,
+    /// When the series was made, in nanoseconds since the Unix epoch. 0 for an observable one.
+    #[cfg_attr(
+        not(feature = "otlp"),
+        expect(dead_code, reason = "only a push reads it")
+    )]
+    pub(crate) made_at: u64,
     pub(crate) value: SeriesValue,
+    /// The exemplars of a histogram, if the snapshot has them.
+    pub(crate) exemplars: Vec<Exemplar>,
 }
 
 /// The value of a series.
@@ -59,17 +81,21 @@ pub(crate) struct Snapshotter {
     registry: Arc<Registry>,
     /// The values of the histograms in the last snapshot.
     histograms: FxHashMap<SeriesId, Arc<HistogramValues>>,
+    has_exemplars: bool,
 }
 
 impl Snapshotter {
-    pub(super) fn new(registry: &Arc<Registry>) -> Self {
+    /// Creates a snapshotter whose snapshots have exemplars if `has_exemplars`.
+    pub(super) fn new(registry: &Arc<Registry>, has_exemplars: bool) -> Self {
         Self {
             registry: Arc::clone(registry),
             histograms: FxHashMap::default(),
+            has_exemplars,
         }
     }
 
     /// Returns the current time of the snapshots' clock.
+    #[cfg(feature = "history")]
     pub(crate) fn now(&self) -> Nanos {
         self.registry.context.clock.now()
     }
@@ -82,24 +108,29 @@ impl Snapshotter {
         let before = std::mem::take(&mut self.histograms);
         let clock = &self.registry.context.clock;
         let at = clock.now();
-        let families = self.registry.families();
-        let metrics = families.iter().map(|family| match family {
-            Family::Metric(metric) => {
-                let series = metric.registered_series();
-                let read = |(series, is_exposed): &(Arc<Series>, bool)| {
-                    recorded(series, *is_exposed, &before, &mut self.histograms)
-                };
-                MetricSnapshot {
-                    name: metric.name.sample_name(metric.kind).into(),
-                    is_counter: metric.kind == InstrumentKind::Counter,
-                    series: series.iter().filter_map(read).collect(),
+        let metrics = self.registry.families().into_iter().map(|family| {
+            let series = match &family {
+                Family::Metric(metric) => {
+                    let series = metric.registered_series();
+                    let read = |(series, is_exposed): &(Arc<Series>, bool)| {
+                        let mut read =
+                            recorded(series, *is_exposed, &before, &mut self.histograms)?;
+                        if self.has_exemplars && *is_exposed {
+                            read.exemplars = exemplars(series);
+                        }
+                        Some(read)
+                    };
+                    series.iter().filter_map(read).collect()
                 }
+                Family::Observable(metric) => metric.values().into_iter().map(observed).collect(),
+            };
+            let kind = family.kind();
+            MetricSnapshot {
+                name: family.name().sample_name(kind).into(),
+                is_counter: kind == InstrumentKind::Counter,
+                series,
+                family,
             }
-            Family::Observable(metric) => MetricSnapshot {
-                name: metric.name.sample_name(metric.kind).into(),
-                is_counter: metric.kind == InstrumentKind::Counter,
-                series: metric.values().into_iter().map(observed).collect(),
-            },
         });
         let metrics = metrics.filter(|metric| !metric.series.is_empty()).collect();
         Snapshot {
@@ -110,7 +141,45 @@ impl Snapshotter {
     }
 }
 
-/// Reads a series. `None` for a histogram that is switched off.
+/// What a push needs.
+#[cfg(feature = "otlp")]
+mod of_pushes {
+    use super::{Family, InstrumentKind, MetricSnapshot};
+    use crate::metrics::name::OtelName;
+
+    impl MetricSnapshot {
+        /// The name and the unit in OpenTelemetry's form.
+        pub(crate) fn otel(&self) -> &OtelName {
+            &self.family.name().otel
+        }
+
+        pub(crate) fn kind(&self) -> InstrumentKind {
+            self.family.kind()
+        }
+
+        /// Whether the values are read when they are needed.
+        pub(crate) fn is_observable(&self) -> bool {
+            matches!(self.family, Family::Observable(_))
+        }
+
+        pub(crate) fn description(&self) -> String {
+            match &self.family {
+                Family::Metric(metric) => metric.description(),
+                Family::Observable(metric) => metric.description.clone(),
+            }
+        }
+    }
+}
+
+/// The exemplars of a histogram series.
+fn exemplars(series: &Series) -> Vec<Exemplar> {
+    match &series.cell {
+        SeriesCell::Histogram(cell) => cell.exemplars(),
+        _ => Vec::new(),
+    }
+}
+
+/// Reads a series, without exemplars. `None` for a histogram that is switched off.
 #[expect(
     clippy::cast_precision_loss,
     reason = "numbers above 2^53 are rounded, as in Prometheus"
@@ -142,7 +211,9 @@ fn recorded(
         id: series.id,
         is_exposed,
         labels: Arc::clone(&series.labels),
+        made_at: series.made_at,
         value,
+        exemplars: Vec::new(),
     })
 }
 
@@ -151,11 +222,13 @@ fn observed((labels, value): (String, f64)) -> SeriesSnapshot {
         id: SeriesId::default(),
         is_exposed: true,
         labels: labels.into(),
+        made_at: 0,
         value: SeriesValue::Number(value),
+        exemplars: Vec::new(),
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "history"))]
 mod tests {
     use std::time::Duration;
 

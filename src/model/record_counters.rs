@@ -15,16 +15,19 @@ pub enum RecordKind {
     Error,
     /// A span of a trace that is kept.
     Span,
+    /// A data point of a metric that is pushed to an OTLP receiver.
+    Metric,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Request,
         Self::Log,
         Self::Notice,
         Self::Error,
         Self::Span,
+        Self::Metric,
     ];
 
     /// Returns the value of the label `signal` in self-metrics.
@@ -35,6 +38,7 @@ impl RecordKind {
             Self::Notice => "notice",
             Self::Error => "error",
             Self::Span => "span",
+            Self::Metric => "metric",
         }
     }
 

@@ -350,21 +350,24 @@ fn periodic_tasks(
     all
 }
 
-/// Creates the remote receivers of errors and traces.
+/// Creates the remote receivers of traces, metrics and errors.
 fn remotes(
     base: &Foundation,
     errors: &ErrorTracker,
     tracing: &Tracing,
     before_send: Option<BeforeSend>,
 ) -> Vec<RemoteSetup> {
-    let mut remotes = tracing.remotes(&base.config, &base.diagnostics);
+    let (config, diagnostics) = (&base.config, &base.diagnostics);
+    let resource = export::resource(config);
+    let traces = tracing.remote(config, &resource, diagnostics);
+    let metrics = export::metrics(&base.metrics, config, &resource, diagnostics);
     let shared = export::ExportState {
         clock: &base.clock,
         counters: &base.counters,
         diagnostics: &base.diagnostics,
     };
-    remotes.extend(export::errors(errors, &base.config, before_send, &shared));
-    remotes
+    let errors = export::errors(errors, config, before_send, &shared);
+    [traces, metrics, errors].into_iter().flatten().collect()
 }
 
 fn health(base: &Foundation, worker: &Worker, keys: TokenResolver) -> Health {

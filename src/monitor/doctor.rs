@@ -332,6 +332,9 @@ fn address(sink: &SinkStatus) -> Option<String> {
         "otlp" => {
             "`otlp.endpoint` gets `/v1/traces` added to it, `otlp.traces_endpoint` is used as it is"
         }
+        "otlp_metrics" => {
+            "`otlp.endpoint` gets `/v1/metrics` added to it, `otlp.metrics_endpoint` is used as it is"
+        }
         _ => "a Sentry DSN ends with the number of a project that exists",
     };
     (sink.receiver.status == Some(StatusCode::NOT_FOUND))

@@ -1,13 +1,17 @@
-//! The receivers that errors and traces are sent to.
+//! The receivers that errors, traces and metrics are sent to.
 
 use std::sync::Arc;
+
+use opentelemetry_sdk::Resource;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::errors::{BeforeSend, ErrorTracker, SentrySetup};
+use crate::metrics::Metrics;
 use crate::model::{Diagnostics, RecordCounters};
+use crate::trace::otlp::push::{self, PushSetup};
 use crate::trace::otlp::{self, DecodeSpans};
-use crate::trace::{ServiceIdentity, TraceExporter, resource};
+use crate::trace::{self, ServiceIdentity, TraceExporter};
 use crate::worker::RemoteSetup;
 
 /// The parts of a monitor that its receivers share.
@@ -41,24 +45,43 @@ pub(super) fn errors(
     })
 }
 
-/// Returns the receivers of traces that the settings name; `decode` turns records into spans.
-pub(super) fn remotes(
-    config: &Config,
-    decode: Option<Box<dyn DecodeSpans>>,
-    diagnostics: &Diagnostics,
-) -> Vec<RemoteSetup> {
-    let sends = !config.trace.disabled && config.trace.exporter == TraceExporter::Otlp;
-    let Some(decode) = decode.filter(|_| sends) else {
-        return Vec::new();
-    };
+/// Returns the resource that traces and metrics have in common. An instance that is not set has a random name, so this is
+/// called once.
+pub(super) fn resource(config: &Config) -> Resource {
     let service = &config.service;
-    let resource = resource(&ServiceIdentity {
+    trace::resource(&ServiceIdentity {
         name: &service.name,
         version: service.version.as_deref(),
         environment: service.environment.as_deref(),
         instance: service.instance.as_deref(),
         attributes: &service.attributes,
-    });
-    let traces = otlp::remote(&config.otlp, &resource, decode, diagnostics);
-    traces.into_iter().collect()
+    })
+}
+
+/// Returns the receiver of traces, if the settings name one; `decode` turns records into spans.
+pub(super) fn traces(
+    config: &Config,
+    resource: &Resource,
+    decode: Option<Box<dyn DecodeSpans>>,
+    diagnostics: &Diagnostics,
+) -> Option<RemoteSetup> {
+    let sends = !config.trace.disabled && config.trace.exporter == TraceExporter::Otlp;
+    let decode = decode.filter(|_| sends)?;
+    otlp::remote(&config.otlp, resource, decode, diagnostics)
+}
+
+/// Returns the receiver of metrics, if the settings ask for pushes.
+pub(super) fn metrics(
+    metrics: &Metrics,
+    config: &Config,
+    resource: &Resource,
+    diagnostics: &Diagnostics,
+) -> Option<RemoteSetup> {
+    push::remote(&PushSetup {
+        config: &config.metrics,
+        target: config.otlp.metrics(),
+        metrics,
+        resource,
+        diagnostics,
+    })
 }

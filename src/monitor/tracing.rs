@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry_sdk::Resource;
+
 use super::export;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -83,13 +85,18 @@ impl Tracing {
         Some(PeriodicTask::new(EVERY, move || traces.tick()))
     }
 
-    /// Returns the receivers of kept traces.
-    pub(super) fn remotes(&self, config: &Config, diagnostics: &Diagnostics) -> Vec<RemoteSetup> {
-        let remotes = export::remotes(config, self.decoder(config), diagnostics);
-        if let Some(traces) = self.traces.as_ref().filter(|_| !remotes.is_empty()) {
+    /// Returns the receiver of kept traces, if there is one.
+    pub(super) fn remote(
+        &self,
+        config: &Config,
+        resource: &Resource,
+        diagnostics: &Diagnostics,
+    ) -> Option<RemoteSetup> {
+        let remote = export::traces(config, resource, self.decoder(config), diagnostics)?;
+        if let Some(traces) = &self.traces {
             traces.sender().set_exported();
         }
-        remotes
+        Some(remote)
     }
 
     /// Returns the decoder that converts records to OpenTelemetry spans.

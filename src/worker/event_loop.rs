@@ -162,8 +162,12 @@ impl EventLoop {
 
         // 6. Encoders hand over the batches that are due, or everything they hold if a flush waits for it.
         let is_flush = |command: &Command| matches!(command, Command::Flush { .. });
-        let all = self.shutdown.is_some() || commands.iter().any(is_flush);
+        let requested = self.shutdown_is_new || commands.iter().any(is_flush);
+        let all = self.shutdown.is_some() || requested;
         for batcher in &mut self.batchers {
+            if requested {
+                batcher.request_flush();
+            }
             batcher.hand_over(now, all, &self.shared.panics);
             batcher.sink.dispatch(&self.runtime);
         }

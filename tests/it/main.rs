@@ -32,6 +32,8 @@ mod placement;
 mod pools;
 #[cfg(feature = "_client")]
 mod propagation;
+#[cfg(feature = "otlp")]
+mod push;
 mod queries;
 #[cfg(all(feature = "otlp", feature = "sentry"))]
 mod remote_faults;

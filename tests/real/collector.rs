@@ -1,4 +1,4 @@
-//! A real OpenTelemetry Collector, and the spans that it has received, read from its file exporter.
+//! A real OpenTelemetry Collector, and the spans and metrics that it has received, read from its file exporters.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,6 +22,7 @@ pub(crate) struct Collector {
     settings: PathBuf,
     log: PathBuf,
     received: PathBuf,
+    received_metrics: PathBuf,
     pub(crate) address: SocketAddr,
     pub(crate) server: Server,
 }
@@ -45,6 +46,15 @@ pub(crate) struct Span {
     pub(crate) end: u64,
 }
 
+/// The points of a metric in one push of the Collector's file.
+#[derive(Debug, Clone)]
+pub(crate) struct Points {
+    /// The metric with its name, its unit and its data, as in the file.
+    pub(crate) metric: Value,
+    /// The data: what its kind is, and the points.
+    pub(crate) data: Value,
+}
+
 /// Spans by ID.
 pub(crate) type Spans = BTreeMap<String, Span>;
 
@@ -53,19 +63,24 @@ impl Collector {
     pub(crate) async fn start(place: &Place, binary: PathBuf) -> Result<Self, AnyError> {
         let address = free_port().await?;
         let received = place.dir.join("collector.jsonl");
+        let received_metrics = place.dir.join("collector-metrics.jsonl");
         let settings = place.dir.join("collector.yaml");
         std::fs::write(
             &settings,
             format!(
                 "\
 receivers: {{otlp: {{protocols: {{http: {{endpoint: '{address}'}}}}}}}}
-exporters: {{file: {{path: '{}', append: true, flush_interval: 100ms}}}}
+exporters:
+  file: {{path: '{}', append: true, flush_interval: 100ms}}
+  file/metrics: {{path: '{}', append: true, flush_interval: 100ms}}
 service:
   telemetry: {{metrics: {{level: none}}}}
   pipelines:
     traces: {{receivers: [otlp], exporters: [file]}}
+    metrics: {{receivers: [otlp], exporters: [file/metrics]}}
 ",
-                received.display()
+                received.display(),
+                received_metrics.display()
             ),
         )?;
         let mut collector = Self {
@@ -74,6 +89,7 @@ service:
             settings,
             log: place.dir.join("collector.log"),
             received,
+            received_metrics,
             address,
             server: Server::default(),
         };
@@ -108,6 +124,32 @@ service:
                 _ => sleep(Duration::from_millis(50)).await,
             }
         }
+    }
+
+    /// The metrics that one instance has pushed so far, in the order of their arrival.
+    pub(crate) fn metrics(&self, instance: &str) -> Result<Vec<Points>, AnyError> {
+        let text = std::fs::read_to_string(&self.received_metrics)?;
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let mut all = Vec::new();
+        for line in whole.lines() {
+            let batch: Value = serde_json::from_str(line)?;
+            for of in list(&batch["resourceMetrics"]) {
+                let resource = attributes(&of["resource"]);
+                if resource.get("service.instance.id").map(text_of) != Some(instance) {
+                    continue;
+                }
+                let scopes = list(&of["scopeMetrics"]).iter();
+                for metric in scopes.flat_map(|scope| list(&scope["metrics"])) {
+                    let kinds = ["sum", "gauge", "histogram", "exponentialHistogram"];
+                    let data = kinds.iter().find_map(|kind| metric.get(kind));
+                    all.push(Points {
+                        metric: metric.clone(),
+                        data: data.cloned().unwrap_or_default(),
+                    });
+                }
+            }
+        }
+        Ok(all)
     }
 
     /// The distinct spans of one instance so far, and the number of duplicates.
@@ -156,11 +198,21 @@ fn read(span: &Value, scope: &str, resource: &BTreeMap<String, Value>) -> Result
     })
 }
 
-fn list(value: &Value) -> &[Value] {
+impl Points {
+    pub(crate) fn name(&self) -> &str {
+        text_of(&self.metric["name"])
+    }
+
+    pub(crate) fn points(&self) -> &[Value] {
+        list(&self.data["dataPoints"])
+    }
+}
+
+pub(crate) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-fn attributes(of: &Value) -> BTreeMap<String, Value> {
+pub(crate) fn attributes(of: &Value) -> BTreeMap<String, Value> {
     let pair = |pair: &Value| (text_of(&pair["key"]).to_owned(), pair["value"].clone());
     list(&of["attributes"]).iter().map(pair).collect()
 }

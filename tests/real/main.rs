@@ -13,6 +13,7 @@ mod outages;
 mod postgres;
 mod process;
 mod prometheus;
+mod pushes;
 mod relay;
 mod schema;
 mod series;
@@ -224,6 +225,7 @@ async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
         );
     }
     if let Some(collector) = &mut collector {
+        pushes::check(place, collector, checks).await;
         checks.note(
             "what the Collector has at ratio 0",
             traces::kept_at_ratio_0(place, collector).await,

@@ -53,6 +53,22 @@ impl Key {
         }
     }
 
+    /// The values of the attributes of a data point.
+    pub(crate) fn of_attributes(attributes: &BTreeMap<String, Value>) -> Self {
+        let text = |name: &str| {
+            let value = attributes.get(name);
+            let text = value.and_then(|it| it.as_object()?.values().next()?.as_str());
+            text.unwrap_or_default().to_owned()
+        };
+        Self {
+            method: text("http.request.method"),
+            route: text("http.route"),
+            status: text("http.response.status_code"),
+            outcome: text("watchpost.outcome"),
+            error_type: text("error.type"),
+        }
+    }
+
     /// The values of the log line of a request.
     pub(crate) fn of_line(line: &Value) -> Self {
         let field = |name: &str| match &line[name] {

@@ -4,7 +4,9 @@ use super::super::table::{SETTINGS, own_variable};
 use super::*;
 use crate::history::HistoryConfig;
 use crate::logs::{LogFormat, RequestLogs};
-use crate::metrics::Buckets;
+use crate::metrics::{
+    Buckets, HistogramAggregation, MetricsConfig, MetricsExporter, MetricsTemporality,
+};
 use crate::trace::{
     OtlpCompression, OtlpConfig, SamplerKind, SpanLimits, TraceConfig, TraceExporter,
 };
@@ -83,11 +85,20 @@ capture_error = false
 [otlp]
 endpoint = "http://localhost:4318"
 traces_endpoint = "https://collector.example/in?x=1"
+metrics_endpoint = "https://metrics.example/in?x=1"
 headers = "x-tenant=a%20b, authorization=Basic%20abc"
+traces_headers = "x-tenant=traces"
+metrics_headers = "x-tenant=metrics"
 timeout = "3s"
+traces_timeout = "5s"
+metrics_timeout = "6s"
 compression = "none"
+traces_compression = "none"
+metrics_compression = "gzip"
 protocol = "http/protobuf"
 certificate = "/etc/ssl/collector.pem"
+traces_certificate = "/etc/ssl/traces.pem"
+metrics_certificate = "/etc/ssl/metrics.pem"
 schedule_delay = "1s"
 max_queue_size = 100
 max_export_batch_size = 10
@@ -98,6 +109,11 @@ max_series = 30
 max_series_per_metric = 20
 idle_after = "1d"
 keep_counter_names = true
+exporter = "otlp"
+export_interval = "10s"
+export_timeout = "5s"
+temporality = "delta"
+histogram_aggregation = "explicit_bucket_histogram"
 
 [metrics.histograms]
 "http.server.request.duration" = [0.5, 1]
@@ -171,7 +187,6 @@ fn every_key_of_a_file_arrives() {
     assert_eq!(config.redact.keys, ["ticket", "Tenant-Pin"]);
     assert_eq!(config.redact.paths.len(), 1);
     assert_eq!(config.redact.allow_query, ["offset", "page"]);
-    assert!(config.trace.propagators.trace_context && !config.trace.propagators.baggage);
     assert_traces(&config.trace, &config.otlp);
     assert_eq!(
         (
@@ -182,6 +197,7 @@ fn every_key_of_a_file_arrives() {
     );
     assert_eq!(config.metrics.idle_after, Duration::from_secs(86_400));
     assert!(config.metrics.keep_counter_names);
+    assert_pushes(&config.metrics, &config.otlp);
     let bounds = Buckets::Bounds(vec![0.5, 1.0]);
     assert_eq!(
         config.metrics.histograms,
@@ -246,7 +262,26 @@ fn no_source_at_all_means_the_defaults() {
     assert!(settings.value("access.token").is_none());
 }
 
-/// Asserts the trace settings of `ALL`.
+/// Asserts the settings of pushes of `ALL`.
+fn assert_pushes(metrics: &MetricsConfig, otlp: &OtlpConfig) {
+    assert_eq!(metrics.exporter, MetricsExporter::Otlp);
+    assert_eq!(
+        [metrics.export_interval, metrics.export_timeout],
+        [10, 5].map(Duration::from_secs)
+    );
+    assert_eq!(metrics.temporality, MetricsTemporality::Delta);
+    let explicit = HistogramAggregation::ExplicitBuckets;
+    assert_eq!(metrics.histogram_aggregation, explicit);
+    let target = otlp.metrics().unwrap();
+    assert_eq!(target.url, "https://metrics.example/in?x=1");
+    assert_eq!(target.timeout, Duration::from_secs(6));
+    assert_eq!(target.compression, OtlpCompression::Gzip);
+    assert_eq!(target.certificate, Some("/etc/ssl/metrics.pem".into()));
+    let tenants = [target, otlp.traces().unwrap()].map(|target| target.headers[0].1.clone());
+    assert_eq!(tenants, ["metrics", "traces"]);
+}
+
+/// Asserts the settings of the history of `ALL`.
 fn assert_history(history: &HistoryConfig) {
     assert_eq!(history.interval, Duration::from_secs(1));
     assert_eq!(history.memory_age, Duration::from_secs(1800));
@@ -254,6 +289,7 @@ fn assert_history(history: &HistoryConfig) {
 }
 
 fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
+    assert!(trace.propagators.trace_context && !trace.propagators.baggage);
     assert_eq!(
         (trace.max_per_second, trace.max_bytes_per_second),
         (7, 1000)
@@ -283,7 +319,7 @@ fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
         }
     );
     assert_eq!(
-        otlp.traces_url().unwrap(),
+        otlp.traces().unwrap().url,
         "https://collector.example/in?x=1"
     );
     assert_eq!(otlp.endpoint.as_ref().unwrap(), "http://localhost:4318/");
@@ -316,10 +352,10 @@ fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
 #[test]
 fn a_print_out_is_a_file() {
     let settings = from_file(ALL).unwrap().settings;
-    let headers = "otlp.headers = \"[REDACTED]\"";
+    let headers = "headers = \"[REDACTED]\"";
     let printed = settings.to_string();
     assert!(printed.contains(headers) && !printed.contains("Basic"));
-    let printed = printed.replace(headers, "otlp.headers = \"a=b\"");
+    let printed = printed.replace(headers, "headers = \"a=b\"");
     let dsn = "sentry.dsn = \"[REDACTED]\"";
     assert!(printed.contains(dsn) && !printed.contains("key@"));
     let printed = printed.replace(dsn, "sentry.dsn = \"https://other@example.com/2\"");

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::metrics::{HistogramAggregation, MetricsExporter, MetricsTemporality};
 use crate::trace::OtlpCompression;
 
 #[test]
@@ -12,6 +13,19 @@ fn the_variables_of_opentelemetry_arrive() {
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "1500"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
         ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
+        ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://metrics:1/in"),
+        ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "2500"),
+        ("OTEL_METRICS_EXPORTER", "otlp"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "15000"),
+        ("OTEL_METRIC_EXPORT_TIMEOUT", "9000"),
+        (
+            "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+            "LowMemory",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+            "explicit_bucket_histogram",
+        ),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/etc/ca.pem"),
         ("OTEL_BSP_SCHEDULE_DELAY", "1000"),
         ("OTEL_BSP_EXPORT_TIMEOUT", "7000"),
@@ -35,12 +49,30 @@ fn the_variables_of_opentelemetry_arrive() {
     assert_eq!(config.warnings, Vec::<String>::new());
     let config = config.config;
     let otlp = &config.otlp;
-    assert_eq!(otlp.traces_url().unwrap(), "http://base:4318/v1/traces");
-    assert_eq!(otlp.headers.len(), 1);
-    assert_eq!(otlp.headers[0].1, "a=b");
-    assert_eq!(otlp.timeout, Duration::from_millis(1500));
-    assert_eq!(otlp.compression, OtlpCompression::Gzip);
-    assert_eq!(otlp.certificate.as_deref(), Some("/etc/ca.pem".as_ref()));
+    let (traces, pushes) = (otlp.traces().unwrap(), otlp.metrics().unwrap());
+    assert_eq!(traces.url, "http://base:4318/v1/traces");
+    assert_eq!(pushes.url, "http://metrics:1/in");
+    // The headers of traces replace those of all signals.
+    assert_eq!((traces.headers.len(), pushes.headers.len()), (1, 1));
+    assert_eq!([&traces.headers[0].1, &pushes.headers[0].1], ["a=b", "x"]);
+    assert_eq!(
+        [traces.timeout, pushes.timeout],
+        [1500, 2500].map(Duration::from_millis)
+    );
+    assert_eq!(
+        [traces.compression, pushes.compression],
+        [OtlpCompression::Gzip, OtlpCompression::None]
+    );
+    assert_eq!(traces.certificate.as_deref(), Some("/etc/ca.pem".as_ref()));
+    let metrics = &config.metrics;
+    assert_eq!(metrics.exporter, MetricsExporter::Otlp);
+    assert_eq!(
+        [metrics.export_interval, metrics.export_timeout],
+        [15, 9].map(Duration::from_secs)
+    );
+    assert_eq!(metrics.temporality, MetricsTemporality::LowMemory);
+    let explicit = HistogramAggregation::ExplicitBuckets;
+    assert_eq!(metrics.histogram_aggregation, explicit);
     assert_eq!(otlp.schedule_delay, Duration::from_secs(1));
     assert_eq!(otlp.export_timeout, Duration::from_secs(7));
     assert_eq!(
@@ -65,6 +97,24 @@ fn the_variables_of_opentelemetry_arrive() {
 }
 
 #[test]
+fn metrics_are_pushed_only_if_the_exporter_is_set() {
+    for (exporter, expected) in [
+        ("", MetricsExporter::None),
+        ("none", MetricsExporter::None),
+        ("prometheus", MetricsExporter::None),
+        ("otlp", MetricsExporter::Otlp),
+    ] {
+        let resolved = from_environment(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://base:4318"),
+            ("OTEL_METRICS_EXPORTER", exporter),
+        ]);
+        let resolved = resolved.unwrap();
+        assert_eq!(resolved.config.metrics.exporter, expected, "{exporter}");
+        assert_eq!(resolved.warnings, Vec::<String>::new(), "{exporter}");
+    }
+}
+
+#[test]
 fn a_bad_value_is_a_warning_and_the_next_source_holds() {
     for (variables, key, holds) in [
         (
@@ -82,8 +132,8 @@ fn a_bad_value_is_a_warning_and_the_next_source_holds() {
                 ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "-1"),
                 ("OTEL_EXPORTER_OTLP_TIMEOUT", "250"),
             ],
-            "otlp.timeout",
-            "\"250ms\"",
+            "otlp.traces_timeout",
+            "",
         ),
         (
             vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318")],
@@ -99,6 +149,21 @@ fn a_bad_value_is_a_warning_and_the_next_source_holds() {
             vec![("OTEL_TRACES_EXPORTER", "zipkin")],
             "trace.exporter",
             "\"otlp\"",
+        ),
+        (
+            vec![("OTEL_METRICS_EXPORTER", "console")],
+            "metrics.exporter",
+            "\"none\"",
+        ),
+        (
+            vec![("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "grpc")],
+            "otlp.protocol",
+            "\"http/protobuf\"",
+        ),
+        (
+            vec![("OTEL_METRIC_EXPORT_INTERVAL", "60s")],
+            "metrics.export_interval",
+            "\"1m\"",
         ),
         (
             vec![("OTEL_TRACES_SAMPLER", "jaeger_remote")],

@@ -12,6 +12,7 @@ mod histograms;
 mod items;
 mod list;
 mod number;
+mod optional;
 mod size;
 mod texts;
 mod url;
@@ -29,6 +30,7 @@ pub(super) use self::items::{
 };
 pub(super) use self::list::{ListParser, PropagatorsParser};
 pub(super) use self::number::{BoolParser, CappedParser, IntegerParser, RatioParser};
+pub(super) use self::optional::OptionalParser;
 pub(super) use self::size::SizeParser;
 pub(super) use self::texts::{
     CertificateFileParser, DirectoryParser, OptionalTextParser, TextParser, TokenParser,

@@ -76,7 +76,9 @@ impl UrlParser {
         } else if authority.as_str().contains('@') {
             Some("a URL with a password, which belongs into a header")
         } else if url.query().is_some() && !self.query {
-            Some("a URL with a query, which `otlp.traces_endpoint` may have")
+            Some(
+                "a URL with a query, which only `otlp.traces_endpoint` and `otlp.metrics_endpoint` may have",
+            )
         } else {
             port_of(authority).err()
         }

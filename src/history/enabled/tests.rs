@@ -438,3 +438,32 @@ fn an_observed_total_that_is_absent_for_a_moment_loses_nothing() {
     }
     close(fixture.value(MetricQuery::increase("seen_total")), 40.0);
 }
+
+#[test]
+fn a_series_that_returns_from_idleness_adds_only_what_is_new() {
+    let fixture = Fixture::new();
+    let jobs = fixture.metrics.counter("jobs").build();
+    let took = fixture.metrics.histogram("took").unit("s").build();
+    jobs.add(100);
+    took.record(1.0);
+    fixture.tick();
+    for _ in 0..2 {
+        fixture.metrics.expire();
+        fixture.clock.advance(Duration::from_secs(2 * 3600));
+        fixture.metrics.expire();
+    }
+    fixture.tick();
+    fixture.tick();
+    // The handles were held all the time, so the series return with their totals.
+    jobs.add(3);
+    took.record(1.0);
+    fixture.tick();
+    close(
+        fixture.value(MetricQuery::increase("jobs_total").window(MINUTE)),
+        3.0,
+    );
+    close(
+        fixture.value(MetricQuery::increase(NAME).window(MINUTE)),
+        1.0,
+    );
+}

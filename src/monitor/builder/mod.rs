@@ -141,13 +141,13 @@ impl MonitorBuilder {
         self.set(".trace(..)", &[], |all| all.trace = config)
     }
 
-    /// Sets where traces are sent: the settings `otlp.*`, whose variables are `WATCHPOST_OTLP_*`.
+    /// Sets where traces and pushed metrics are sent: the settings `otlp.*`, whose variables are `WATCHPOST_OTLP_*`.
     pub fn otlp(self, config: OtlpConfig) -> Self {
         self.set(".otlp(..)", &[], |all| all.otlp = config)
     }
 
-    /// Sets the metric limits and the histogram buckets: the settings `metrics.*`, whose variables are
-    /// `WATCHPOST_METRICS_*`.
+    /// Sets the metric limits, the histogram buckets and whether metrics are pushed: the settings `metrics.*`, whose
+    /// variables are `WATCHPOST_METRICS_*`.
     pub fn metrics(self, config: MetricsConfig) -> Self {
         self.set(".metrics(..)", &[], |all| all.metrics = config)
     }
@@ -544,7 +544,8 @@ impl MonitorBuilder {
     }
 
     /// Sets the URL of the OTLP receiver that kept traces are sent to, such as `http://localhost:4318`; `/v1/traces` is
-    /// appended. Default: the value from the environment or the file, else none.
+    /// appended. [Metrics](crate::metrics#pushing-to-a-collector) are sent there if `metrics.exporter` is `otlp`. Default:
+    /// the value from the environment or the file, else none.
     ///
     /// Setting: `otlp.endpoint`; variable: `WATCHPOST_OTLP_ENDPOINT`.
     pub fn otlp_endpoint(self, url: impl Into<String>) -> Self {

@@ -11,7 +11,7 @@ pub(crate) fn remote(
     _decode: Box<dyn DecodeSpans>,
     diagnostics: &Diagnostics,
 ) -> Option<RemoteSetup> {
-    if config.traces_url().is_some() {
+    if config.traces().is_some() {
         diagnostics.report(
             "an OTLP endpoint is set, and this build cannot send to it: build watchpost with the feature `otlp`",
         );

@@ -1,4 +1,4 @@
-//! The export of kept traces over OTLP: protobuf over HTTP.
+//! The export of kept traces over OTLP, and of pushed metrics ([`push`]): protobuf over HTTP.
 //!
 //! The worker's thread decodes records of [`RecordKind::Span`](crate::model::RecordKind::Span) into spans and batches
 //! the spans into requests of at most `max_export_batch_size` spans or 1 MiB. The requests wait in a remote sink until
@@ -21,12 +21,16 @@ mod config;
 mod disabled;
 #[cfg(feature = "otlp")]
 mod enabled;
+pub(crate) mod push;
 
+pub(crate) use self::config::OtlpTarget;
 pub use self::config::{OtlpCompression, OtlpConfig, OtlpProtocol};
 #[cfg(not(feature = "otlp"))]
 pub(crate) use self::disabled::remote;
 #[cfg(feature = "otlp")]
-pub(crate) use self::enabled::remote;
+pub(crate) use self::enabled::{
+    OtlpSignal, OtlpTransport, compressed, decompressed, http_client, remote,
+};
 
 /// Decodes records into spans. Runs on the worker's thread and must be quick; it may panic.
 pub(crate) trait DecodeSpans: Send {

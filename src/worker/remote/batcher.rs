@@ -83,6 +83,11 @@ impl Batcher {
         self.open.get(kind as usize).copied().unwrap_or_default()
     }
 
+    /// Tells the encoder that a flush or the shutdown has just been requested.
+    pub(in crate::worker) fn request_flush(&mut self) {
+        catch_panic(|| self.encode.request_flush());
+    }
+
     /// Hands the batches that are due to the sink.
     pub(in crate::worker) fn hand_over(&mut self, now: Nanos, all: bool, panics: &AtomicU64) {
         let made = catch_panic(|| self.encode.take_batches(now, all, &mut self.batches));

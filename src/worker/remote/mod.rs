@@ -78,8 +78,12 @@ pub(crate) trait Encode: Send {
     /// Encodes a record for a later batch and returns the number of items in it.
     ///
     /// The record's own number was counted as emitted. If fewer are found, the rest counts as dropped; if more, they
-    /// count as emitted too.
+    /// count as emitted too. Items of a batch that come from no record count as emitted with the batch.
     fn encode(&mut self, record: &Record<'_>) -> u64;
+
+    /// Called before [`take_batches`](Self::take_batches) when a flush is requested, and once when the shutdown begins. An
+    /// encoder that makes items itself makes them now.
+    fn request_flush(&mut self) {}
 
     /// Appends the batches that are due to `out`; with `all`, batches of everything that is held, for a flush.
     fn take_batches(&mut self, now: Nanos, all: bool, out: &mut Vec<Batch>);

@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
 /// Returns the body as it is sent, compressed if `gzip` is set.
-pub(super) fn compressed(plain: Bytes, gzip: bool) -> Bytes {
+pub(crate) fn compressed(plain: Bytes, gzip: bool) -> Bytes {
     if !gzip {
         return plain;
     }
@@ -18,7 +18,7 @@ pub(super) fn compressed(plain: Bytes, gzip: bool) -> Bytes {
 }
 
 /// Decompresses a body. Returns `None` if it is corrupt or larger than `max_bytes`.
-pub(super) fn decompressed(body: &[u8], max_bytes: usize) -> Option<Vec<u8>> {
+pub(crate) fn decompressed(body: &[u8], max_bytes: usize) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
     let mut decoder = GzDecoder::new(body).take(max_bytes as u64 + 1);
     decoder.read_to_end(&mut plain).ok()?;
