@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue, Uri};
 
 use super::*;
 use crate::error::Error;
+use crate::metrics::{HistogramAggregation, MetricsExporter, MetricsTemporality};
 use crate::monitor::Global;
 use crate::trace::{OtlpCompression, OtlpProtocol, Propagators, TraceExporter};
 
@@ -49,14 +50,64 @@ fn set_history(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
     })
 }
 
+fn set_otlp(key: &str, otlp: OtlpConfig) -> OtlpConfig {
+    let second = Duration::from_secs(1);
+    let url = Uri::from_static("http://a:4318/x?y=1");
+    let (name, value) = (
+        HeaderName::from_static("x-tenant"),
+        HeaderValue::from_static("shop"),
+    );
+    let file = "/etc/ssl/collector.pem";
+    match key {
+        "otlp.endpoint" => otlp.endpoint(Uri::from_static("http://a:4318")),
+        "otlp.traces_endpoint" => otlp.traces_endpoint(url),
+        "otlp.metrics_endpoint" => otlp.metrics_endpoint(url),
+        "otlp.headers" => otlp.header(name, value),
+        "otlp.traces_headers" => otlp.traces_header(name, value),
+        "otlp.metrics_headers" => otlp.metrics_header(name, value),
+        "otlp.timeout" => otlp.timeout(second),
+        "otlp.traces_timeout" => otlp.traces_timeout(second),
+        "otlp.metrics_timeout" => otlp.metrics_timeout(second),
+        "otlp.compression" => otlp.compression(OtlpCompression::None),
+        "otlp.traces_compression" => otlp.traces_compression(OtlpCompression::None),
+        "otlp.metrics_compression" => otlp.metrics_compression(OtlpCompression::None),
+        "otlp.protocol" => otlp.protocol(OtlpProtocol::HttpProtobuf),
+        "otlp.certificate" => otlp.certificate(file),
+        "otlp.traces_certificate" => otlp.traces_certificate(file),
+        "otlp.metrics_certificate" => otlp.metrics_certificate(file),
+        "otlp.schedule_delay" => otlp.schedule_delay(second),
+        "otlp.max_queue_size" => otlp.max_queue_size(100),
+        "otlp.max_export_batch_size" => otlp.max_export_batch_size(10),
+        "otlp.export_timeout" => otlp.export_timeout(second),
+        key => panic!("no call sets `{key}`: add one to `OtlpConfig`"),
+    }
+}
+
+fn set_metrics(key: &str, metrics: MetricsConfig) -> MetricsConfig {
+    let second = Duration::from_secs(1);
+    match key {
+        "metrics.max_series" => metrics.max_series(30_000),
+        "metrics.max_series_per_metric" => metrics.max_series_per_metric(20),
+        "metrics.idle_after" => metrics.idle_after(second),
+        "metrics.keep_counter_names" => metrics.keep_counter_names(true),
+        "metrics.histograms" => metrics.histogram("my.h", Buckets::Off),
+        "metrics.exporter" => metrics.exporter(MetricsExporter::Otlp),
+        "metrics.export_interval" => metrics.export_interval(second),
+        "metrics.export_timeout" => metrics.export_timeout(second),
+        "metrics.temporality" => metrics.temporality(MetricsTemporality::Delta),
+        "metrics.histogram_aggregation" => {
+            metrics.histogram_aggregation(HistogramAggregation::ExplicitBuckets)
+        }
+        key => panic!("no call sets `{key}`: add one to `MetricsConfig`"),
+    }
+}
+
 /// Sets the setting of a key to a value other than its default.
 fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
     let logs = LogsConfig::default;
     let http = HttpConfig::default;
     let errors = ErrorsConfig::default;
     let trace = TraceConfig::default;
-    let otlp = OtlpConfig::default;
-    let metrics = MetricsConfig::default;
     let worker = WorkerConfig::default;
     let second = Duration::from_secs(1);
     match key {
@@ -119,27 +170,10 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         "trace.max_links" => builder.trace(trace().max_links(4)),
         "trace.max_event_attributes" => builder.trace(trace().max_event_attributes(5)),
         "trace.max_link_attributes" => builder.trace(trace().max_link_attributes(6)),
-        "otlp.endpoint" => builder.otlp(otlp().endpoint(Uri::from_static("http://a:4318"))),
-        "otlp.traces_endpoint" => {
-            builder.otlp(otlp().traces_endpoint(Uri::from_static("http://a/x?y=1")))
+        key if key.starts_with("otlp.") => builder.otlp(set_otlp(key, OtlpConfig::default())),
+        key if key.starts_with("metrics.") => {
+            builder.metrics(set_metrics(key, MetricsConfig::default()))
         }
-        "otlp.headers" => {
-            let name = HeaderName::from_static("x-tenant");
-            builder.otlp(otlp().header(name, HeaderValue::from_static("shop")))
-        }
-        "otlp.timeout" => builder.otlp(otlp().timeout(second)),
-        "otlp.compression" => builder.otlp(otlp().compression(OtlpCompression::None)),
-        "otlp.protocol" => builder.otlp(otlp().protocol(OtlpProtocol::HttpProtobuf)),
-        "otlp.certificate" => builder.otlp(otlp().certificate("/etc/ssl/collector.pem")),
-        "otlp.schedule_delay" => builder.otlp(otlp().schedule_delay(second)),
-        "otlp.max_queue_size" => builder.otlp(otlp().max_queue_size(100)),
-        "otlp.max_export_batch_size" => builder.otlp(otlp().max_export_batch_size(10)),
-        "otlp.export_timeout" => builder.otlp(otlp().export_timeout(second)),
-        "metrics.max_series" => builder.metrics(metrics().max_series(30_000)),
-        "metrics.max_series_per_metric" => builder.metrics(metrics().max_series_per_metric(20)),
-        "metrics.idle_after" => builder.metrics(metrics().idle_after(second)),
-        "metrics.keep_counter_names" => builder.metrics(metrics().keep_counter_names(true)),
-        "metrics.histograms" => builder.metrics(metrics().histogram("my.h", Buckets::Off)),
         "worker.max_queue_bytes" => builder.worker(worker().max_queue_bytes(1 << 20)),
         "worker.max_sink_bytes" => builder.worker(worker().max_sink_bytes(1 << 20)),
         key if key.starts_with("health.") => set_health(key, builder),
