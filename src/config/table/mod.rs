@@ -1,5 +1,8 @@
 //! The table of settings, which the code that reads, prints and documents settings shares.
 
+#[cfg(test)]
+mod documentation;
+
 use std::time::Duration;
 
 use crate::errors::Backtraces;
@@ -773,37 +776,5 @@ pub(super) fn keys() -> impl Iterator<Item = &'static str> + Clone {
     SETTINGS.iter().map(|setting| setting.key)
 }
 
-/// The table as the documentation of the module shows it, without comment marks.
 #[cfg(test)]
-pub(super) fn documentation() -> String {
-    use std::fmt::Write;
-
-    let config = super::Config::default();
-    let mut text =
-        String::from("| key | variables | default | value | meaning |\n|---|---|---|---|---|\n");
-    for setting in SETTINGS {
-        let own = format!("`{}`", own_variable(setting.key));
-        let others = setting.variables.iter().map(|variable| match variable {
-            Named(name) => format!("`{name}`"),
-            FirstPath(name) => format!("`{name}` (the first path)"),
-            Millis(name) => format!("`{name}` (in ms)"),
-            Attribute(name) => format!("`{name}` in `{ATTRIBUTES_VARIABLE}`"),
-        });
-        let variables: Vec<_> = [own].into_iter().chain(others).collect();
-        let default = setting
-            .field
-            .print(&config)
-            .map(|value| format!("`{value}`"));
-        writeln!(
-            text,
-            "| `{}` | {} | {} | {} | {} |",
-            setting.key,
-            variables.join(", "),
-            default.as_deref().unwrap_or("none"),
-            setting.field.describe(),
-            setting.doc,
-        )
-        .unwrap();
-    }
-    text
-}
+pub(super) use self::documentation::documentation;
