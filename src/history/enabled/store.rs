@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::column::Column;
-use super::timeline::{Tick, Timeline};
+use super::timeline::{Tick, TickTime, Timeline};
 use crate::clock::{Nanos, nanos};
 use crate::history::HistoryConfig;
 use crate::metrics::HistogramValues;
@@ -177,9 +177,8 @@ impl MemoryStore {
     /// The estimated size in memory.
     pub(super) fn bytes(&self) -> usize {
         let series = self.series.iter();
-        series
-            .map(|(key, series)| key.labels.len() + series.bytes())
-            .sum()
+        let series = series.map(|(key, series)| key.labels.len() + series.bytes());
+        self.timeline.len() * size_of::<TickTime>() + series.sum::<usize>()
     }
 
     pub(super) fn series(&self) -> usize {
