@@ -155,7 +155,7 @@ fn a_filter_of_another_layer_hides_nothing() {
     });
 }
 
-/// A layer that panics when it is told about a link.
+/// A layer that panics in `on_follows_from`.
 struct PanickingLayer;
 
 impl<S: tracing::Subscriber> Layer<S> for PanickingLayer {

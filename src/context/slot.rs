@@ -126,7 +126,7 @@ impl Slot {
     /// Opens the slot for a request that began at `start`, whose first poll follows at once.
     #[inline]
     pub(crate) fn open(&self, ids: OperationIds, start: Nanos) {
-        // Everything of the request before is cleared before the IDs are set: whoever reads the new IDs must not find
+        // Everything of the request before is cleared before the IDs are set: a reader of the new IDs must not find
         // the old data under them.
         self.buffer.open(self.has_tally.load(Relaxed));
         self.has_tally.store(false, Relaxed);

@@ -271,13 +271,14 @@
 //!
 //! A metric is sent once all its series are written, since its length comes first. One with 2,000 histograms takes about
 //! a megabyte of memory for that time. The format is smaller than the others: for the example `contentmax`, 37 kB
-//! instead of 138 kB of text, of which 4 kB are native buckets and 11 kB the own buckets with their exemplars.
+//! instead of 138 kB of text. Native buckets take 4 kB of that, and the histograms' own buckets with their exemplars take
+//! 11 kB.
 //!
 //! # Pushing to a Collector
 //!
 //! A service that is not scraped can push its metrics to any OTLP receiver, such as an OpenTelemetry Collector. This needs
 //! the feature `otlp`, an endpoint, and the exporter, which is `none` by default: a service that is scraped and sends
-//! traces pushes no metrics unless it is told to.
+//! traces pushes no metrics unless this setting enables it.
 //!
 //! ```sh
 //! OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 OTEL_METRICS_EXPORTER=otlp ./shop

@@ -180,7 +180,7 @@ fn increases_add_up_to_the_total() {
     // The total of an up-down counter is no sum of increases for a receiver.
     assert_eq!(pushed.lines("open"), ["2 0..20"]);
     assert_eq!(fixture.push().lines("jobs"), [""; 0]);
-    // A series that was idle returns with its total, of which only the difference is new.
+    // A series that was idle returns with its total. Only the difference to the last push is new.
     expire_idle(&fixture);
     assert_eq!(fixture.push().lines("jobs"), [""; 0]);
     mail.add(4);
