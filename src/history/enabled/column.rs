@@ -12,6 +12,35 @@ pub(super) enum Column {
         empty: Box<HistogramValues>,
         steps: Vec<Option<HistogramValues>>,
     },
+    /// Gauges in steps of several snapshots.
+    Gauges(GaugeSteps),
+}
+
+/// The values of a gauge in steps of several snapshots: one element for each step, `MISSING` where it had no value.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct GaugeSteps {
+    /// The number of values.
+    pub(super) count: Vec<f64>,
+    pub(super) sum: Vec<f64>,
+    pub(super) min: Vec<f64>,
+    pub(super) max: Vec<f64>,
+    pub(super) last: Vec<f64>,
+}
+
+impl GaugeSteps {
+    fn parts(&self) -> [&Vec<f64>; 5] {
+        [&self.count, &self.sum, &self.min, &self.max, &self.last]
+    }
+
+    fn parts_mut(&mut self) -> [&mut Vec<f64>; 5] {
+        [
+            &mut self.count,
+            &mut self.sum,
+            &mut self.min,
+            &mut self.max,
+            &mut self.last,
+        ]
+    }
 }
 
 impl Column {
@@ -31,6 +60,7 @@ impl Column {
         match self {
             Self::Numbers(values) => values.len(),
             Self::Histograms { steps, .. } => steps.len(),
+            Self::Gauges(gauges) => gauges.count.len(),
         }
     }
 
@@ -39,6 +69,11 @@ impl Column {
         match self {
             Self::Numbers(values) => values.resize(len.max(values.len()), MISSING),
             Self::Histograms { steps, .. } => steps.resize(len.max(steps.len()), None),
+            Self::Gauges(gauges) => {
+                for part in gauges.parts_mut() {
+                    part.resize(len.max(part.len()), MISSING);
+                }
+            }
         }
     }
 
@@ -50,6 +85,7 @@ impl Column {
                 let cells = steps.iter().flatten().map(HistogramValues::bytes);
                 steps.capacity() * size_of::<Option<HistogramValues>>() + cells.sum::<usize>()
             }
+            Self::Gauges(gauges) => gauges.parts().map(|part| part.capacity() * 8).iter().sum(),
         }
     }
 
@@ -66,6 +102,14 @@ impl Column {
                     empty: empty.clone(),
                     steps: std::mem::replace(steps, rest),
                 }
+            }
+            Self::Gauges(gauges) => {
+                let mut front = GaugeSteps::default();
+                for (part, front) in gauges.parts_mut().into_iter().zip(front.parts_mut()) {
+                    let rest = part.split_off(count.min(part.len()));
+                    *front = std::mem::replace(part, rest);
+                }
+                Self::Gauges(front)
             }
         }
     }
@@ -88,13 +132,24 @@ impl Column {
                 }
                 out
             }
+            Self::Gauges(gauges) => {
+                let mut out = Vec::new();
+                for part in gauges.parts() {
+                    let part = numbers::encode(part);
+                    push_varint(&mut out, part.len() as u64);
+                    out.extend_from_slice(&part);
+                }
+                out
+            }
         }
     }
 
     /// Decodes `len` values of the same kind as this column. `None` if the bytes are damaged.
     pub(super) fn decode(&self, mut bytes: &[u8], len: usize) -> Option<Self> {
-        let Self::Histograms { empty, .. } = self else {
-            return Some(Self::Numbers(numbers::decode(bytes, len)?));
+        let empty = match self {
+            Self::Numbers(_) => return Some(Self::Numbers(numbers::decode(bytes, len)?)),
+            Self::Gauges(_) => return decode_gauges(bytes, len).map(Self::Gauges),
+            Self::Histograms { empty, .. } => empty,
         };
         let of_sums = usize::try_from(take_varint(&mut bytes)?).ok()?;
         let (sums, mut bytes) = bytes.split_at_checked(of_sums)?;
@@ -112,6 +167,17 @@ impl Column {
             steps,
         })
     }
+}
+
+fn decode_gauges(mut bytes: &[u8], len: usize) -> Option<GaugeSteps> {
+    let mut gauges = GaugeSteps::default();
+    for part in gauges.parts_mut() {
+        let size = usize::try_from(take_varint(&mut bytes)?).ok()?;
+        let (encoded, rest) = bytes.split_at_checked(size)?;
+        *part = numbers::decode(encoded, len)?;
+        bytes = rest;
+    }
+    bytes.is_empty().then_some(gauges)
 }
 
 /// Rounds a number to seven digits, which take three bytes less.

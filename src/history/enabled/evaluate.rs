@@ -156,6 +156,7 @@ impl Group {
                             .add(values);
                     }
                 }
+                Column::Gauges(_) => {}
             }
         }
         self.gauges.extend(gauge);
