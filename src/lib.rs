@@ -29,6 +29,7 @@ pub mod db;
 mod error;
 pub mod errors;
 pub mod external;
+mod files;
 pub mod guide;
 pub mod health;
 pub mod history;

@@ -1,12 +1,9 @@
 //! The spool: records in append-only files of the data directory, stored before they are sent.
 //!
 //! Once [`SpoolWriter`] reports a record as stored, it is on the disk, and it is found again after a restart until it
-//! is acknowledged. [`Spool`] is the state machine over [`Files`]. [`SpoolWriter`] runs it on the worker's blocking
+//! is acknowledged. [`Spool`] is the state machine over [`Files`](crate::files::Files). [`SpoolWriter`] runs it on the worker's blocking
 //! pool.
 
-mod disk;
-mod files;
-mod segment;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -17,12 +14,11 @@ pub(crate) use self::writer::{SpoolStatus, SpoolWriter};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use self::disk::Disk;
-use self::files::Files;
 use self::store::Spool;
 use self::writer::SpoolWriterSetup;
 use super::RecordQueue;
 use crate::clock::Clock;
+use crate::files::Disk;
 use crate::model::Diagnostics;
 
 /// The parts of a spool in a directory.

@@ -1,8 +1,7 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::Files;
-use super::segment::{HEAD, HEADER, MAX_BODY, header, put, records};
+use crate::files::{Files, HEAD, HEADER, MAX_BODY, header, put, records};
 
 /// A file is closed at this size. Only complete files are removed.
 const MAX_SEGMENT: u64 = 1 << 20;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 mod power;
 
-use super::files::Files;
 use super::store::Spool;
+use crate::files::Files;
 
 /// Files in memory. What was not synced may be lost.
 #[derive(Debug, Clone, Default)]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
 
-use super::super::files::Files;
 use super::super::store::Spool;
+use crate::files::Files;
 
 type Contents = BTreeMap<String, Vec<u8>>;
 

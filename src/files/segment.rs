@@ -4,14 +4,14 @@
 const MAGIC: [u8; 8] = *b"WPSPOOL1";
 const MARK: [u8; 4] = [0xa5, b'W', b'P', 0x5a];
 /// Bytes of a file's header: magic, first number, checksum.
-pub(super) const HEADER: usize = 8 + 8 + 4;
+pub(crate) const HEADER: usize = 8 + 8 + 4;
 /// Bytes of a record's head: mark, length, checksum, number.
-pub(super) const HEAD: usize = 4 + 4 + 4 + 8;
+pub(crate) const HEAD: usize = 4 + 4 + 4 + 8;
 /// The maximum number of bytes of a record's body.
-pub(super) const MAX_BODY: usize = 1 << 20;
+pub(crate) const MAX_BODY: usize = 1 << 20;
 
 /// The header of a file whose records are numbered from `first`.
-pub(super) fn header(first: u64) -> [u8; HEADER] {
+pub(crate) fn header(first: u64) -> [u8; HEADER] {
     let mut out = [0; HEADER];
     let (front, check) = out.split_at_mut(16);
     let (magic, number) = front.split_at_mut(8);
@@ -22,7 +22,7 @@ pub(super) fn header(first: u64) -> [u8; HEADER] {
 }
 
 /// Appends a record.
-pub(super) fn put(out: &mut Vec<u8>, number: u64, body: &[u8]) {
+pub(crate) fn put(out: &mut Vec<u8>, number: u64, body: &[u8]) {
     let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
     out.extend_from_slice(&MARK);
     out.extend_from_slice(&len.to_le_bytes());
@@ -32,7 +32,7 @@ pub(super) fn put(out: &mut Vec<u8>, number: u64, body: &[u8]) {
 }
 
 /// Iterates over the records of a file and skips damaged ones; `None` if the header is not valid.
-pub(super) fn records(file: &[u8]) -> Option<impl Iterator<Item = (u64, &[u8])>> {
+pub(crate) fn records(file: &[u8]) -> Option<impl Iterator<Item = (u64, &[u8])>> {
     let first = u64::from_le_bytes(*file.get(8..16)?.first_chunk()?);
     if file.get(..HEADER)? != header(first) {
         return None;

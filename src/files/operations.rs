@@ -1,8 +1,8 @@
 use std::io;
 
-/// The file operations that a spool needs, in one directory. Every call may fail, and a call that failed may have done
+/// File operations in one directory. Every call may fail, and a call that failed may have done
 /// a part of its work.
-pub(super) trait Files: Send {
+pub(crate) trait Files: Send {
     /// Lists the names and lengths of the files.
     fn list(&mut self) -> io::Result<Vec<(String, u64)>>;
 

@@ -2,7 +2,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::Files;
+use super::operations::Files;
 
 /// The maximum number of bytes that are read of a file: our files are shorter.
 const MAX_FILE: u64 = 8 << 20;
@@ -10,7 +10,7 @@ const MAX_FILE: u64 = 8 << 20;
 /// A directory of the file system. It is created with mode 0700 if it is missing, even if it is removed later. Its
 /// files have mode 0600.
 #[derive(Debug)]
-pub(super) struct Disk {
+pub(crate) struct Disk {
     path: PathBuf,
     current: Option<File>,
     /// Whether the name of the current file has still to be synced.
@@ -18,7 +18,7 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    pub(super) fn new(path: impl AsRef<Path>) -> Self {
+    pub(crate) fn new(path: impl AsRef<Path>) -> Self {
         Self {
             path: path.as_ref().to_owned(),
             current: None,

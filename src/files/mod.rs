@@ -1,0 +1,10 @@
+//! Files in a directory of the data directory, and the format of files that consist of records. The spool and other
+//! stores keep theirs with it.
+
+mod disk;
+mod operations;
+mod segment;
+
+pub(crate) use self::disk::Disk;
+pub(crate) use self::operations::Files;
+pub(crate) use self::segment::{HEAD, HEADER, MAX_BODY, header, put, records};
