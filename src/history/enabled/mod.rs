@@ -1,9 +1,18 @@
 mod column;
 mod evaluate;
+mod gauge;
 mod metric_query;
 mod numbers;
 mod recorder;
-#[expect(dead_code, reason = "for the store on disk, which is to come")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "for the store on disk, which is to come")
+)]
+mod roll_up;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "for the store on disk, which is to come")
+)]
 mod steps;
 mod store;
 mod timeline;

@@ -1,5 +1,6 @@
 //! What the memory, the files and the queries share: steps of time, and the values of series at consecutive steps.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::column::Column;
@@ -14,6 +15,17 @@ pub(super) enum Resolution {
     Raw,
     Minute,
     Hour,
+}
+
+impl Resolution {
+    /// The length of a step, in milliseconds. `None` for snapshots, whose length varies.
+    pub(super) fn millis(self) -> Option<i64> {
+        match self {
+            Self::Raw => None,
+            Self::Minute => Some(60_000),
+            Self::Hour => Some(3_600_000),
+        }
+    }
 }
 
 /// The time of a step.
@@ -46,6 +58,11 @@ pub(super) struct StepFlags(pub(super) u8);
 impl StepFlags {
     /// The value is an anomaly.
     pub(super) const ANOMALY: Self = Self(1);
+
+    /// The flags of both.
+    pub(super) fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
 }
 
 /// The values of one series at consecutive steps.
@@ -56,6 +73,45 @@ pub(super) struct SeriesRun {
     /// The first step.
     pub(super) first: Tick,
     pub(super) column: Arc<Column>,
-    /// The steps that have flags, in ascending order, counted from the first.
+    /// The steps that have flags, in ascending order, counted from the first. They all have values.
     pub(super) flags: Vec<(u32, StepFlags)>,
+}
+
+impl SeriesRun {
+    /// The steps of the run.
+    pub(super) fn steps(&self) -> Range<Tick> {
+        self.first..self.first + self.column.len() as u64
+    }
+
+    /// Whether both have the same kind of values, so that they can be added.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && match (&*self.column, &*other.column) {
+                (Column::Histograms { empty, .. }, Column::Histograms { empty: other, .. }) => {
+                    empty.bounds() == other.bounds()
+                }
+                (Column::Histograms { .. }, _) | (_, Column::Histograms { .. }) => false,
+                _ => true,
+            }
+    }
+
+    /// The positions in the column of those of the steps that the run has.
+    pub(super) fn positions(&self, steps: &Range<Tick>) -> Range<usize> {
+        let position = |step: Tick| {
+            let position = usize::try_from(step.saturating_sub(self.first));
+            position.unwrap_or(usize::MAX).min(self.column.len())
+        };
+        position(steps.start)..position(steps.end)
+    }
+
+    /// The flags of some positions, united.
+    pub(super) fn flags_at(&self, positions: &Range<usize>) -> StepFlags {
+        let start = self
+            .flags
+            .partition_point(|(position, _)| (*position as usize) < positions.start);
+        let flags = self.flags.get(start..).unwrap_or_default().iter();
+        flags
+            .take_while(|(position, _)| (*position as usize) < positions.end)
+            .fold(StepFlags::default(), |all, (_, flags)| all.with(*flags))
+    }
 }
