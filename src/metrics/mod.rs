@@ -388,6 +388,8 @@ mod global;
 mod handles;
 mod histogram;
 mod histogram_values;
+#[cfg(any(feature = "history", feature = "otlp"))]
+mod increases;
 mod joined;
 mod labels;
 mod metric;
@@ -422,19 +424,17 @@ pub(crate) use self::observable::{ObserveFn, Observer};
 pub(crate) use self::own_histograms::is_in_own_namespace;
 #[cfg(feature = "otlp")]
 pub(crate) use self::{
-    exemplar::Exemplar,
-    exponential::ZERO_THRESHOLD,
-    histogram_values::IndexedBuckets,
-    snapshot::{MetricSnapshot, SeriesSnapshot},
+    exemplar::Exemplar, exponential::ZERO_THRESHOLD, histogram_values::IndexedBuckets,
+    snapshot::MetricSnapshot,
 };
 #[cfg(feature = "history")]
 pub(crate) use self::{histogram_values::HistogramSum, snapshot::Snapshot};
 #[cfg(any(feature = "history", feature = "otlp"))]
 pub(crate) use self::{
     histogram_values::HistogramValues,
+    increases::{Increases, TotalsReading},
     labels::label_pairs,
-    series::SeriesId,
-    snapshot::{SeriesValue, Snapshotter},
+    snapshot::{SeriesSnapshot, SeriesValue, Snapshotter},
 };
 
 use self::context::RegistryContext;
@@ -655,7 +655,7 @@ impl Metrics {
     }
 
     /// The wall time at this moment, in nanoseconds since the Unix epoch.
-    #[cfg(feature = "otlp")]
+    #[cfg(any(feature = "history", feature = "otlp"))]
     pub(crate) fn wall(&self) -> u64 {
         let clock = &self.registry.context.clock;
         clock.wall(clock.now())

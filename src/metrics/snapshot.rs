@@ -56,14 +56,17 @@ pub(crate) struct SeriesSnapshot {
     /// In canonical form: `a="b",c="d"`.
     pub(crate) labels: Arc<str>,
     /// When the series was made, in nanoseconds since the Unix epoch. 0 for an observable one.
-    #[cfg_attr(
-        not(feature = "otlp"),
-        expect(dead_code, reason = "only a push reads it")
-    )]
     pub(crate) made_at: u64,
     pub(crate) value: SeriesValue,
     /// The exemplars of a histogram, if the snapshot has them.
     pub(crate) exemplars: Vec<Exemplar>,
+}
+
+impl SeriesSnapshot {
+    /// Whether the value was read when it was needed, and is not counted by the registry.
+    pub(crate) fn is_observed(&self) -> bool {
+        self.id == SeriesId::default()
+    }
 }
 
 /// The value of a series.

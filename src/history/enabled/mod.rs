@@ -52,7 +52,7 @@ impl History {
             metrics: metrics.clone(),
             interval: config.interval,
             store: Arc::new(Mutex::new(MemoryStore::new(config))),
-            recorder: Arc::new(Mutex::new(Recorder::new(metrics.snapshotter()))),
+            recorder: Arc::new(Mutex::new(Recorder::new(metrics))),
         };
         let recording = history.clone();
         let task = PeriodicTask::on_pool(config.interval, move || recording.record());
