@@ -275,7 +275,6 @@ mod of_periods {
 
     impl HistogramValues {
         /// No values of a histogram with these bounds.
-        #[cfg(test)]
         pub(crate) fn empty(bounds: &[f64]) -> Self {
             let bounds = if bounds.is_empty() {
                 &[f64::INFINITY]

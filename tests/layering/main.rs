@@ -69,8 +69,14 @@ const HOMES: [(&[&str], &[&str]); 33] = [
     (&["sqlx"], &["db/sqlx/"]),
     (&["sqlx_core"], &["db/sqlx/"]),
     (&["toml"], &["config/"]),
-    (&["crc32fast"], &["users/", "worker/spool/"]),
-    (&["flate2"], &["metrics/", "trace/otlp/"]),
+    (
+        &["crc32fast"],
+        &["history/enabled/disk/", "users/", "worker/spool/"],
+    ),
+    (
+        &["flate2"],
+        &["history/enabled/disk/", "metrics/", "trace/otlp/"],
+    ),
     (&["metrics_exporter_prometheus"], &["metrics/"]),
     (&["metrics_process"], &["system/"]),
     (&["tokio_metrics"], &["metrics/"]),

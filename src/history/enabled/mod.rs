@@ -1,4 +1,9 @@
 mod column;
+#[expect(
+    dead_code,
+    reason = "the queries and the store that use it are to come"
+)]
+mod disk;
 mod evaluate;
 mod gauge;
 mod metric_query;
@@ -9,10 +14,6 @@ mod recorder;
     expect(dead_code, reason = "for the store on disk, which is to come")
 )]
 mod roll_up;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for the store on disk, which is to come")
-)]
 mod steps;
 mod store;
 mod timeline;

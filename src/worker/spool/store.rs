@@ -22,7 +22,7 @@ const CORRUPT: &str = ".corrupt-";
 pub(super) struct Spool {
     files: Box<dyn Files>,
     max_bytes: u64,
-    segments: VecDeque<Segment>,
+    segments: VecDeque<SpoolSegment>,
     bytes: u64,
     /// Whether records are appended to the last segment.
     open: bool,
@@ -36,7 +36,7 @@ pub(super) struct Spool {
 }
 
 #[derive(Debug)]
-struct Segment {
+struct SpoolSegment {
     name: String,
     /// The number of its first record. Every record in it has a smaller number than the first of the next segment, or
     /// is in that segment too.
@@ -51,7 +51,7 @@ impl Spool {
         for (name, bytes) in files.list()? {
             damaged += u64::from(name.contains(CORRUPT));
             if let Some(first) = first_of(&name) {
-                found.push(Segment { name, first, bytes });
+                found.push(SpoolSegment { name, first, bytes });
             }
         }
         found.sort_by_key(|segment| segment.first);
@@ -154,7 +154,7 @@ impl Spool {
 
     /// Makes sure that a file is open to append to.
     fn begin(&mut self, number: u64) -> io::Result<()> {
-        let full = |segment: &Segment| segment.bytes >= MAX_SEGMENT;
+        let full = |segment: &SpoolSegment| segment.bytes >= MAX_SEGMENT;
         if self.open && !self.segments.back().is_none_or(full) {
             return Ok(());
         }
@@ -164,7 +164,7 @@ impl Spool {
         let first = last.map_or(number, |last| number.max(last));
         let name = format!("{first:016x}{SEGMENT}");
         self.files.create(&name)?;
-        self.segments.push_back(Segment {
+        self.segments.push_back(SpoolSegment {
             name,
             first,
             bytes: HEADER as u64,

@@ -1,0 +1,152 @@
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::files::{InputFile, OutputFile, StoreFiles};
+
+/// A directory of the file system. It is created with mode 0700 if it is missing, also if it is removed later. Its files
+/// have mode 0600. No symbolic link is followed.
+#[derive(Debug)]
+pub(super) struct StoreDirectory {
+    path: PathBuf,
+}
+
+#[derive(Debug)]
+struct OpenFile {
+    file: File,
+    len: u64,
+}
+
+#[derive(Debug)]
+struct CreatedFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl StoreDirectory {
+    pub(super) fn new(path: impl AsRef<Path>) -> Self {
+        Self {
+            path: path.as_ref().to_owned(),
+        }
+    }
+}
+
+impl StoreFiles for StoreDirectory {
+    fn list(&self) -> io::Result<Vec<(String, u64)>> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&self.path)?;
+        refuse_link(&self.path)?;
+        let mut all = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            // Not that of a link's target.
+            let found = entry.metadata()?;
+            if let Ok(name) = entry.file_name().into_string()
+                && found.is_file()
+            {
+                all.push((name, found.len()));
+            }
+        }
+        Ok(all)
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn InputFile>> {
+        let path = self.path.join(name);
+        refuse_link(&path)?;
+        let file = File::open(path)?;
+        let len = file.metadata()?.len();
+        Ok(Box::new(OpenFile { file, len }))
+    }
+
+    fn create(&self, name: &str) -> io::Result<Box<dyn OutputFile>> {
+        let path = self.path.join(name);
+        // Whatever has the name, a file or a link, is removed, so that nothing outside of the directory is written.
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path)?;
+        Ok(Box::new(CreatedFile { file, path }))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path.join(from), self.path.join(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path.join(name))
+    }
+
+    #[cfg(unix)]
+    fn sync_names(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+
+    /// Other systems cannot open a directory as a file.
+    #[cfg(not(unix))]
+    fn sync_names(&self) -> io::Result<()> {
+        fs::metadata(&self.path).map(drop)
+    }
+}
+
+impl InputFile for OpenFile {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&mut self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        // Checked before anything is allocated.
+        let end = offset.checked_add(len as u64);
+        if end.is_none_or(|end| end > self.len) {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        self.file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = vec![0; len];
+        self.file.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl OutputFile for CreatedFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()?;
+        // The sync of a file that was removed succeeds, although its content is lost.
+        let at_path = fs::symlink_metadata(&self.path)?;
+        if is_same_file(&self.file.metadata()?, &at_path) {
+            Ok(())
+        } else {
+            let text = format!("{} was replaced by another file", self.path.display());
+            Err(io::Error::new(ErrorKind::NotFound, text))
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same_file(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    true
+}
+
+fn refuse_link(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_symlink() {
+        let text = format!("{} is a symbolic link", path.display());
+        return Err(io::Error::new(ErrorKind::InvalidInput, text));
+    }
+    Ok(())
+}
