@@ -34,6 +34,7 @@ enum Category {
     Io,
     Runtime,
     Query,
+    Reader,
 }
 
 impl Error {
@@ -88,6 +89,24 @@ impl Error {
             problems: Vec::new(),
             source: None,
         }))
+    }
+
+    /// Creates an error for a valid query whose result could not be read: `problem` is a whole sentence.
+    #[cfg(feature = "history")]
+    #[cold]
+    pub(crate) fn reader(problem: impl Into<String>) -> Self {
+        Self(Box::new(ErrorParts {
+            kind: Category::Reader,
+            message: problem.into(),
+            problems: Vec::new(),
+            source: None,
+        }))
+    }
+
+    /// Returns whether the result of a valid query could not be read, such as from a Prometheus server that does not
+    /// answer. The same query may succeed later.
+    pub fn is_reader(&self) -> bool {
+        self.0.kind == Category::Reader
     }
 
     /// Returns whether a query is invalid, such as one of the history.

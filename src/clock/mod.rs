@@ -7,8 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[cfg_attr(not(target_os = "linux"), path = "std_monotonic.rs")]
 mod monotonic;
 mod nanos;
+mod rfc3339;
 
 pub(crate) use self::nanos::{Nanos, nanos, seconds};
+pub(crate) use self::rfc3339::rfc3339;
 
 /// The clock of a monitor. Cheap to clone; clones share the anchor.
 ///

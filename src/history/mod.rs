@@ -53,6 +53,15 @@
 //! A result has no point for a time without data. A function that does not apply to a kind of metric has no result. The
 //! window is the time after its begin, up to its end. `History::range` evaluates a query at regular times, `History::at` at one.
 //!
+//! # Reading without blocking
+//!
+//! `History::range` and `History::at` read on the calling thread. `MetricReader` has the same two methods as futures, for
+//! code of an asynchronous runtime and for code that should not depend on where the metrics are.
+//!
+//! # Export
+//!
+//! `to_csv` and `to_json` format results for spreadsheets and scripts.
+//!
 //! # What is exact
 //!
 //! Increases are counted from one snapshot to the next, so that they are whole numbers and add up: the increase of an
@@ -95,7 +104,7 @@ mod enabled;
 
 pub use self::config::HistoryConfig;
 #[cfg(feature = "history")]
-pub use self::enabled::{Aggregation, History, MetricQuery, Point, ResultSeries};
-
-#[cfg(feature = "history")]
-pub(crate) use self::enabled::check;
+pub use self::enabled::{
+    Aggregation, History, MetricQuery, MetricReader, Point, ReadFuture, ResultSeries, to_csv,
+    to_json,
+};

@@ -67,7 +67,7 @@ impl Monitor {
     ///
     /// Returns an error if the query is invalid, or if there are a hundred figures already.
     pub fn summary_figure(&self, name: impl Into<String>, query: MetricQuery) -> Result<()> {
-        crate::history::check(&query)?;
+        query.check()?;
         let figures = &self.inner.history.figures;
         if figures.add(name.into(), query) {
             Ok(())

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::column::Column;
 use super::metric_query::{Aggregation, Function, Grouping, MetricQuery, Point, ResultSeries};
 use super::numbers::is_missing;
 use super::store::{SeriesData, SeriesKind};
+use super::time_range::time_of;
 use super::timeline::{Tick, TickTime};
 use crate::metrics::{HistogramSum, HistogramValues, label_pairs};
 
@@ -110,7 +111,7 @@ fn points(query: &MetricQuery, series: &[&SeriesData], windows: &[Window]) -> Ve
     values
         .flatten()
         .map(|(at, value)| Point {
-            at: UNIX_EPOCH + Duration::from_millis(at.max(0).unsigned_abs()),
+            at: time_of(at),
             value,
         })
         .collect()

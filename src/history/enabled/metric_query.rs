@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
+use crate::error::{Error, Result};
+
 /// What to read from the history: a function of the series of one metric over a window of time.
 ///
 /// The metric's name is the exposed one, without the suffix of a histogram's samples: `jobs_total`,
@@ -93,6 +95,21 @@ pub struct Point {
     pub at: SystemTime,
     /// The value, in the metric's unit; a rate is per second.
     pub value: f64,
+}
+
+impl ResultSeries {
+    /// Creates a result from labels and values, for a [`MetricReader`](super::MetricReader) of your own. Sorts the labels.
+    pub fn new(mut labels: Vec<(String, String)>, points: Vec<Point>) -> Self {
+        labels.sort();
+        Self { labels, points }
+    }
+}
+
+impl Point {
+    /// Creates a value at the end of a window.
+    pub fn new(at: SystemTime, value: f64) -> Self {
+        Self { at, value }
+    }
 }
 
 impl MetricQuery {
@@ -219,6 +236,25 @@ impl MetricQuery {
     pub fn aggregation(mut self, aggregation: Aggregation) -> Self {
         self.aggregation = aggregation;
         self
+    }
+}
+
+impl MetricQuery {
+    /// Refuses a query that cannot have a result.
+    pub(crate) fn check(&self) -> Result<()> {
+        if let Function::Quantile(rank) = self.function
+            && !(0.0..=1.0).contains(&rank)
+        {
+            return Err(Error::query(&format!(
+                "{rank} is no rank of a quantile: write a number from 0 to 1, such as 0.95"
+            )));
+        }
+        if self.window.as_millis() == 0 {
+            return Err(Error::query(
+                "the window is shorter than 1 ms: make it longer",
+            ));
+        }
+        Ok(())
     }
 }
 

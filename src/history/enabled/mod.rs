@@ -5,8 +5,11 @@ mod column;
 )]
 mod disk;
 mod evaluate;
+mod export;
 mod gauge;
+mod history_reader;
 mod metric_query;
+mod metric_reader;
 mod numbers;
 mod recorder;
 #[cfg_attr(
@@ -16,26 +19,31 @@ mod recorder;
 mod roll_up;
 mod steps;
 mod store;
+mod time_range;
 mod timeline;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
+use tokio::sync::Semaphore;
+
+pub use self::export::{to_csv, to_json};
 pub use self::metric_query::{Aggregation, MetricQuery, Point, ResultSeries};
+pub use self::metric_reader::{MetricReader, ReadFuture};
 
 use self::evaluate::{evaluate, labels_of};
-use self::metric_query::Function;
 use self::recorder::Recorder;
 use self::store::{MemoryStore, SeriesKey};
+use self::time_range::{TimeRange, millis, time_of};
 use super::HistoryConfig;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::metrics::Metrics;
 use crate::model::{lock, lock_for_status};
 use crate::worker::PeriodicTask;
 
-/// The maximum number of points of one result, as in Prometheus.
-const MAX_POINTS: usize = 11_000;
+/// The maximum number of reads that use the blocking pool at the same time.
+const MAX_READS: usize = 4;
 
 /// The history of all metrics of one monitor. [`Monitor::history`](crate::Monitor::history) returns it. Cheap to clone.
 #[derive(Clone)]
@@ -44,6 +52,8 @@ pub struct History {
     interval: Duration,
     store: Arc<Mutex<MemoryStore>>,
     recorder: Arc<Mutex<Recorder>>,
+    /// Limits the reads on the blocking pool, which belongs to the host.
+    reads: Arc<Semaphore>,
 }
 
 impl History {
@@ -54,6 +64,7 @@ impl History {
             interval: config.interval,
             store: Arc::new(Mutex::new(MemoryStore::new(config))),
             recorder: Arc::new(Mutex::new(Recorder::new(metrics))),
+            reads: Arc::new(Semaphore::new(MAX_READS)),
         };
         let recording = history.clone();
         let task = PeriodicTask::on_pool(config.interval, move || recording.record());
@@ -75,7 +86,7 @@ impl History {
     /// Returns the result of a query at one time: at most one point for each series or group.
     ///
     /// Like [`range`](Self::range), it reads the history on the calling thread, which blocks for some milliseconds: call it
-    /// from a blocking task, not for each request.
+    /// from a blocking task, not for each request. [`MetricReader::at`] is the asynchronous form.
     ///
     /// # Errors
     ///
@@ -97,31 +108,15 @@ impl History {
         end: SystemTime,
         step: Duration,
     ) -> Result<Vec<ResultSeries>> {
-        let (start, end) = (millis(start), millis(end));
-        let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX);
-        if step == 0 {
-            return Err(problem("the step is shorter than 1 ms: make it longer"));
-        }
-        if end < start {
-            return Err(problem("the end of the range is before its start"));
-        }
-        let steps = end.saturating_sub(start) / step;
-        let points = usize::try_from(steps).map_or(usize::MAX, |steps| steps.saturating_add(1));
-        if points > MAX_POINTS {
-            return Err(problem(&format!(
-                "the range has {points} points of {step} ms, and at most {MAX_POINTS} are returned: make the step longer"
-            )));
-        }
-        let times = (0..points)
-            .filter_map(|n| start.checked_add(step.checked_mul(i64::try_from(n).ok()?)?));
-        self.evaluate(query, &times.collect::<Vec<_>>())
+        let range = TimeRange::new(start, end, step)?;
+        self.evaluate(query, &range.times().collect::<Vec<_>>())
     }
 
     /// Returns the time from which the history has data. `None` before the first snapshot.
     pub fn begins_at(&self) -> Option<SystemTime> {
         let store = lock_for_status(&self.store)?;
         let begins = store.timeline().begins_at()?;
-        Some(UNIX_EPOCH + Duration::from_millis(begins.max(0).unsigned_abs()))
+        Some(time_of(begins))
     }
 
     /// Returns how much of the time from `start` to `end` the snapshots cover. Less than the whole if the monitor did not
@@ -141,7 +136,7 @@ impl History {
     }
 
     fn evaluate(&self, query: &MetricQuery, times: &[i64]) -> Result<Vec<ResultSeries>> {
-        check(query)?;
+        query.check()?;
         let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else {
             return Ok(Vec::new());
         };
@@ -176,31 +171,6 @@ impl History {
     }
 }
 
-/// Refuses a query that cannot have a result.
-pub(crate) fn check(query: &MetricQuery) -> Result<()> {
-    if let Function::Quantile(rank) = query.function
-        && !(0.0..=1.0).contains(&rank)
-    {
-        return Err(problem(&format!(
-            "{rank} is no rank of a quantile: write a number from 0 to 1, such as 0.95"
-        )));
-    }
-    if query.window.as_millis() == 0 {
-        return Err(problem("the window is shorter than 1 ms: make it longer"));
-    }
-    Ok(())
-}
-
-fn problem(text: &str) -> Error {
-    Error::query(text)
-}
-
-/// Milliseconds since the Unix epoch.
-fn millis(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let store = lock_for_status(&self.store);
@@ -211,5 +181,7 @@ impl fmt::Debug for History {
     }
 }
 
+#[cfg(test)]
+mod reader_tests;
 #[cfg(test)]
 mod tests;

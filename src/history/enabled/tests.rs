@@ -1,3 +1,5 @@
+use std::time::UNIX_EPOCH;
+
 use super::*;
 use crate::clock::Clock;
 use crate::metrics::{InstrumentKind, MetricsConfig, Observer};
