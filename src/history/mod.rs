@@ -56,7 +56,9 @@
 //! # Reading without blocking
 //!
 //! `History::range` and `History::at` read on the calling thread. `MetricReader` has the same two methods as futures, for
-//! code of an asynchronous runtime and for code that should not depend on where the metrics are.
+//! code of an asynchronous runtime and for code that should not depend on where the metrics are. With the feature
+//! `prometheus-reader`, `PrometheusReader` answers the same queries from a Prometheus server, for a service with many
+//! instances. Its documentation lists the differences.
 //!
 //! # Export
 //!
@@ -103,6 +105,8 @@ mod config;
 mod enabled;
 
 pub use self::config::HistoryConfig;
+#[cfg(feature = "prometheus-reader")]
+pub use self::enabled::PrometheusReader;
 #[cfg(feature = "history")]
 pub use self::enabled::{
     Aggregation, History, MetricQuery, MetricReader, Point, ReadFuture, ResultSeries, to_csv,

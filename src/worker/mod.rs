@@ -119,8 +119,8 @@ pub(crate) use self::periodic_task::PeriodicTask;
 pub(crate) use self::processor::{BlockingPool, RecordProcessor};
 pub(crate) use self::record_queue::{MAX_RECORD, Record, RecordQueue};
 #[cfg_attr(
-    not(feature = "_client"),
-    expect(unused_imports, reason = "no feature that sends is on")
+    not(any(feature = "otlp", feature = "sentry")),
+    expect(unused_imports, reason = "no feature with a remote sink is on")
 )]
 pub(crate) use self::remote::{Batch, Deliver, Encode, RemoteSetup, Verdict};
 #[cfg_attr(

@@ -24,7 +24,7 @@ use crate::ranks::{RANKS, Ranks};
 
 /// Paths that are used in few places only: the path's beginning, and the files or directories below `src/` that may
 /// use it.
-const HOMES: [(&[&str], &[&str]); 33] = [
+const HOMES: [(&[&str], &[&str]); 34] = [
     (&["axum"], &["http/axum.rs", "monitor/", "dashboard/"]),
     (
         &["hyper"],
@@ -76,6 +76,10 @@ const HOMES: [(&[&str], &[&str]); 33] = [
     (
         &["flate2"],
         &["history/enabled/disk/", "metrics/", "trace/otlp/"],
+    ),
+    (
+        &["serde_json"],
+        &["errors/sentry/", "history/enabled/prometheus/"],
     ),
     (&["metrics_exporter_prometheus"], &["metrics/"]),
     (&["metrics_process"], &["system/"]),

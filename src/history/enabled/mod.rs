@@ -11,6 +11,8 @@ mod history_reader;
 mod metric_query;
 mod metric_reader;
 mod numbers;
+#[cfg(feature = "prometheus-reader")]
+mod prometheus;
 mod recorder;
 #[cfg_attr(
     not(test),
@@ -31,6 +33,8 @@ use tokio::sync::Semaphore;
 pub use self::export::{to_csv, to_json};
 pub use self::metric_query::{Aggregation, MetricQuery, Point, ResultSeries};
 pub use self::metric_reader::{MetricReader, ReadFuture};
+#[cfg(feature = "prometheus-reader")]
+pub use self::prometheus::PrometheusReader;
 
 use self::evaluate::{evaluate, labels_of};
 use self::recorder::Recorder;

@@ -1,8 +1,8 @@
-//! The HTTP client that all remote sinks use.
+//! The HTTP client that all remote sinks use, and that reads from a Prometheus server.
 //!
-//! It runs on the worker's runtime, so that no thread of the host waits for it and no log event of its libraries is
+//! For sinks it runs on the worker's runtime, so that no thread of the host waits for it. No log event of its libraries is
 //! recorded. It supports HTTP/1.1 with keep-alive, and TLS with rustls and ring. It follows no redirects, uses no
-//! proxy, and reads at most 64 KiB of a response body.
+//! proxy, and reads at most 64 KiB of a response body unless the caller sets another limit.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub(crate) struct TlsRoots {
 pub(crate) struct HttpResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// At most 64 KiB.
+    /// At most 64 KiB, or the limit that the caller set.
     pub(crate) body: Bytes,
     /// Whether `body` is complete. It may have been longer than the limit, too slow, or interrupted.
     pub(crate) complete: bool,

@@ -9,15 +9,17 @@ use http::Request;
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::time::{Instant, timeout_at};
 
 use self::connect::Connector;
+use self::executor::SuppressedExecutor;
 use self::full_body::FullBody;
 use self::resolver::Resolve;
 use super::{HttpError, HttpResponse, TlsRoots};
 
 mod connect;
+mod executor;
 mod full_body;
 mod resolver;
 mod stream;
@@ -46,20 +48,41 @@ impl HttpClient {
         Ok(Self::with_resolver(
             tls::connector(roots)?,
             Arc::new(resolver::system),
+            MAX_IDLE,
         ))
     }
 
-    fn with_resolver(tls: tokio_rustls::TlsConnector, resolve: Arc<Resolve>) -> Self {
-        let client = legacy::Client::builder(TokioExecutor::new())
+    /// As [`new`](Self::new), for requests on any runtime: it keeps no connection after a response. A connection belongs
+    /// to the runtime on which it was made, which may have ended or may not be polled.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    #[cfg(feature = "prometheus-reader")]
+    pub(crate) fn without_idle_connections(roots: &TlsRoots) -> Result<Self, String> {
+        Ok(Self::with_resolver(
+            tls::connector(roots)?,
+            Arc::new(resolver::system),
+            0,
+        ))
+    }
+
+    fn with_resolver(
+        tls: tokio_rustls::TlsConnector,
+        resolve: Arc<Resolve>,
+        max_idle: usize,
+    ) -> Self {
+        let client = legacy::Client::builder(SuppressedExecutor)
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(MAX_IDLE)
+            .pool_max_idle_per_host(max_idle)
             .http1_max_buf_size(MAX_RESPONSE)
             .build(Connector::new(tls, resolve));
         Self(Arc::new(client))
     }
 
-    /// Sends a request and reads the response, both within `timeout`. Must be awaited on the worker's runtime.
+    /// Sends a request and reads at most 64 KiB of the response, both within `timeout`. Must be awaited on the worker's
+    /// runtime, unless the client keeps no idle connections.
     ///
     /// Once the head has arrived, the call succeeds: a body that is too slow or breaks off is incomplete.
     ///
@@ -74,6 +97,16 @@ impl HttpClient {
         &self,
         request: Request<Bytes>,
         timeout: Duration,
+    ) -> Result<HttpResponse, HttpError> {
+        self.send_within(request, timeout, MAX_RESPONSE).await
+    }
+
+    /// As [`send`](Self::send), and reads at most `max_body` bytes of the response's body.
+    pub(crate) async fn send_within(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+        max_body: usize,
     ) -> Result<HttpResponse, HttpError> {
         let until = Instant::now() + timeout;
         let sent = self.0.request(request.map(FullBody::new));
@@ -91,7 +124,7 @@ impl HttpClient {
             ..HttpResponse::default()
         };
         let mut read = BytesMut::new();
-        response.complete = timeout_at(until, read_body(body, &mut read))
+        response.complete = timeout_at(until, read_body(body, max_body, &mut read))
             .await
             .unwrap_or_default();
         response.body = read.freeze();
@@ -100,13 +133,13 @@ impl HttpClient {
 }
 
 /// Reads a body up to the limit. Returns whether the body is complete.
-async fn read_body(mut body: Incoming, into: &mut BytesMut) -> bool {
+async fn read_body(mut body: Incoming, max: usize, into: &mut BytesMut) -> bool {
     while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let Ok(frame) = frame else { return false };
         let Some(data) = frame.data_ref() else {
             continue;
         };
-        let room = MAX_RESPONSE - into.len();
+        let room = max.saturating_sub(into.len());
         into.extend_from_slice(data.get(..room).unwrap_or(data));
         if data.len() > room {
             return false;

@@ -1,0 +1,11 @@
+//! Queries that a Prometheus server answers.
+
+mod api;
+mod forms;
+mod promql;
+mod reader;
+mod response;
+#[cfg(test)]
+mod tests;
+
+pub use self::reader::PrometheusReader;
