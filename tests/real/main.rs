@@ -14,6 +14,8 @@ mod postgres;
 mod process;
 mod prometheus;
 mod pushes;
+mod reader_cases;
+mod readers;
 mod relay;
 mod schema;
 mod series;
@@ -29,6 +31,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::bugsink::{Bugsink, Project};
@@ -36,11 +40,12 @@ use crate::collector::Collector;
 use crate::host::{Host, events_of};
 use crate::postgres::Postgres;
 use crate::prometheus::Prometheus;
+use crate::readers::Readers;
 use crate::tally::Tally;
 
 /// How long a value may take to arrive: several scrapes.
 const ARRIVAL: Duration = Duration::from_secs(30);
-/// The time limit of all checks.
+/// The time limit of all checks, besides the load for [`readers`].
 const DEADLINE: Duration = Duration::from_secs(540);
 /// The instance of the main host, which all servers observe.
 const MAIN: &str = "main";
@@ -63,6 +68,10 @@ pub(crate) struct Place {
     bugsink: Option<PathBuf>,
     /// The folder of `PostgreSQL`'s programs, if it is installed with a database.
     postgres: Option<PathBuf>,
+    /// The length of the load for [`readers`].
+    pub(crate) load: Duration,
+    /// Whether only [`readers`] is checked.
+    only_readers: bool,
 }
 
 impl Place {
@@ -72,7 +81,10 @@ impl Place {
             value.filter(|value| !value.is_empty())
         };
         let dir = PathBuf::from(value("DIR")?);
+        let load = value("LOAD_SECONDS").and_then(|seconds| seconds.parse().ok());
         Some(Self {
+            load: Duration::from_secs(load.unwrap_or(180)),
+            only_readers: value("ONLY").is_some_and(|only| only == "readers"),
             contentmax: value("HOST")?.into(),
             pids: dir.join("pids"),
             prometheus: value("PROMETHEUS").map(PathBuf::from),
@@ -113,11 +125,12 @@ async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let mut checks = Checks::default();
-    match timeout(DEADLINE, check(&place, &mut checks)).await {
+    let deadline = DEADLINE + place.load;
+    match timeout(deadline, check_all(&place, &mut checks)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => checks.note("the start", Err(error)),
         Err(_) => {
-            let late = format!("not done after {DEADLINE:?}");
+            let late = format!("not done after {deadline:?}");
             checks.note("the deadline", Err(late.into()));
         }
     }
@@ -150,6 +163,28 @@ async fn check_postgres(
     adapters::check(&postgres, checks).await;
     // This check ends the server.
     sessions::check(&mut postgres, checks).await;
+    Ok(())
+}
+
+/// Checks the readers of metrics beside everything else: their load takes minutes.
+async fn check_all(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
+    let readers = match &place.prometheus {
+        Some(binary) => {
+            let readers = Readers::start(place, binary.clone()).await?;
+            // On a thread of its own, so that the other checks do not delay it.
+            let runtime = Handle::current();
+            Some(spawn_blocking(move || runtime.block_on(readers.run())))
+        }
+        None => None,
+    };
+    if !place.only_readers {
+        check(place, checks).await?;
+    }
+    if let Some(readers) = readers {
+        for (name, result) in readers.await? {
+            checks.note(&name, result);
+        }
+    }
     Ok(())
 }
 
@@ -198,6 +233,10 @@ async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
     );
     if let Some(prometheus) = &prometheus {
         series::check(prometheus, &host, &tally, checks).await;
+        checks.note(
+            "the reader of a Prometheus with classic histograms",
+            readers::check_classic(prometheus).await,
+        );
         let page = place.dir.join("page.txt");
         checks.note(
             "the text form, kept for promtool",

@@ -151,3 +151,14 @@ pub(crate) async fn free_port() -> Result<SocketAddr, AnyError> {
     }
     Err("no port is free".into())
 }
+
+/// The size of all files in a folder.
+pub(crate) fn size_of_files(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => size_of_files(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    });
+    sizes.sum()
+}

@@ -15,10 +15,10 @@ use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
-use crate::process::{Process, Server, free_port};
+use crate::process::{Process, Server, free_port, size_of_files};
 use crate::{AnyError, Place};
 
-type Labels = BTreeMap<String, String>;
+pub(crate) type Labels = BTreeMap<String, String>;
 
 pub(crate) struct Prometheus {
     binary: PathBuf,
@@ -72,6 +72,8 @@ impl Prometheus {
             flag("web.listen-address", self.address.to_string()),
             flag("enable-feature", self.features.to_owned()),
         ]);
+        // For the size of its samples.
+        command.arg("--web.enable-admin-api");
         let log = self.dir.join(format!("{name}.log"));
         let files = (log.as_path(), log.as_path());
         self.server.runs(Process::start(
@@ -122,6 +124,48 @@ impl Prometheus {
             Some([series]) => Ok(series["value"][1].as_str().unwrap_or_default().parse()?),
             _ => Err(format!("{query}: {}", response["data"]["result"]).into()),
         }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The labels and the value of each series in the result of a query.
+    pub(crate) async fn values(
+        &self,
+        query: &str,
+        at: SystemTime,
+    ) -> Result<Vec<(Labels, f64)>, AnyError> {
+        let encoded: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let time = at.duration_since(UNIX_EPOCH)?.as_secs_f64();
+        let response = self
+            .get(&format!("/api/v1/query?query={encoded}&time={time:.3}"))
+            .await?;
+        let mut values = Vec::new();
+        for series in response["data"]["result"].as_array().into_iter().flatten() {
+            let labels = serde_json::from_value(series["metric"].clone())?;
+            let value = series["value"][1].as_str().unwrap_or_default();
+            values.push((labels, value.parse()?));
+        }
+        Ok(values)
+    }
+
+    /// Writes all samples into blocks; returns the number of bytes, samples and series in them.
+    pub(crate) async fn snapshot_size(&self) -> Result<(u64, u64, u64), AnyError> {
+        let url = format!("{}/api/v1/admin/tsdb/snapshot", self.url());
+        let body = self.client.request(Request::post(url).body(Body::empty())?);
+        let body = body.await?.into_body().collect().await?.to_bytes();
+        let response: Value = serde_json::from_slice(&body)?;
+        let name = response["data"]["name"].as_str().ok_or("no snapshot")?;
+        let folder = self.dir.join(self.name).join("snapshots").join(name);
+        let (mut samples, mut series) = (0, 0);
+        for block in std::fs::read_dir(&folder)? {
+            let meta = std::fs::read_to_string(block?.path().join("meta.json"))?;
+            let meta: Value = serde_json::from_str(&meta)?;
+            samples += meta["stats"]["numSamples"].as_u64().unwrap_or_default();
+            series += meta["stats"]["numSeries"].as_u64().unwrap_or_default();
+        }
+        Ok((size_of_files(&folder), samples, series))
     }
 
     /// The trace ID of each exemplar of a metric, with the labels of its series.
