@@ -20,7 +20,7 @@ use crate::model::json;
 /// use std::time::{Duration, UNIX_EPOCH};
 /// use watchpost::history::{Point, ResultSeries, to_csv};
 ///
-/// # let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+/// let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
 /// let labels = vec![("http_route".to_owned(), "/orders/{id}".to_owned())];
 /// let points = vec![Point::new(at(1_796_083_200), 12.5), Point::new(at(1_796_083_260), 0.1)];
 /// let csv = to_csv(&[ResultSeries::new(labels, points)]);
@@ -74,7 +74,7 @@ pub fn to_csv(results: &[ResultSeries]) -> String {
 /// use std::time::{Duration, UNIX_EPOCH};
 /// use watchpost::history::{Point, ResultSeries, to_json};
 ///
-/// # let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+/// let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
 /// let labels = vec![("http_route".to_owned(), "/orders/{id}".to_owned())];
 /// let points = vec![Point::new(at(1_796_083_200), 12.5), Point::new(at(1_796_083_260), 0.1)];
 /// let json = to_json(&[ResultSeries::new(labels, points)]);

@@ -21,14 +21,14 @@ pub type ReadFuture<'a> = Pin<Box<dyn Future<Output = Result<Vec<ResultSeries>>>
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
-/// use std::time::{Duration, SystemTime};
-/// use watchpost::history::{MetricQuery, MetricReader};
+/// use std::time::SystemTime;
+/// use watchpost::history::{MetricQuery, MetricReader, ResultSeries};
 ///
 /// /// The requests per second of each route, in the last five minutes.
 /// async fn by_route(reader: &dyn MetricReader, now: SystemTime) -> watchpost::Result<Vec<(String, f64)>> {
 ///     let query = MetricQuery::rate("http_server_request_duration_seconds").by(["http_route"]);
 ///     let results = reader.at(&query, now).await?;
-///     let of_route = |series: &watchpost::history::ResultSeries| {
+///     let of_route = |series: &ResultSeries| {
 ///         let route = series.labels.iter().find(|(label, _)| label == "http_route")?;
 ///         Some((route.1.clone(), series.points.first()?.value))
 ///     };
