@@ -44,6 +44,10 @@ impl HttpClient {
     /// # Errors
     ///
     /// Returns a description of the problem with that file, in plain text.
+    #[cfg_attr(
+        not(any(feature = "otlp", feature = "sentry", test)),
+        expect(dead_code, reason = "no feature with a remote sink is on")
+    )]
     pub(crate) fn new(roots: &TlsRoots) -> Result<Self, String> {
         Ok(Self::with_resolver(
             tls::connector(roots)?,
