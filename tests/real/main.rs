@@ -188,6 +188,26 @@ async fn check_all(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
     Ok(())
 }
 
+/// What Prometheus has of the main host, and its page.
+async fn check_series(
+    place: &Place,
+    prometheus: &Prometheus,
+    host: &Host,
+    tally: &Tally,
+    checks: &mut Checks,
+) {
+    series::check(prometheus, host, tally, checks).await;
+    checks.note(
+        "the reader of a Prometheus with classic histograms",
+        readers::check_classic(prometheus).await,
+    );
+    let page = place.dir.join("page.txt");
+    checks.note(
+        "the text form, kept for promtool",
+        relay::keep_page(host.address, &page).await,
+    );
+}
+
 async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
     checks.note(
         "events, stored for Sentry's normalizer",
@@ -232,16 +252,7 @@ async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
         visits::make(host.address, &mut tally).await,
     );
     if let Some(prometheus) = &prometheus {
-        series::check(prometheus, &host, &tally, checks).await;
-        checks.note(
-            "the reader of a Prometheus with classic histograms",
-            readers::check_classic(prometheus).await,
-        );
-        let page = place.dir.join("page.txt");
-        checks.note(
-            "the text form, kept for promtool",
-            relay::keep_page(host.address, &page).await,
-        );
+        check_series(place, prometheus, &host, &tally, checks).await;
     }
     if let Some(collector) = &collector {
         traces::check(collector, &host, prometheus.as_ref(), checks).await;

@@ -119,7 +119,9 @@ impl Case {
     ) -> Values {
         if self.is_per_covered_time {
             let share = covered(self.begin(), self.start).as_secs_f64() / self.window.as_secs_f64();
-            values.values_mut().for_each(|value| *value *= share);
+            for value in values.values_mut() {
+                *value *= share;
+            }
         }
         values
     }
@@ -161,9 +163,9 @@ impl Log {
         for work in inside.filter(|work| wanted(work)) {
             groups.entry(by(work)).or_default().push(work.seconds);
         }
-        groups
-            .values_mut()
-            .for_each(|values| values.sort_by(f64::total_cmp));
+        for values in groups.values_mut() {
+            values.sort_by(f64::total_cmp);
+        }
         groups
     }
 
