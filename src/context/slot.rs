@@ -2,7 +2,7 @@ use std::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex};
 
 use super::breadcrumbs::BreadcrumbBuffer;
 use super::failed_query::FailedQuery;
@@ -12,8 +12,7 @@ use super::routes::RouteId;
 use super::span_buffer::{AddOutcome, TraceBuffer};
 use super::trace_memory::TraceMemory;
 use crate::clock::Nanos;
-use crate::model::lock;
-use crate::model::{Sampling, SpanId, TraceId};
+use crate::model::{Sampling, SpanId, TraceId, lock, try_lock};
 use crate::record::Method;
 
 /// The flag that is added to the number of a slot's method if the request is marked.
@@ -355,15 +354,6 @@ impl Slot {
             }
         }
         None
-    }
-}
-
-/// Locks a mutex, even if it is poisoned. Returns `None` if it is already locked.
-fn try_lock<T>(of: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    match of.try_lock() {
-        Ok(guard) => Some(guard),
-        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-        Err(TryLockError::WouldBlock) => None,
     }
 }
 

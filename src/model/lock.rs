@@ -6,12 +6,22 @@
 
 use std::sync::{
     LockResult, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    TryLockError,
 };
 
 /// Locks a mutex, poisoned or not.
 #[inline]
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     recover(mutex.lock())
+}
+
+/// Locks a mutex, poisoned or not. `None` if another thread holds it.
+pub(crate) fn try_lock<T: ?Sized>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 /// Locks an `RwLock` for reading, poisoned or not.
@@ -47,6 +57,8 @@ mod tests {
         *lock(&mutex) += 1;
         *write_lock(&shared) += 1;
         assert_eq!((*lock(&mutex), *read_lock(&shared)), (2, 3));
+        assert_eq!(try_lock(&mutex).map(|guard| *guard), Some(2));
+        assert!(!mutex.is_poisoned() || try_lock(&mutex).is_some());
         assert_eq!(*recover(mutex.get_mut()), 2);
     }
 }

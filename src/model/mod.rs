@@ -51,7 +51,7 @@ pub(crate) use self::host::split_host;
 pub(crate) use self::ids::hex_of_byte;
 pub(crate) use self::level_directives::LevelDirectives;
 pub(crate) use self::lifetime::MonitorLifetime;
-pub(crate) use self::lock::{lock, read_lock, recover, write_lock};
+pub(crate) use self::lock::{lock, read_lock, recover, try_lock, write_lock};
 pub(crate) use self::media_type::{is_grpc, is_media_type};
 pub(crate) use self::panic::catch_panic;
 pub(crate) use self::panic_guard::{DropPanicCheck, EndOnPanic, end_on_panic, flag_on_panic};

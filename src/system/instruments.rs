@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::figures::DiskSpace;
+use super::figures::{DiskSpace, SystemFigures};
+use super::process::ProcessReading;
 use super::reader::SystemReader;
-use super::reading::{SystemReading, float};
+use super::reading::float;
 use crate::metrics::{InstrumentKind, Metrics, ObserveFn};
 use crate::semconv::{
     NETWORK_INTERFACE_NAME, NETWORK_IO_DIRECTION, PROCESS_CPU_UTILIZATION, PROCESS_UPTIME,
@@ -13,20 +14,23 @@ use crate::semconv::{
     SYSTEM_MEMORY_USAGE, SYSTEM_MEMORY_UTILIZATION, SYSTEM_NETWORK_IO,
 };
 
+/// Returns the value of a metric, if the system has it.
+type SystemValue = fn(&ProcessReading, &SystemFigures) -> Option<f64>;
+
 /// A metric with one series.
 struct SystemMetric {
     name: &'static str,
     unit: &'static str,
     description: &'static str,
     kind: InstrumentKind,
-    value: fn(&SystemReading) -> Option<f64>,
+    value: SystemValue,
 }
 
 const fn gauge(
     name: &'static str,
     unit: &'static str,
     description: &'static str,
-    value: fn(&SystemReading) -> Option<f64>,
+    value: SystemValue,
 ) -> SystemMetric {
     SystemMetric {
         name,
@@ -41,7 +45,7 @@ const fn counter(
     name: &'static str,
     unit: &'static str,
     description: &'static str,
-    value: fn(&SystemReading) -> Option<f64>,
+    value: SystemValue,
 ) -> SystemMetric {
     SystemMetric {
         kind: InstrumentKind::Counter,
@@ -56,49 +60,49 @@ const PROCESS: [SystemMetric; 8] = [
         "process_cpu_seconds",
         "s",
         "Total user and system CPU time spent in seconds.",
-        |reading| reading.process.cpu_seconds_total,
+        |process, _| process.cpu_seconds_total,
     ),
     gauge(
         "process_open_fds",
         "",
         "Number of open file descriptors.",
-        |reading| reading.process.open_fds.map(float),
+        |process, _| process.open_fds.map(float),
     ),
     gauge(
         "process_max_fds",
         "",
         "Maximum number of open file descriptors; 0 is no limit.",
-        |reading| reading.process.max_fds.map(float),
+        |process, _| process.max_fds.map(float),
     ),
     gauge(
         "process_virtual_memory_bytes",
         "By",
         "Virtual memory size in bytes.",
-        |reading| reading.process.virtual_memory_bytes.map(float),
+        |process, _| process.virtual_memory_bytes.map(float),
     ),
     gauge(
         "process_virtual_memory_max_bytes",
         "By",
         "Maximum amount of virtual memory available in bytes; 0 is no limit.",
-        |reading| reading.process.virtual_memory_max_bytes.map(float),
+        |process, _| process.virtual_memory_max_bytes.map(float),
     ),
     gauge(
         "process_resident_memory_bytes",
         "By",
         "Resident memory size in bytes.",
-        |reading| reading.process.resident_memory_bytes.map(float),
+        |process, _| process.resident_memory_bytes.map(float),
     ),
     gauge(
         "process_start_time_seconds",
         "s",
         "Start time of the process since the Unix epoch in seconds.",
-        |reading| reading.process.start_time_seconds.map(float),
+        |process, _| process.start_time_seconds.map(float),
     ),
     gauge(
         "process_threads",
         "",
         "Number of OS threads in the process.",
-        |reading| reading.process.threads.map(float),
+        |process, _| process.threads.map(float),
     ),
 ];
 
@@ -108,91 +112,91 @@ const SYSTEM: [SystemMetric; 15] = [
         PROCESS_CPU_UTILIZATION,
         "1",
         "CPU time of the process by elapsed time and CPUs that it can use, over the last 10 s.",
-        |reading| reading.figures.cpu_utilization,
+        |_, figures| figures.cpu_utilization,
     ),
     gauge(
         PROCESS_UPTIME,
         "s",
         "Time since the process started.",
-        |reading| reading.figures.uptime.map(|uptime| uptime.as_secs_f64()),
+        |_, figures| figures.uptime.map(|uptime| uptime.as_secs_f64()),
     ),
     counter(
         "watchpost.process.restarts",
         "",
         "Earlier starts with this data directory.",
-        |reading| reading.figures.restarts.map(float),
+        |_, figures| figures.restarts.map(float),
     ),
     gauge(
         SYSTEM_CPU_UTILIZATION,
         "1",
         "Share of the machine's CPU time that was used, over the last 10 s.",
-        |reading| reading.figures.host_cpu_utilization,
+        |_, figures| figures.host_cpu_utilization,
     ),
     gauge(
         SYSTEM_CPU_LOGICAL_COUNT,
         "{cpu}",
         "CPUs of the machine.",
-        |reading| reading.figures.host_cpus.map(float),
+        |_, figures| figures.host_cpus.map(float),
     ),
     gauge(
         SYSTEM_MEMORY_USAGE,
         "By",
         "Memory in use, of the control group with a limit or of the machine.",
-        |reading| reading.figures.memory_usage.map(float),
+        |_, figures| figures.memory_usage.map(float),
     ),
     gauge(
         SYSTEM_MEMORY_LIMIT,
         "By",
         "Memory limit of the control group, or memory of the machine.",
-        |reading| reading.figures.memory_limit.map(float),
+        |_, figures| figures.memory_limit.map(float),
     ),
     gauge(
         SYSTEM_MEMORY_UTILIZATION,
         "1",
         "Share of the memory limit in use.",
-        |reading| reading.figures.memory_utilization,
+        |_, figures| figures.memory_utilization,
     ),
     gauge(
         "watchpost.cgroup.memory.limit",
         "By",
         "Lowest memory limit of the control groups of the process.",
-        |reading| reading.figures.cgroup.memory_limit.map(float),
+        |_, figures| figures.cgroup.memory_limit.map(float),
     ),
     gauge(
         "watchpost.cgroup.memory.usage",
         "By",
         "Memory that counts towards the limit, with the cache of files.",
-        |reading| reading.figures.cgroup.memory_usage.map(float),
+        |_, figures| figures.cgroup.memory_usage.map(float),
     ),
     gauge(
         "watchpost.cgroup.cpu.limit",
         "{cpu}",
         "Lowest CPU limit of the control groups of the process, as a number of CPUs.",
-        |reading| reading.figures.cgroup.cpu_limit,
+        |_, figures| figures.cgroup.cpu_limit,
     ),
     counter(
         "watchpost.cgroup.cpu.periods",
         "",
         "Periods of the CPU limit in which the group was able to run.",
-        |reading| reading.figures.cgroup.cpu_periods.map(float),
+        |_, figures| figures.cgroup.cpu_periods.map(float),
     ),
     counter(
         "watchpost.cgroup.cpu.throttled.periods",
         "",
         "Periods in which the group used up its CPU limit and was stopped.",
-        |reading| reading.figures.cgroup.cpu_throttled_periods.map(float),
+        |_, figures| figures.cgroup.cpu_throttled_periods.map(float),
     ),
     counter(
         "watchpost.cgroup.cpu.throttled",
         "s",
         "Time for which the group was stopped by its CPU limit, summed over CPUs.",
-        |reading| Some(reading.figures.cgroup.cpu_throttled?.as_secs_f64()),
+        |_, figures| Some(figures.cgroup.cpu_throttled?.as_secs_f64()),
     ),
     gauge(
         "watchpost.cpu.available",
         "{cpu}",
         "CPUs that the process can use: those it may run on, or its CPU limit if that is lower.",
-        |reading| reading.figures.available_cpus,
+        |_, figures| figures.available_cpus,
     ),
 ];
 
@@ -230,8 +234,8 @@ pub(crate) fn register(metrics: &Metrics, reader: &Arc<SystemReader>) {
     for metric in PROCESS.into_iter().chain(SYSTEM) {
         let reader = Arc::clone(reader);
         let observe = move |observe: ObserveFn<'_>| {
-            reader.with_reading(|reading| {
-                if let Some(value) = (metric.value)(reading) {
+            reader.with_reading(|process, figures| {
+                if let Some(value) = (metric.value)(process, figures) {
                     observe(&[], value);
                 }
             });
@@ -260,12 +264,12 @@ pub(crate) fn register(metrics: &Metrics, reader: &Arc<SystemReader>) {
         "By",
         "Bytes that the network interfaces carried.",
         InstrumentKind::Counter,
-        Arc::new(move |observe| reader.with_reading(|reading| network(reading, observe))),
+        Arc::new(move |observe| reader.with_reading(|_, figures| network(figures, observe))),
     );
 }
 
-fn network(reading: &SystemReading, observe: ObserveFn<'_>) {
-    for it in &reading.figures.network {
+fn network(figures: &SystemFigures, observe: ObserveFn<'_>) {
+    for it in &figures.network {
         for (direction, bytes) in [("receive", it.received), ("transmit", it.transmitted)] {
             let labels = [
                 (NETWORK_IO_DIRECTION, direction),

@@ -76,8 +76,9 @@
 //! (10 ms of CPU time) of the system's own numbers. It uses the monotonic clock: a step of the wall clock does not change
 //! it. With CPU bursts, a share of a limit can exceed 1.
 //!
-//! A scrape reads counters and gauges again, at most once a second, so that a counter is never ten seconds behind.
-//! [`Monitor::system`](crate::Monitor::system) reads nothing. The disk is read once a minute by its
+//! A scrape reads counters and gauges again, at most once a second, so that a counter is never ten seconds behind. While
+//! another thread is reading, it shows the last figures instead of waiting.
+//! [`Monitor::system`](crate::Monitor::system) reads nothing and waits for no reading. The disk is read once a minute by its
 //! [health check](crate::health), on a thread of its own, because a disk can hang.
 //!
 //! A rate that is older than a minute, and a disk that was read more than two and a half minutes ago, is left out.

@@ -1,18 +1,19 @@
 //! Reads the system's figures, for the worker and for scrapes.
 
+use std::borrow::Cow;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::cgroup::Cgroups;
 use super::figures::{DiskSpace, SystemFigures};
 use super::proc_text::{HostCpuTicks, host_cpu, host_cpus};
-use super::process;
+use super::process::{self, ProcessReading};
 use super::rates::{self, CpuRates, CpuTimes};
 use super::reading::SystemReading;
 use super::{disk_space, proc_files};
 use crate::clock::{Clock, Nanos};
-use crate::model::{lock, lock_for_status};
+use crate::model::{lock, lock_for_status, try_lock};
 
 /// The minimum time between two readings, however often the process is scraped.
 const MIN_AGE: Nanos = 1_000_000_000;
@@ -26,21 +27,26 @@ const MAX_AGE_OF_DISK: Nanos = 150_000_000_000;
 /// The worker calls [`tick`](Self::tick), which measures the rates. A scrape only reads again what changes by itself, at
 /// most once a second. So each rate covers one interval of the worker, however many scrapers there are. The disk is read
 /// by its health check, which has its own thread, since a disk can block.
+///
+/// One thread at a time reads the system. All others get the last figures meanwhile: reading may take long, and no thread
+/// waits for another one's reading.
 #[derive(Debug)]
 pub(crate) struct SystemReader {
     clock: Clock,
     /// The system's clock, for what the system counts. `clock` is driven in tests.
     monotonic: Clock,
     restarts: Option<u64>,
-    last: Mutex<LastReading>,
+    /// Held while the system is read. Locked before `last`.
+    measured: Mutex<MeasuredState>,
+    /// Held only to copy a pointer.
+    last: Mutex<Arc<LastReading>>,
     /// The last reading of the disk and its time.
     disk: Mutex<Option<(Nanos, DiskSpace)>>,
 }
 
+/// What the next reading needs of those before.
 #[derive(Debug)]
-struct LastReading {
-    at: Nanos,
-    reading: SystemReading,
+struct MeasuredState {
     /// The groups of the process, found at the last tick.
     cgroups: Cgroups,
     /// The CPU times from which the next tick measures the rates.
@@ -51,6 +57,14 @@ struct LastReading {
     uptime: Option<(Nanos, Duration)>,
 }
 
+#[derive(Debug)]
+struct LastReading {
+    at: Nanos,
+    reading: SystemReading,
+    /// When the rates in the reading were measured.
+    rates_at: Option<Nanos>,
+}
+
 impl SystemReader {
     /// Reads all figures but the rates. `restarts` is the count of the data directory.
     pub(crate) fn new(clock: Clock, restarts: Option<u64>) -> Self {
@@ -59,54 +73,51 @@ impl SystemReader {
         let now = monotonic.now();
         let wall = Duration::from_nanos(monotonic.wall(now));
         let uptime = process::uptime(&proc_files::read, &process, wall);
-        let cgroups = Cgroups::find(&proc_files::read);
         let host = HostReading::take();
-        let last = LastReading {
-            at: 0,
+        let measured = MeasuredState {
             times: host.times(now, process.cpu_seconds_total),
             host_cpus: host.cpus,
-            reading: SystemReading::take(&proc_files::read, process, &cgroups),
-            cgroups,
+            cgroups: Cgroups::find(&proc_files::read),
             rates: None,
             uptime: uptime.map(|uptime| (now, uptime)),
         };
-        let reader = Self {
+        let reading = SystemReading::take(&proc_files::read, process, &measured.cgroups);
+        let last = completed(&clock, &monotonic, restarts, reading, &measured);
+        Self {
             clock,
             monotonic,
             restarts,
-            last: Mutex::new(last),
+            measured: Mutex::new(measured),
+            last: Mutex::new(Arc::new(last)),
             disk: Mutex::default(),
-        };
-        reader.complete(&mut lock(&reader.last));
-        reader
+        }
     }
 
     /// Reads all figures but the disk, and measures the rates since the last call. A call within 100 ms of the last one
-    /// measures none.
+    /// measures none. If another thread is reading, nothing is read, and the next call measures the whole time.
     pub(crate) fn tick(&self) {
-        let mut last = lock(&self.last);
-        last.cgroups = Cgroups::find(&proc_files::read);
+        let Some(mut measured) = try_lock(&self.measured) else {
+            return;
+        };
+        measured.cgroups = Cgroups::find(&proc_files::read);
         let host = HostReading::take();
-        last.host_cpus = host.cpus;
+        measured.host_cpus = host.cpus;
         let process = process::read();
         let now = self.monotonic.now();
         let times = host.times(now, process.cpu_seconds_total);
-        last.reading = SystemReading::take(&proc_files::read, process, &last.cgroups);
-        let available = last.reading.figures.available_cpus;
-        if let Some(rates) = rates::between(&last.times, &times, available) {
-            last.rates = Some(rates);
-            last.times = times;
+        let reading = SystemReading::take(&proc_files::read, process, &measured.cgroups);
+        let available = reading.figures.available_cpus;
+        if let Some(rates) = rates::between(&measured.times, &times, available) {
+            measured.rates = Some(rates);
+            measured.times = times;
         }
-        self.complete(&mut last);
+        self.publish(reading, &measured);
     }
 
     /// Returns the last figures. Reads nothing from the system.
     pub(crate) fn figures(&self) -> SystemFigures {
-        let last = lock_for_status(&self.last);
-        let figures = last.map(|mut last| {
-            self.show_rates(&mut last);
-            last.reading.figures.clone()
-        });
+        let last = self.last();
+        let figures = last.map(|last| self.current(&last).into_owned());
         SystemFigures {
             disk: self.disk(),
             ..figures.unwrap_or_else(SystemFigures::none)
@@ -126,58 +137,105 @@ impl SystemReader {
         (self.age(at) < MAX_AGE_OF_DISK).then_some(space)
     }
 
-    /// Passes the figures to `show`. Reads them again if the last reading is a second old.
-    pub(super) fn with_reading(&self, show: impl FnOnce(&SystemReading)) {
-        let Some(mut last) = lock_for_status(&self.last) else {
-            return;
-        };
-        // All metrics of one scrape come from one reading: the lock is held while it is taken, and it serves the
-        // others.
-        if self.clock.now().saturating_sub(last.at) >= MIN_AGE {
-            let process = process::read();
-            last.reading = SystemReading::take(&proc_files::read, process, &last.cgroups);
-            self.complete(&mut last);
+    /// Passes the figures to `show`. Reads them again if the last reading is a second old and no other thread is reading.
+    pub(super) fn with_reading(&self, show: impl FnOnce(&ProcessReading, &SystemFigures)) {
+        let is_old = |last: &LastReading| self.clock.now().saturating_sub(last.at) >= MIN_AGE;
+        // All metrics of one scrape come from one reading: the first of them takes it, and it serves the others.
+        if self.last().is_some_and(|last| is_old(&last))
+            && let Some(measured) = try_lock(&self.measured)
+        {
+            self.read_again(&measured);
         }
-        show(&last.reading);
+        if let Some(last) = self.last() {
+            show(&last.reading.process, &self.current(&last));
+        }
     }
 
-    /// Adds to a new reading what it does not have itself.
-    fn complete(&self, last: &mut LastReading) {
-        last.at = self.clock.now();
-        let now = self.monotonic.now();
-        let since = |(at, uptime): (Nanos, Duration)| {
-            uptime.saturating_add(Duration::from_nanos(now.saturating_sub(at)))
-        };
-        let uptime = last.uptime.map(since);
-        let host_cpus = last.host_cpus;
-        let figures = &mut last.reading.figures;
-        figures.at = UNIX_EPOCH + Duration::from_nanos(self.clock.wall(last.at));
-        figures.host_cpus = host_cpus;
-        figures.uptime = uptime;
-        figures.restarts = self.restarts;
-        self.show_rates(last);
+    /// `None` in a child made by `fork` if a thread of the parent held the lock.
+    fn last(&self) -> Option<Arc<LastReading>> {
+        lock_for_status(&self.last).map(|last| Arc::clone(&last))
     }
 
-    /// Sets the rates in the figures, unless they are too old.
-    fn show_rates(&self, last: &mut LastReading) {
-        let rates = last
-            .rates
-            .filter(|rates| self.age(rates.at) < MAX_AGE_OF_RATES);
-        let figures = &mut last.reading.figures;
-        figures.rate_interval = rates.map(|rates| rates.interval);
-        figures.cpu_utilization = rates.and_then(|rates| rates.process);
-        figures.host_cpu_utilization = rates.and_then(|rates| rates.host);
+    /// The figures of a reading, without rates that are too old.
+    fn current<'a>(&self, last: &'a LastReading) -> Cow<'a, SystemFigures> {
+        let figures = &last.reading.figures;
+        if last
+            .rates_at
+            .is_none_or(|at| self.age(at) < MAX_AGE_OF_RATES)
+        {
+            return Cow::Borrowed(figures);
+        }
+        Cow::Owned(SystemFigures {
+            rate_interval: None,
+            cpu_utilization: None,
+            host_cpu_utilization: None,
+            ..figures.clone()
+        })
+    }
+
+    /// Reads what changes by itself.
+    fn read_again(&self, measured: &MeasuredState) {
+        let process = process::read();
+        let reading = SystemReading::take(&proc_files::read, process, &measured.cgroups);
+        self.publish(reading, measured);
+    }
+
+    /// Makes a reading the last one.
+    fn publish(&self, reading: SystemReading, measured: &MeasuredState) {
+        let last = completed(
+            &self.clock,
+            &self.monotonic,
+            self.restarts,
+            reading,
+            measured,
+        );
+        *lock(&self.last) = Arc::new(last);
     }
 
     /// Runs code while the locks are held, as a thread of a parent may hold them at a `fork`.
     #[cfg(test)]
     pub(crate) fn while_locked<R>(&self, run: impl FnOnce() -> R) -> R {
         let (_last, _disk) = (lock(&self.last), lock(&self.disk));
+        self.while_reading(run)
+    }
+
+    /// Runs code as if another thread were reading the system.
+    #[cfg(test)]
+    pub(super) fn while_reading<R>(&self, run: impl FnOnce() -> R) -> R {
+        let _measured = lock(&self.measured);
         run()
     }
 
     fn age(&self, at: Nanos) -> Nanos {
         self.monotonic.now().saturating_sub(at)
+    }
+}
+
+/// Adds to a new reading what it does not have itself.
+fn completed(
+    clock: &Clock,
+    monotonic: &Clock,
+    restarts: Option<u64>,
+    mut reading: SystemReading,
+    measured: &MeasuredState,
+) -> LastReading {
+    let (at, now) = (clock.now(), monotonic.now());
+    let since = |(at, uptime): (Nanos, Duration)| {
+        uptime.saturating_add(Duration::from_nanos(now.saturating_sub(at)))
+    };
+    let rates = measured.rates;
+    let figures = &mut reading.figures;
+    figures.at = UNIX_EPOCH + Duration::from_nanos(clock.wall(at));
+    figures.host_cpus = measured.host_cpus;
+    figures.uptime = measured.uptime.map(since);
+    figures.restarts = restarts;
+    figures.rate_interval = rates.map(|rates| rates.interval);
+    figures.cpu_utilization = rates.and_then(|rates| rates.process);
+    figures.host_cpu_utilization = rates.and_then(|rates| rates.host);
+    LastReading {
+        at,
+        reading,
+        rates_at: rates.map(|rates| rates.at),
     }
 }
 

@@ -269,6 +269,26 @@ fn the_reader_measures_rates_between_ticks_only() {
     assert_eq!(later.cpu_utilization, rates.cpu_utilization);
 }
 
+#[test]
+fn nobody_waits_for_the_reading_of_another_thread() {
+    let clock = Clock::driven(Duration::from_secs(1_700_000_000));
+    let reader = Arc::new(SystemReader::new(clock.clone(), Some(4)));
+    let metrics = Metrics::new(MetricsConfig::default(), clock.clone(), Arc::default());
+    register(&metrics, &reader);
+    let first = reader.figures();
+    clock.advance(Duration::from_secs(5));
+    reader.while_reading(|| {
+        assert_eq!(reader.figures(), first);
+        let page = metrics.render();
+        assert!(page.contains("watchpost_process_restarts_total 4\n"));
+        reader.tick();
+        assert_eq!(reader.figures().at, first.at);
+    });
+    drop(metrics.render());
+    let later = reader.figures().at.duration_since(first.at).unwrap();
+    assert_eq!(later, Duration::from_secs(5));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn the_figures_of_this_process_are_on_the_page() {
