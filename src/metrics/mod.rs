@@ -615,6 +615,9 @@ impl Metrics {
     /// `tokio_busy_ratio`, `tokio_busy_seconds_total` and `tokio_parks_total`. A second runtime with the same `name`
     /// replaces the first. A runtime that has ended keeps its last figures.
     ///
+    /// The monitor measures `tokio_busy_ratio` every ten seconds, whoever else reads it. It is absent before that, and
+    /// when the monitor has ended.
+    ///
     /// # Examples
     ///
     /// ```
@@ -624,6 +627,11 @@ impl Metrics {
     /// ```
     pub fn watch_runtime(&self, name: &str, runtime: &tokio::runtime::Handle) {
         runtime_metrics::watch(&self.registry, name, runtime);
+    }
+
+    /// Measures the busy ratios of the watched runtimes since the last call. The worker calls it every 10 s.
+    pub(crate) fn measure_runtimes(&self) {
+        self.registry.runtimes.measure();
     }
 
     /// Registers the metrics of the registry itself.

@@ -101,7 +101,7 @@ impl Registry {
             joined: RwLock::default(),
             join_panics: AtomicU64::new(0),
             left_out: Mutex::default(),
-            runtimes: WatchedRuntimes::default(),
+            runtimes: WatchedRuntimes::new(),
         }
     }
 

@@ -15,7 +15,7 @@ struct RuntimeMetric {
     unit: &'static str,
     description: &'static str,
     kind: InstrumentKind,
-    value: fn(&RuntimeStats) -> f64,
+    value: fn(&RuntimeStats) -> Option<f64>,
 }
 
 const METRICS: [RuntimeMetric; 6] = [
@@ -24,26 +24,26 @@ const METRICS: [RuntimeMetric; 6] = [
         unit: "",
         description: "Worker threads of the runtime.",
         kind: InstrumentKind::Gauge,
-        value: |stats| stats.workers,
+        value: |stats| Some(stats.workers),
     },
     RuntimeMetric {
         name: "tokio_alive_tasks",
         unit: "",
         description: "Tasks of the runtime that have not ended.",
         kind: InstrumentKind::Gauge,
-        value: |stats| stats.alive_tasks,
+        value: |stats| Some(stats.alive_tasks),
     },
     RuntimeMetric {
         name: "tokio_global_queue_depth",
         unit: "",
         description: "Tasks that wait in the runtime's global queue.",
         kind: InstrumentKind::Gauge,
-        value: |stats| stats.global_queue_depth,
+        value: |stats| Some(stats.global_queue_depth),
     },
     RuntimeMetric {
         name: "tokio_busy_ratio",
         unit: "1",
-        description: "Share of the workers' time spent polling since the last reading, from 0 to 1.",
+        description: "Share of the workers' time spent polling over the last 10 s, from 0 to 1.",
         kind: InstrumentKind::Gauge,
         value: |stats| stats.busy_ratio,
     },
@@ -52,14 +52,14 @@ const METRICS: [RuntimeMetric; 6] = [
         unit: "s",
         description: "Time that the workers have spent polling since the runtime was first watched.",
         kind: InstrumentKind::Counter,
-        value: |stats| stats.busy.as_secs_f64(),
+        value: |stats| Some(stats.busy.as_secs_f64()),
     },
     RuntimeMetric {
         name: "tokio_parks",
         unit: "",
         description: "How often workers have parked since the runtime was first watched.",
         kind: InstrumentKind::Counter,
-        value: |stats| float(stats.parks),
+        value: |stats| Some(float(stats.parks)),
     },
 ];
 

@@ -341,8 +341,11 @@ fn periodic_tasks(
 ) -> Vec<PeriodicTask> {
     let metrics = base.metrics.clone();
     let expire = PeriodicTask::new(EXPIRE_EVERY, move || metrics.expire());
-    let system = Arc::clone(system);
-    let read_system = PeriodicTask::new(READ_EVERY, move || system.tick());
+    let (system, metrics) = (Arc::clone(system), base.metrics.clone());
+    let read_system = PeriodicTask::new(READ_EVERY, move || {
+        system.tick();
+        metrics.measure_runtimes();
+    });
     let mut all = vec![expire, read_system, doctor.tick(&base.diagnostics)];
     all.extend(tracing.tick());
     // After the system is read, so that a snapshot has the rates of the same interval.

@@ -98,6 +98,7 @@ impl Monitor {
     #[cfg(feature = "testing")]
     pub(crate) fn read_system_for_test(&self) {
         self.inner.system.tick();
+        self.inner.metrics.measure_runtimes();
     }
 
     /// Flushes for the test harness, whose caller may be inside a runtime.

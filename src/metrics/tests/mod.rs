@@ -625,13 +625,13 @@ fn runtimes_are_exposed() {
         "tokio_workers{runtime=\"other\"} 2\n",
         "tokio_alive_tasks{runtime=\"main\"} 1\n",
         "tokio_global_queue_depth{runtime=\"main\"} 0\n",
-        "# TYPE tokio_busy_ratio gauge\n",
         "# TYPE tokio_busy_seconds_total counter\n",
         "watchpost_metrics_series 0\n",
     ] {
         assert!(exposition.contains(line), "{line} in\n{exposition}");
     }
     assert!(sum(&exposition, "tokio_parks_total") > 0.0, "{exposition}");
+    assert!(!exposition.contains("tokio_busy_ratio{"), "{exposition}");
     assert_eq!(diagnostics.notices(), Vec::<String>::new());
     drop(runtime);
     clock.advance(Duration::from_secs(2));
@@ -646,6 +646,32 @@ fn runtimes_are_exposed() {
         registry.upgrade().is_none(),
         "no reference cycle keeps the registry alive"
     );
+}
+
+#[test]
+fn a_scrape_does_not_shorten_the_interval_of_the_busy_ratio() {
+    let MetricsFixture { metrics, clock, .. } = registry();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
+    metrics.watch_runtime("main", runtime.handle());
+    metrics.measure_runtimes();
+    let busy = || std::thread::sleep(Duration::from_millis(300));
+    runtime.block_on(async { tokio::spawn(async move { busy() }).await.unwrap() });
+    // Scrapes while the runtime is idle. The last of them has an interval without any work.
+    for _ in 0..3 {
+        std::thread::sleep(Duration::from_millis(50));
+        clock.advance(Duration::from_secs(2));
+        drop(metrics.render());
+    }
+    metrics.measure_runtimes();
+    let ratio = || sum(&metrics.render(), "tokio_busy_ratio");
+    let measured = ratio();
+    assert!(measured > 0.01, "{measured}");
+    // Later scrapes show the same.
+    clock.advance(Duration::from_secs(2));
+    assert!((ratio() - measured).abs() < f64::EPSILON);
 }
 
 #[test]
