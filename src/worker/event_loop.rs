@@ -160,7 +160,8 @@ impl EventLoop {
             formatter.hand_over(&self.runtime);
         }
 
-        // 6. Encoders hand over the batches that are due, or everything they hold if a flush waits for it.
+        // 6. Encoders hand over the batches that are due, or everything they hold if a flush waits for it. Jobs that make
+        //    batches on the pool are started here, so that the flush of step 7 waits for them.
         let is_flush = |command: &Command| matches!(command, Command::Flush { .. });
         let requested = self.shutdown_is_new || commands.iter().any(is_flush);
         let all = self.shutdown.is_some() || requested;
@@ -168,7 +169,7 @@ impl EventLoop {
             if requested {
                 batcher.request_flush();
             }
-            batcher.hand_over(now, all, &self.shared.panics);
+            batcher.hand_over(now, all, &self.runtime, &self.shared.panics);
             batcher.sink.dispatch(&self.runtime);
         }
 

@@ -346,6 +346,7 @@ impl LineSink {
             name: self.name,
             last_delivery_age: queue.last_delivery.map(age),
             waiting_since: queue.waiting_since.map(age),
+            job_age: None,
             queued_bytes: queue.bytes,
             error: queue.write_error.or(queue.flush_error),
             receiver: ReceiverStatus::default(),

@@ -119,6 +119,11 @@ pub(crate) use self::periodic_task::PeriodicTask;
 pub(crate) use self::processor::{BlockingPool, RecordProcessor};
 pub(crate) use self::record_queue::{MAX_RECORD, Record, RecordQueue};
 #[cfg_attr(
+    not(feature = "otlp"),
+    expect(unused_imports, reason = "only the sink for metrics has jobs")
+)]
+pub(crate) use self::remote::BatchJob;
+#[cfg_attr(
     not(any(feature = "otlp", feature = "sentry")),
     expect(unused_imports, reason = "no feature with a remote sink is on")
 )]

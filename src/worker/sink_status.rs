@@ -10,6 +10,8 @@ pub(crate) struct SinkStatus {
     pub(crate) last_delivery_age: Option<Duration>,
     /// How long there has been work without a delivery.
     pub(crate) waiting_since: Option<Duration>,
+    /// For how long a job has been making batches for a remote receiver.
+    pub(crate) job_age: Option<Duration>,
     /// Bytes that wait or are being written.
     pub(crate) queued_bytes: usize,
     /// Why the sink drops records; `None` once it delivers again.

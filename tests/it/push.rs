@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -17,6 +19,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, number_data_point};
 use prost::Message;
+use watchpost::db::{ConnectionPool, PoolState};
 use watchpost::metrics::{MetricsConfig, MetricsExporter, MetricsTemporality};
 use watchpost::{DropReason, Monitor, MonitorBuilder, RecordKind, RecordTotals};
 
@@ -336,4 +339,50 @@ async fn a_push_follows_each_interval_without_a_flush() {
     let seen = seen.await.unwrap();
     assert!(numbers(&seen, "jobs").len() >= 3);
     drop(monitor);
+}
+
+/// A pool whose `state` hangs until the sender is dropped.
+struct HangingPool(Mutex<Receiver<()>>);
+
+impl ConnectionPool for HangingPool {
+    fn state(&self) -> Option<PoolState> {
+        self.0.lock().unwrap().recv().unwrap_or(());
+        Some(PoolState::new(3, 7))
+    }
+}
+
+#[tokio::test]
+async fn a_pool_that_hangs_stops_pushes_alone_until_it_returns() {
+    const SHORT: Duration = Duration::from_millis(50);
+    let peer = Peer::always(Reply::status(200));
+    let monitor = builder(&peer, config()).build().unwrap();
+    let (release, released) = channel::<()>();
+    monitor.watch_pool("orders", &Arc::new(HangingPool(Mutex::new(released))));
+    monitor.metrics().counter("jobs").build().add(3);
+    assert!(!monitor.flush(SHORT).await, "its push is not complete");
+    // The worker goes on: it sends spans meanwhile.
+    monitor.span("work").in_scope(|| {});
+    assert!(!monitor.flush(SHORT).await);
+    peer.await_seen(1, PATIENCE);
+    assert_eq!(peer.seen()[0].target, "/v1/traces");
+    drop(release);
+    flush(&monitor).await;
+    let seen = peer.seen();
+    assert_eq!(numbers(&seen, "jobs").last(), Some(&3));
+    let used = metrics(&seen).find(|metric| metric.name == "db.client.connection.count");
+    assert!(used.is_some());
+    balance(&monitor);
+
+    // A shutdown keeps its deadline, and its report says that something is missing.
+    let monitor = builder(&peer, config()).build().unwrap();
+    let (release, released) = channel::<()>();
+    monitor.watch_pool("orders", &Arc::new(HangingPool(Mutex::new(released))));
+    let begun = Instant::now();
+    let report = monitor.shutdown(SHORT).await;
+    assert!(
+        begun.elapsed() < PATIENCE && !report.is_complete(),
+        "{report}"
+    );
+    balance(&monitor);
+    drop(release);
 }

@@ -28,6 +28,10 @@ pub(super) struct BatchQueue {
     pub(super) items: u64,
     /// The number of batches accepted so far, which is the number of the last one.
     pub(super) accepted: u64,
+    /// The numbers of batches that a job is making or will make, ascending. All batches of one job have its number.
+    announced: VecDeque<u64>,
+    /// When the job in progress was started.
+    pub(super) job_since: Option<Nanos>,
     /// A flush awaits the batches up to this one.
     flush_up_to: u64,
     /// Whether the next batch is tried immediately, for a flush.
@@ -86,12 +90,35 @@ impl BatchQueue {
 
     /// Appends a batch.
     pub(super) fn append(&mut self, batch: Batch, now: Nanos) {
-        self.accepted += 1;
+        let number = self.announced.front().copied().unwrap_or_else(|| {
+            self.accepted += 1;
+            self.accepted
+        });
         self.bytes += batch.body.len();
         self.items += batch.items;
         self.waiting_since.get_or_insert(now);
-        let number = self.accepted;
+        // A flush that waits for the job that made it has asked for an immediate attempt.
+        self.urgent |= number <= self.flush_up_to;
         self.batches.push_back(NumberedBatch { batch, number });
+    }
+
+    /// Reserves a number for the batches of a job.
+    pub(super) fn announce(&mut self, now: Nanos) {
+        self.job_since.get_or_insert(now);
+        self.accepted += 1;
+        self.announced.push_back(self.accepted);
+    }
+
+    /// Ends the oldest announcement, whose batches have all been appended.
+    pub(super) fn end_announced(&mut self, now: Nanos) {
+        self.announced.pop_front();
+        // The next job is started in the same round.
+        self.job_since = self.is_making().then_some(now);
+    }
+
+    /// Whether a job is making batches.
+    pub(super) fn is_making(&self) -> bool {
+        !self.announced.is_empty()
     }
 
     /// Returns the next batch if it may be sent now. It is in flight from then on.
@@ -184,6 +211,7 @@ impl BatchQueue {
         // Batches are sent in order, so everything before the oldest one is settled.
         let oldest = self.in_flight.as_ref().or(self.batches.front());
         oldest.is_none_or(|oldest| oldest.number > number)
+            && self.announced.front().is_none_or(|made| *made > number)
     }
 
     /// When the next batch may be sent, if there is one and none is in flight.

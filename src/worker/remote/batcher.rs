@@ -1,9 +1,12 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+use tokio::runtime::Handle;
 
 use super::{Batch, Encode, RemoteSink};
 use crate::clock::Nanos;
-use crate::model::{RecordKind, catch_panic};
+use crate::model::{RecordKind, catch_panic, lock};
+use crate::worker::processor::BlockingPool;
 use crate::worker::record_queue::Record;
 
 /// After this many panics in one batch of records, the rest of the batch is dropped.
@@ -17,7 +20,14 @@ pub(in crate::worker) struct Batcher {
     /// Whether the sink has accepted the items of each kind that [`announce`](Self::announce) named last.
     open: [bool; RecordKind::ALL.len()],
     batches: Vec<Batch>,
+    /// The job in progress.
+    job: Option<Arc<JobResult>>,
+    /// Whether the sink has been told of a job that follows the one in progress.
+    next_is_announced: bool,
 }
+
+/// The batches of a job, once it has ended; `None` if it panicked.
+type JobResult = Mutex<Option<Option<Vec<Batch>>>>;
 
 impl Batcher {
     pub(in crate::worker) fn new(sink: Arc<RemoteSink>, encode: Box<dyn Encode>) -> Self {
@@ -29,6 +39,8 @@ impl Batcher {
             takes,
             open: [false; RecordKind::ALL.len()],
             batches: Vec::new(),
+            job: None,
+            next_is_announced: false,
         }
     }
 
@@ -86,10 +98,23 @@ impl Batcher {
     /// Tells the encoder that a flush or the shutdown has just been requested.
     pub(in crate::worker) fn request_flush(&mut self) {
         catch_panic(|| self.encode.request_flush());
+        // What is flushed may have happened after the job in progress has read it, so another job follows. The sink must
+        // know of it now: the flush takes the number of the last batch in this round.
+        if self.job.is_some() && !self.next_is_announced {
+            self.sink.announce_batches();
+            self.next_is_announced = true;
+        }
     }
 
-    /// Hands the batches that are due to the sink.
-    pub(in crate::worker) fn hand_over(&mut self, now: Nanos, all: bool, panics: &AtomicU64) {
+    /// Hands the batches that are due to the sink, and starts a job if one is due.
+    pub(in crate::worker) fn hand_over(
+        &mut self,
+        now: Nanos,
+        all: bool,
+        pool: &Handle,
+        panics: &AtomicU64,
+    ) {
+        self.end_job(panics);
         let made = catch_panic(|| self.encode.take_batches(now, all, &mut self.batches));
         for batch in self.batches.drain(..) {
             self.sink.accept(batch);
@@ -106,10 +131,59 @@ impl Batcher {
             self.sink.drop_held();
             catch_panic(|| self.encode.clear());
         }
+        if self.job.is_none() {
+            self.start_job(now, pool);
+        }
+    }
+
+    /// Hands the batches of a job that has ended to the sink.
+    fn end_job(&mut self, panics: &AtomicU64) {
+        let Some(made) = self.job.as_ref().and_then(|job| lock(job).take()) else {
+            return;
+        };
+        self.job = None;
+        if made.is_none() {
+            panics.fetch_add(1, Relaxed);
+            self.sink.report_encoder_panic();
+        }
+        for batch in made.into_iter().flatten() {
+            self.sink.accept(batch);
+        }
+        self.sink.end_announced();
+    }
+
+    fn start_job(&mut self, now: Nanos, pool: &Handle) {
+        let Some(job) = catch_panic(|| self.encode.take_job(now)).flatten() else {
+            if std::mem::take(&mut self.next_is_announced) {
+                self.sink.end_announced();
+            }
+            return;
+        };
+        if !std::mem::take(&mut self.next_is_announced) {
+            self.sink.announce_batches();
+        }
+        let result = Arc::<JobResult>::default();
+        let (of_job, sink) = (Arc::clone(&result), Arc::clone(&self.sink));
+        let is_queued = BlockingPool(pool).spawn(move || {
+            let made = catch_panic(job);
+            *lock(&of_job) = Some(made);
+            sink.wake_worker();
+        });
+        if is_queued {
+            self.job = Some(result);
+        } else {
+            // The system has no thread for it. The next round tries again, and a flush goes on waiting.
+            self.next_is_announced = true;
+            catch_panic(|| self.encode.request_flush());
+        }
     }
 
     /// When [`hand_over`](Self::hand_over) must be called, unless a record arrives earlier.
     pub(in crate::worker) fn due(&self) -> Option<Nanos> {
+        // While a job is in progress nothing is due: the job wakes the worker when it ends.
+        if self.job.is_some() {
+            return None;
+        }
         catch_panic(|| self.encode.due()).flatten()
     }
 }

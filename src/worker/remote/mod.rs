@@ -1,7 +1,8 @@
 //! Sinks that send to a remote receiver: batches are queued and retried until they are accepted or permanently refused.
 //!
 //! The module of a record kind provides two parts: an [`Encode`], which makes batches of records on the worker's
-//! thread, and a [`Deliver`], which makes the request for a batch and judges the response.
+//! thread, and a [`Deliver`], which makes the request for a batch and judges the response. An [`Encode`] whose batches
+//! are made of something else, such as a snapshot of all metrics, makes them on the blocking pool, as a [`BatchJob`].
 
 use std::fmt;
 use std::time::Duration;
@@ -69,6 +70,9 @@ impl Batch {
     }
 }
 
+/// Work that makes batches on the blocking pool. It may hang and may panic.
+pub(crate) type BatchJob = Box<dyn FnOnce() -> Vec<Batch> + Send>;
+
 /// Encodes records into batches. It runs on the worker's thread and blocks it, so it must be quick. It may panic and is
 /// used again after that.
 pub(crate) trait Encode: Send {
@@ -81,11 +85,17 @@ pub(crate) trait Encode: Send {
     /// count as emitted too. Items of a batch that come from no record count as emitted with the batch.
     fn encode(&mut self, record: &Record<'_>) -> u64;
 
-    /// Called before [`take_batches`](Self::take_batches) when a flush is requested, and once when the shutdown begins. An
-    /// encoder that makes items itself makes them now.
+    /// Called when a flush is requested, and once when the shutdown begins. An encoder with jobs returns one from the next
+    /// [`take_job`](Self::take_job). The flush, or the shutdown, waits for the batches of that job.
     fn request_flush(&mut self) {}
 
-    /// Appends the batches that are due to `out`; with `all`, batches of everything that is held, for a flush.
+    /// Returns a job if one is due. Called once a round while no job of this encoder is in progress.
+    fn take_job(&mut self, now: Nanos) -> Option<BatchJob> {
+        let _ = now;
+        None
+    }
+
+    /// Appends the batches of records that are due to `out`; with `all`, batches of everything that is held, for a flush.
     fn take_batches(&mut self, now: Nanos, all: bool, out: &mut Vec<Batch>);
 
     /// Takes the outcomes of the items that it held and did not put into a batch, since the last call.
@@ -93,7 +103,8 @@ pub(crate) trait Encode: Send {
         Vec::new()
     }
 
-    /// When [`take_batches`](Self::take_batches) must be called, unless a record arrives earlier.
+    /// When [`take_batches`](Self::take_batches) or [`take_job`](Self::take_job) must be called, unless a record arrives
+    /// earlier.
     fn due(&self) -> Option<Nanos>;
 
     /// Discards the held items after a panic. They have been counted as dropped.

@@ -143,6 +143,23 @@ impl RemoteSink {
         }
     }
 
+    /// Announces batches that a job is making or will make. A flush that follows waits for them.
+    pub(super) fn announce_batches(&self) {
+        let now = self.monotonic.now();
+        self.lock().announce(now);
+    }
+
+    /// Ends the oldest announcement: all of its batches are accepted.
+    pub(super) fn end_announced(&self) {
+        let now = self.monotonic.now();
+        self.lock().end_announced(now);
+    }
+
+    /// Wakes the worker, because a job has ended.
+    pub(super) fn wake_worker(&self) {
+        self.record_queue.wake();
+    }
+
     /// Queues a batch, or counts its items as dropped if it does not fit.
     pub(super) fn accept(&self, batch: Batch) {
         let mut queue = self.lock();
@@ -362,7 +379,7 @@ impl RemoteSink {
     }
 
     /// Closes the queue and counts unsettled items as dropped, even if the receiver still accepts it. Returns whether
-    /// nothing was left.
+    /// nothing was left. Batches that a job is still making were never counted as emitted, but something was left.
     pub(in crate::worker) fn close(&self) -> bool {
         let mut queue = self.lock();
         queue.closed = true;
@@ -371,7 +388,7 @@ impl RemoteSink {
             left += batch.items;
             let _outcome = self.count_undelivered(&batch, DropReason::Shutdown);
         }
-        left == 0
+        left == 0 && !queue.is_making()
     }
 
     /// Counts a batch that is not delivered: as spooled if a spool keeps it, otherwise as dropped.
@@ -394,6 +411,7 @@ impl RemoteSink {
             name: self.name,
             last_delivery_age: queue.last_delivery.map(age),
             waiting_since: queue.waiting_since.map(age),
+            job_age: queue.job_since.map(age),
             queued_bytes: queue.bytes,
             error: queue.error,
             receiver: *lock_for_status(&self.receiver)?,

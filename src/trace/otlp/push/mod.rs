@@ -1,8 +1,8 @@
 //! Metrics that are pushed to an OTLP receiver, for services that are not scraped.
 //!
-//! The worker's thread takes a snapshot of all metrics at each interval, and when a flush or a shutdown is requested. The
-//! snapshot becomes requests of about 1 MiB at most, which wait in a remote sink until the receiver accepts them. An item of
-//! a batch is a data point.
+//! A thread of the worker's blocking pool takes a snapshot of all metrics at each interval, and when a flush or a shutdown
+//! is requested. The snapshot becomes requests of about 1 MiB at most, which wait in a remote sink until the receiver
+//! accepts them. An item of a batch is a data point. A function of the host that hangs in a snapshot stops pushes alone.
 
 #[cfg(not(feature = "otlp"))]
 mod disabled;

@@ -1,5 +1,6 @@
 //! Remote sinks against a receiver that follows a script. Assertions read the delivered ids from the receiver.
 
+mod jobs;
 mod sink;
 
 use std::collections::BTreeSet;
@@ -186,7 +187,11 @@ struct Fixture {
     next: AtomicU32,
 }
 
-fn setup(peer: &Peer, encode: Ids, request_panics: &Arc<AtomicBool>) -> RemoteSetup {
+fn setup(
+    peer: &Peer,
+    encode: impl Encode + 'static,
+    request_panics: &Arc<AtomicBool>,
+) -> RemoteSetup {
     RemoteSetup {
         name: "test",
         max_bytes: 64 << 10,

@@ -60,10 +60,8 @@ impl Fixture {
     }
 
     fn batches(&mut self) -> Vec<Batch> {
-        let mut batches = Vec::new();
         self.pusher.request_flush();
-        self.pusher.take_batches(0, true, &mut batches);
-        batches
+        self.pusher.take_job(0).map(|job| job()).unwrap_or_default()
     }
 
     /// Lets ten seconds pass and pushes.

@@ -258,12 +258,9 @@ fn a_push_is_due_at_each_interval_and_once_for_a_flush() {
         if flush {
             fixture.pusher.request_flush();
         }
-        let mut batches = Vec::new();
-        // A shutdown asks for everything in each round.
-        fixture
-            .pusher
-            .take_batches(now * SECOND, true, &mut batches);
-        (batches.len(), fixture.pusher.due().unwrap() / SECOND)
+        let job = fixture.pusher.take_job(now * SECOND);
+        let batches = job.map_or(0, |job| job().len());
+        (batches, fixture.pusher.due().unwrap() / SECOND)
     };
     assert_eq!(pushes(5, false), (0, 65));
     assert_eq!(pushes(64, false), (0, 65));
