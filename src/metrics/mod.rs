@@ -358,8 +358,8 @@
 //! ```
 //!
 //! At each scrape, its text follows this registry's in all formats, without the families that this registry has. It is
-//! rendered in one piece on the thread that is scraped. The upkeep function runs every ten seconds on the monitor's
-//! thread. A host that composes recorders itself uses [`Metrics::recorder`].
+//! rendered in one piece on the thread that is scraped. The upkeep function runs every ten seconds on a thread of the
+//! monitor. A host that composes recorders itself uses [`Metrics::recorder`].
 //!
 //! # Moving from metrics-exporter-prometheus
 //!
@@ -669,10 +669,13 @@ impl Metrics {
         clock.wall(clock.now())
     }
 
-    /// Expires series that were not used for `idle_after`, and runs the upkeep of joined expositions. The worker calls
-    /// it every 10 s.
+    /// Expires series that were not used for `idle_after`. The worker calls it every 10 s.
     pub(crate) fn expire(&self) {
         self.registry.expire();
+    }
+
+    /// Runs the upkeep of joined expositions, which are functions of the host. Called every 10 s on the worker's pool.
+    pub(crate) fn upkeep(&self) {
         exposition::join::upkeep(&self.registry);
     }
 

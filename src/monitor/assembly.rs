@@ -40,7 +40,7 @@ use crate::worker::{
     SpoolWriter, Worker, WorkerSetup,
 };
 
-/// The interval between searches for idle series.
+/// The interval between searches for idle series, and between the upkeep of joined expositions.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 
 /// The inputs of [`assemble`].
@@ -346,7 +346,10 @@ fn periodic_tasks(
         system.tick();
         metrics.measure_runtimes();
     });
-    let mut all = vec![expire, read_system, doctor.tick(&base.diagnostics)];
+    // A function of the host, which may hang.
+    let metrics = base.metrics.clone();
+    let upkeep = PeriodicTask::on_pool(EXPIRE_EVERY, move || metrics.upkeep());
+    let mut all = vec![expire, read_system, doctor.tick(&base.diagnostics), upkeep];
     all.extend(tracing.tick());
     // After the system is read, so that a snapshot has the rates of the same interval.
     all.extend(snapshots);

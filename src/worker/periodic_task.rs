@@ -18,10 +18,6 @@ enum TaskRun {
     /// On the worker's thread.
     OnWorker(Box<dyn FnMut() + Send>),
     /// On the blocking pool.
-    #[cfg_attr(
-        not(feature = "history"),
-        expect(dead_code, reason = "only the history has such a task")
-    )]
     OnPool(Arc<PoolTask>),
 }
 
@@ -41,7 +37,6 @@ impl PeriodicTask {
 
     /// A task that runs on the blocking pool, for work that is long or that calls the host's code. A run that is due while
     /// the last one has not ended is left out.
-    #[cfg(feature = "history")]
     pub(crate) fn on_pool(period: Duration, run: impl Fn() + Send + Sync + 'static) -> Self {
         let task = PoolTask {
             run: Box::new(run),

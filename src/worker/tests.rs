@@ -355,6 +355,29 @@ fn periodic_tasks_run_and_a_panicking_one_harms_nobody() {
 }
 
 #[test]
+fn a_task_of_the_pool_that_hangs_stops_itself_alone_and_runs_again_when_it_returns() {
+    let (enter, entered) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let every = Duration::from_millis(10);
+    let hanging = PeriodicTask::on_pool(every, move || {
+        enter.send(()).unwrap_or(());
+        released.lock().unwrap().recv().unwrap_or(());
+    });
+    let (sender, ticks) = mpsc::channel();
+    let good = PeriodicTask::new(every, move || sender.send(()).unwrap_or(()));
+    let fixture = fixture(WorkerConfig::default(), vec![well()], vec![hanging, good]);
+    entered.recv_timeout(LONG).unwrap();
+    (0..5).for_each(|_| ticks.recv_timeout(LONG).unwrap());
+    fixture.log("a");
+    assert!(fixture.worker.flush_blocking(LONG));
+    assert!(entered.try_recv().is_err(), "one run at a time");
+    drop(release);
+    entered.recv_timeout(LONG).unwrap();
+    assert_eq!(fixture.balance(), 1);
+}
+
+#[test]
 fn notices_are_lines() {
     let fixture = one(well());
     fixture.diagnostics.report("mind the gap");

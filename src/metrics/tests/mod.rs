@@ -583,7 +583,7 @@ fn an_observer_that_panics_affects_no_other_metric() {
         || "# TYPE x_total counter\nx_total 9\n# TYPE z gauge\nz 1\n".to_owned(),
         || {},
     );
-    metrics.expire();
+    metrics.upkeep();
     let exposition = metrics.render();
     assert_eq!(
         exposition,
