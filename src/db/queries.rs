@@ -1,4 +1,5 @@
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tracing::Event;
 use tracing::level_filters::LevelFilter;
@@ -42,6 +43,12 @@ impl Queries {
             instruments: Arc::new(QueryInstruments::new(metrics, requests, traces)),
             registry: Mutex::default(),
         }
+    }
+
+    /// Returns the pool whose [`ConnectionPool::state`](super::ConnectionPool::state) has not returned for longest, and
+    /// for how long.
+    pub(crate) fn slowest_pool_state(&self) -> Option<(Arc<str>, Duration)> {
+        self.pools.slowest_state()
     }
 
     /// Returns the shared target that equals `target`.

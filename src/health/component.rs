@@ -5,6 +5,8 @@ use crate::clock::nanos;
 
 /// How long a sink may have work without a delivery before it is a warning.
 const MAX_SINK_STALL: Duration = Duration::from_secs(300);
+/// How long a snapshot, or a function of the host that it calls, may take before it is a warning.
+const MAX_SNAPSHOT: Duration = Duration::from_secs(30);
 /// How long the worker may be unresponsive before it is a warning.
 const MAX_WORKER_STALL: Duration = Duration::from_secs(30);
 
@@ -72,6 +74,52 @@ impl ComponentStatus {
             output,
             observed: Some((beat_age.as_secs_f64(), "s")),
         }
+    }
+
+    /// What takes snapshots of all metrics: for how long the current one has been in progress, and the connection pool
+    /// whose `state` has not returned for longest.
+    pub(crate) fn snapshots(
+        running: Option<Duration>,
+        slowest_pool: Option<(&str, Duration)>,
+    ) -> Self {
+        let output = Self::snapshot_problem(running, slowest_pool).unwrap_or_default();
+        Self {
+            status: if output.is_empty() {
+                HealthStatus::Pass
+            } else {
+                HealthStatus::Warn
+            },
+            output,
+            observed: running.map(|running| (running.as_secs_f64(), "s")),
+        }
+    }
+
+    /// The sentence about a snapshot that does not end; `None` if it has not been in progress for long.
+    pub(crate) fn snapshot_problem(
+        running: Option<Duration>,
+        slowest_pool: Option<(&str, Duration)>,
+    ) -> Option<String> {
+        let running = running.filter(|running| *running > MAX_SNAPSHOT)?;
+        let span = format_span(nanos(running));
+        let cause = match slowest_pool.filter(|(_, age)| *age > MAX_SNAPSHOT) {
+            Some((pool, _)) => format!(
+                "it waits for `ConnectionPool::state` of the pool `{pool}`; make that function return without waiting"
+            ),
+            None => "a function that reads a metric, or a read of `/proc`, hangs; a stack trace of the thread `watchpost-io` shows which".to_owned(),
+        };
+        Some(format!(
+            "the snapshot has not ended for {span}, and the next one is taken when it ends: {cause}"
+        ))
+    }
+
+    /// A connection pool whose `state` does not return; `None` if it has not been called for long.
+    pub(crate) fn pool_state(pool: &str, age: Duration) -> Option<Self> {
+        (age > MAX_SNAPSHOT).then(|| {
+            let span = format_span(nanos(age));
+            Self::warning(&format!(
+                "`ConnectionPool::state` of the pool `{pool}` has not returned for {span}: what called it waits, and the pool's metrics are missing; make that function return without waiting"
+            ))
+        })
     }
 
     /// A sink: how long its work has been waiting, the time since its last delivery, and why it drops records, if it
@@ -149,6 +197,28 @@ mod tests {
             assert_eq!(component.status, HealthStatus::Warn);
             assert!(!component.output.is_empty());
         }
+    }
+
+    #[test]
+    fn a_snapshot_that_does_not_end_is_a_warning_that_says_why() {
+        for running in [None, Some(s(30))] {
+            let component = ComponentStatus::snapshots(running, Some(("orders", s(99))));
+            assert_eq!(component.status, HealthStatus::Pass, "{component:?}");
+        }
+        let component = ComponentStatus::snapshots(Some(s(45)), Some(("orders", s(44))));
+        assert_eq!(component.status, HealthStatus::Warn);
+        assert!(
+            component
+                .output
+                .starts_with("the snapshot has not ended for 45 s"),
+            "{component:?}"
+        );
+        assert!(component.output.contains("the pool `orders`"));
+        // A pool that was called a moment ago is not the cause.
+        let component = ComponentStatus::snapshots(Some(s(45)), Some(("orders", s(1))));
+        assert!(component.output.contains("`/proc`"), "{component:?}");
+        assert_eq!(ComponentStatus::pool_state("orders", s(30)), None);
+        assert!(ComponentStatus::pool_state("orders", s(31)).is_some());
     }
 
     #[test]

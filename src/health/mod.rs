@@ -95,6 +95,9 @@
 //! |---|---|
 //! | `worker` | its thread has ended, or has not responded for 30 s |
 //! | `console`, `otlp`, `sentry`: each sink | work has been waiting for five minutes without a delivery; immediately if the sink drops records because its writer refuses them, its code panics, or its receiver refuses batches permanently |
+//! | `history` (with that feature) | a snapshot has not ended for 30 s. None is taken meanwhile; they go on when it ends |
+//! | `otlp_metrics` | as other sinks, and if the snapshot for a push has not ended for 30 s |
+//! | `connection pools` | the [`state`](crate::db::ConnectionPool::state) of a pool has not returned for 30 s. Listed only then |
 //! | `data directory` | the configured directory cannot be used |
 //! | `errors.store` | the disk refuses writes, or a damaged file was set aside |
 //! | `disk` | less than a twentieth of the data directory's disk is free. Without write access, or below 16 MiB, it is a `fail` |

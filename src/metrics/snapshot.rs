@@ -10,6 +10,7 @@ use super::name::InstrumentKind;
 use super::registry::{Family, Registry};
 use super::series::{Series, SeriesCell, SeriesId};
 use crate::clock::Nanos;
+use crate::model::InProgress;
 
 /// The values of all registered series at one time.
 #[derive(Debug, Clone)]
@@ -85,6 +86,7 @@ pub(crate) struct Snapshotter {
     /// The values of the histograms in the last snapshot.
     histograms: FxHashMap<SeriesId, Arc<HistogramValues>>,
     has_exemplars: bool,
+    progress: Arc<InProgress>,
 }
 
 impl Snapshotter {
@@ -94,7 +96,14 @@ impl Snapshotter {
             registry: Arc::clone(registry),
             histograms: FxHashMap::default(),
             has_exemplars,
+            progress: Arc::default(),
         }
+    }
+
+    /// Returns what shows for how long the current snapshot has been in progress.
+    #[cfg(feature = "history")]
+    pub(crate) fn progress(&self) -> Arc<InProgress> {
+        Arc::clone(&self.progress)
     }
 
     /// Returns the current time of the snapshots' clock.
@@ -103,15 +112,33 @@ impl Snapshotter {
         self.registry.context.clock.now()
     }
 
-    /// Reads the values of all registered series. Must not be called on the thread of a request.
+    /// Reads the values of all registered series. Must be called neither on the thread of a request nor on the worker's:
+    /// it calls functions of the host, which may hang.
     ///
     /// Each value is read once. What is recorded meanwhile is in this snapshot or in the next one. A histogram that has
     /// not changed since the last snapshot has the same values as there, without an allocation.
     pub(crate) fn snapshot(&mut self) -> Snapshot {
+        let progress = Arc::clone(&self.progress);
+        let now = self.registry.context.clock.now();
+        progress.track(now, || self.read())
+    }
+
+    fn read(&mut self) -> Snapshot {
         let before = std::mem::take(&mut self.histograms);
+        // The functions of observable metrics may take long. They are called before the time of the snapshot is read, so
+        // that the values of all other series belong to that time.
+        let families = self.registry.families().into_iter();
+        let families = families.map(|family| {
+            let observed = match &family {
+                Family::Metric(_) => Vec::new(),
+                Family::Observable(metric) => metric.values().into_iter().map(observed).collect(),
+            };
+            (family, observed)
+        });
+        let families: Vec<_> = families.collect();
         let clock = &self.registry.context.clock;
         let at = clock.now();
-        let metrics = self.registry.families().into_iter().map(|family| {
+        let metrics = families.into_iter().map(|(family, observed)| {
             let series = match &family {
                 Family::Metric(metric) => {
                     let series = metric.registered_series();
@@ -125,7 +152,7 @@ impl Snapshotter {
                     };
                     series.iter().filter_map(read).collect()
                 }
-                Family::Observable(metric) => metric.values().into_iter().map(observed).collect(),
+                Family::Observable(_) => observed,
             };
             let kind = family.kind();
             MetricSnapshot {
@@ -312,6 +339,32 @@ mod tests {
         assert_eq!((values.count(), values.buckets()), (3, vec![2, 1]));
         assert_eq!((values.bounds(), values.sum()), (&[1.0][..], 5.5));
         assert_eq!(values.distribution().count(), 3);
+    }
+
+    #[test]
+    fn a_snapshot_has_the_time_at_which_the_series_were_read() {
+        let (metrics, clock) = metrics(MetricsConfig::default());
+        let jobs = metrics.counter("jobs").build();
+        let (counted, advanced) = (jobs.clone(), clock.clone());
+        let mut snapshotter = metrics.snapshotter();
+        let progress = snapshotter.progress();
+        let (of_observer, now) = (Arc::clone(&progress), clock.clone());
+        // A function that takes a minute, in which the service goes on counting.
+        let observer: crate::metrics::Observer = Arc::new(move |observe| {
+            counted.add(10);
+            advanced.advance(Duration::from_secs(60));
+            let age = of_observer.age(now.now());
+            assert_eq!(age, Some(Duration::from_secs(60)));
+            observe(&[], 1.0);
+        });
+        metrics.observe("slow", "", "", InstrumentKind::Gauge, observer);
+        let snapshot = snapshotter.snapshot();
+        let counted = &snapshot.metrics[0];
+        assert_eq!(&*counted.name, "jobs_total");
+        assert_eq!(counted.series[0].value, SeriesValue::Number(10.0));
+        assert_eq!(snapshot.metrics[1].series.len(), 1, "its assertions hold");
+        assert_eq!(snapshot.at, 60_000_000_000);
+        assert_eq!(progress.age(clock.now()), None);
     }
 
     #[test]

@@ -1,19 +1,44 @@
 //! The monitor's metrics about itself, and its components on the health page.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use super::doctor::FORKED;
 use super::serve::ServerCounters;
 use super::state::MonitorState;
+use crate::clock::Clock;
+use crate::db::Queries;
 use crate::errors::{ErrorTracker, unrouted};
 use crate::health::{ComponentStatus, Health};
 use crate::metrics::{InstrumentKind, Metrics};
-use crate::model::{DropReason, RecordCounters, RecordKind};
+use crate::model::{DropReason, InProgress, RecordCounters, RecordKind};
 use crate::semconv;
 use crate::system;
 use crate::trace::Traces;
 use crate::users::UserTracker;
-use crate::worker::{SpoolStatus, Worker, WorkerStatus};
+use crate::worker::{SinkStatus, SpoolStatus, Worker, WorkerStatus};
+
+/// For how long the snapshots of all metrics take, and which connection pool they wait for.
+#[derive(Clone)]
+struct SnapshotWatch {
+    clock: Clock,
+    /// The snapshot of the history, in a build with one.
+    history: Option<Arc<InProgress>>,
+    /// Weak, because what holds it may outlive the monitor, and must not keep the pools open.
+    queries: Weak<Queries>,
+}
+
+impl SnapshotWatch {
+    /// For how long the current snapshot of the history has been in progress.
+    fn history(&self) -> Option<Duration> {
+        self.history.as_ref()?.age(self.clock.now())
+    }
+
+    /// The pool whose `state` has not returned for longest.
+    fn slowest_pool(&self) -> Option<(Arc<str>, Duration)> {
+        self.queries.upgrade()?.slowest_pool_state()
+    }
+}
 
 /// Adds the monitor's own series to the metrics page and its components to the health page.
 pub(super) fn observe(inner: &MonitorState) {
@@ -35,7 +60,19 @@ pub(super) fn observe(inner: &MonitorState) {
     system::register(metrics, &inner.system);
     observe_servers(metrics, &inner.server_counters);
     observe_users(metrics, &inner.users);
-    watch_parts(health, worker, errors, inner.data_dir_problem.clone());
+    let snapshots = SnapshotWatch {
+        clock: inner.requests.clock().clone(),
+        history: inner.history.snapshot_in_progress(),
+        queries: Arc::downgrade(&inner.queries),
+    };
+    observe_snapshots(metrics, worker, &snapshots);
+    watch_parts(
+        health,
+        worker,
+        errors,
+        snapshots,
+        inner.data_dir_problem.clone(),
+    );
     if let Some(data_dir) = &inner.data_dir {
         health.check_disk(data_dir.path().to_owned(), &inner.system);
     }
@@ -201,6 +238,27 @@ fn observe_worker(metrics: &Metrics, worker: &Arc<Worker>) {
     );
 }
 
+fn observe_snapshots(metrics: &Metrics, worker: &Arc<Worker>, snapshots: &SnapshotWatch) {
+    let (snapshots, of) = (snapshots.clone(), Arc::downgrade(worker));
+    metrics.observe(
+        "watchpost.snapshot.age",
+        "s",
+        "For how long the snapshot of all metrics in progress has been taken, by what takes it",
+        InstrumentKind::Gauge,
+        Arc::new(move |record| {
+            if let Some(age) = snapshots.history() {
+                record(&[("reader", "history")], age.as_secs_f64());
+            }
+            let status = status(&of);
+            for sink in status.iter().flat_map(|status| &status.sinks) {
+                if let Some(age) = sink.job_age {
+                    record(&[("reader", sink.name)], age.as_secs_f64());
+                }
+            }
+        }),
+    );
+}
+
 fn observe_servers(metrics: &Metrics, counters: &Arc<ServerCounters>) {
     let counters = Arc::clone(counters);
     metrics.observe(
@@ -237,6 +295,7 @@ fn watch_parts(
     health: &Health,
     worker: &Arc<Worker>,
     errors: &ErrorTracker,
+    snapshots: SnapshotWatch,
     data_dir_problem: Option<String>,
 ) {
     let errors = errors.clone();
@@ -251,6 +310,19 @@ fn watch_parts(
                 ComponentStatus::store(store.failing, store.damaged, store.bytes),
             );
         }
+        let slowest = snapshots.slowest_pool();
+        let slowest = slowest.as_ref().map(|(pool, age)| (&**pool, *age));
+        if let Some(component) =
+            slowest.and_then(|(pool, age)| ComponentStatus::pool_state(pool, age))
+        {
+            record("connection pools", component);
+        }
+        if snapshots.history.is_some() {
+            record(
+                "history",
+                ComponentStatus::snapshots(snapshots.history(), slowest),
+            );
+        }
         let Some(status) = status(&of) else { return };
         record(
             "worker",
@@ -261,13 +333,15 @@ fn watch_parts(
             },
         );
         for sink in &status.sinks {
-            let error = sink.error.map(|error| error.to_string());
-            record(
-                sink.name,
-                ComponentStatus::sink(sink.waiting_since, sink.last_delivery_age, error),
-            );
+            record(sink.name, sink_component(sink, slowest));
         }
     });
+}
+
+fn sink_component(sink: &SinkStatus, slowest_pool: Option<(&str, Duration)>) -> ComponentStatus {
+    let hanging = ComponentStatus::snapshot_problem(sink.job_age, slowest_pool);
+    let problem = hanging.or_else(|| sink.error.map(|error| error.to_string()));
+    ComponentStatus::sink(sink.waiting_since, sink.last_delivery_age, problem)
 }
 
 fn status(worker: &Weak<Worker>) -> Option<WorkerStatus> {

@@ -40,10 +40,6 @@ pub(super) struct MonitorState {
     pub(super) content: ContentInstruments,
     pub(super) errors: ErrorTracker,
     pub(super) health: Health,
-    #[cfg_attr(
-        not(feature = "history"),
-        expect(dead_code, reason = "it is empty in this build")
-    )]
     pub(super) history: HistoryState,
     pub(super) worker: Arc<Worker>,
     pub(super) settings: Settings,

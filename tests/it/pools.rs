@@ -3,10 +3,19 @@
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
+#[cfg(feature = "history")]
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
+#[cfg(feature = "history")]
+use serde_json::Value;
 use watchpost::db::{ConnectionPool, PoolState};
+#[cfg(feature = "history")]
+use watchpost::history::MetricQuery;
 use watchpost::testing::{Harness, Page};
+
+#[cfg(feature = "history")]
+use crate::support::{get_request, send};
 
 /// A pool of ten connections.
 #[derive(Default)]
@@ -190,4 +199,91 @@ async fn a_pool_registration_may_outlive_its_monitor() {
         weak.upgrade().is_none(),
         "the monitor is gone, and so is its handle"
     );
+}
+
+/// A pool whose `state` hangs until the sender is dropped.
+#[cfg(feature = "history")]
+struct HangingPool {
+    entered: mpsc::Sender<()>,
+    released: Mutex<mpsc::Receiver<()>>,
+}
+
+#[cfg(feature = "history")]
+impl ConnectionPool for HangingPool {
+    fn state(&self) -> Option<PoolState> {
+        self.entered.send(()).unwrap_or(());
+        self.released.lock().unwrap().recv().unwrap_or(());
+        Some(PoolState::new(3, 7))
+    }
+}
+
+#[cfg(feature = "history")]
+#[tokio::test]
+async fn a_pool_that_hangs_is_named_and_snapshots_go_on_when_it_returns() {
+    let harness = Harness::new();
+    let (entered, has_entered) = mpsc::channel();
+    let (release, released) = mpsc::channel();
+    let pool = Arc::new(HangingPool {
+        entered,
+        released: Mutex::new(released),
+    });
+    harness.watch_pool("orders", &pool);
+    harness.watch_pool("mails", &Arc::new(Pool::default()));
+    let app = axum::Router::new().route_service(
+        "/health",
+        harness
+            .health()
+            .details(watchpost::Access::open_to_anyone()),
+    );
+    let health = async || -> Value {
+        let details = send(&app, get_request("/health")).await;
+        serde_json::from_str(&details.body).unwrap()
+    };
+    let output = |health: &Value, component: &str| {
+        let output = health["checks"][component][0]["output"].as_str();
+        output.unwrap_or_default().to_owned()
+    };
+    harness.advance(Duration::from_secs(10));
+    let harness = Arc::new(harness);
+    let snapshot = {
+        let harness = Arc::clone(&harness);
+        std::thread::spawn(move || harness.snapshot())
+    };
+    has_entered.recv().unwrap();
+    assert_eq!(output(&health().await, "history"), "");
+    harness.advance(Duration::from_secs(45));
+
+    // A page does not wait for the pool, and shows all others.
+    let page = harness.page();
+    assert_eq!(value(&page, "db_client_connection_max", "orders", ""), None);
+    let other = value(&page, "db_client_connection_max", "mails", "");
+    assert_eq!(other, Some(10.0));
+    let age = page.sum("watchpost_snapshot_age_seconds", &[("reader", "history")]);
+    assert_eq!(age, 45.0);
+    let hanging = health().await;
+    assert_eq!(hanging["status"], "warn");
+    let text = output(&hanging, "history");
+    assert!(
+        text.starts_with("the snapshot has not ended for 45 s")
+            && text.contains("`ConnectionPool::state` of the pool `orders`")
+            && text.contains("return without waiting"),
+        "{text}"
+    );
+    assert!(output(&hanging, "connection pools").contains("`orders`"));
+
+    drop(release);
+    snapshot.join().unwrap();
+    let well = health().await;
+    assert_eq!(well["checks"]["history"][0]["status"], "pass");
+    assert_eq!(well["checks"]["connection pools"], Value::Null);
+    harness.advance(Duration::from_secs(10));
+    harness.snapshot();
+    let used = MetricQuery::last("db_client_connection_count")
+        .label("db_client_connection_pool_name", "orders")
+        .label("db_client_connection_state", "used");
+    let found = harness.history().at(&used, harness.now()).unwrap();
+    assert_eq!(found[0].points[0].value, 3.0);
+    let page = harness.page();
+    let used = value(&page, "db_client_connection_count", "orders", "used");
+    assert_eq!(used, Some(3.0));
 }

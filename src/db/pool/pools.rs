@@ -1,17 +1,20 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use super::super::target::clean_name;
 use super::state::{ConnectionPool, PoolState};
 use super::watch::{PoolWaits, PoolWatch};
 use crate::clock::Clock;
 use crate::metrics::{InstrumentKind, Metrics};
-use crate::model::{catch_panic, lock, lock_for_status};
+use crate::model::{InProgress, catch_panic, lock, lock_for_status};
 use crate::semconv;
 
 /// Pools of one monitor that have series of their own.
 const MAX_POOLS: usize = 64;
+/// While a call of a pool's `state` has not returned for this long, it is not called again.
+const MAX_STATE_CALL: Duration = Duration::from_secs(1);
 /// The name of all further ones.
 const OTHER: &str = "_other";
 
@@ -138,8 +141,20 @@ impl Pools {
             pending: AtomicU64::new(0),
             wait_time: wait_time.with(label()),
             timeouts: timeouts.with(label()),
+            state_calls: InProgress::default(),
             name,
         }
+    }
+
+    /// The pool whose `state` has not returned for longest, and for how long.
+    pub(in crate::db) fn slowest_state(&self) -> Option<(Arc<str>, Duration)> {
+        let now = self.clock.now();
+        let pools = lock_for_status(&self.watched)?;
+        let calls = pools.iter().filter_map(|pool| {
+            let age = pool.waits.state_calls.age(now)?;
+            Some((Arc::clone(&pool.waits.name), age))
+        });
+        calls.max_by_key(|(_, age)| *age)
     }
 
     /// Registers the metrics that are read from the pools at each scrape.
@@ -172,7 +187,13 @@ fn observe_pools(
     let watched = lock_for_status(pools).map(|pools| pools.clone());
     for WatchedPool { waits, pool } in watched.unwrap_or_default() {
         let Some(pool) = pool else { continue };
-        match catch_panic(|| pool.state()) {
+        let now = waits.clock.now();
+        let age = waits.state_calls.age(now);
+        // Another thread waits for this pool. This one would hang too: it leaves the values out.
+        if age.is_some_and(|age| age >= MAX_STATE_CALL) {
+            continue;
+        }
+        match catch_panic(|| waits.state_calls.track(now, || pool.state())) {
             Some(Some(state)) => {
                 for (label, value) in (metric.values)(&state, &waits) {
                     let labels = [

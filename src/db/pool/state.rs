@@ -25,8 +25,11 @@ use std::sync::Arc;
 pub trait ConnectionPool: Send + Sync {
     /// Returns the current numbers, or `None` once the pool is closed: the monitor then releases its handle.
     ///
-    /// It is called for each scrape, and with the feature `history` for each snapshot, on a thread of the monitor. It must
-    /// not block. If it panics, the scrape or snapshot has no values of this pool.
+    /// It is called for each scrape, and for each snapshot of the history or for a push, on a thread of the monitor. It
+    /// must not block: read atomics, or use `try_lock`. If it panics, the scrape or snapshot has no values of this pool.
+    ///
+    /// The scrape or snapshot that calls it waits until it returns. From a second on, others leave the values of the pool
+    /// out. After 30 s, `/health` shows a warning with the name of the pool.
     fn state(&self) -> Option<PoolState>;
 }
 

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use crate::clock::{Clock, Nanos};
 use crate::metrics::{Counter, Histogram};
-use crate::model::catch_panic;
+use crate::model::{InProgress, catch_panic};
 
 /// Records the waits for connections of a pool. Made by [`Monitor::watch_pool`](crate::Monitor::watch_pool). Cheap to
 /// clone; clones count together.
@@ -29,6 +29,8 @@ pub(super) struct PoolWaits {
     pub(super) pending: AtomicU64,
     pub(super) wait_time: Histogram,
     pub(super) timeouts: Counter,
+    /// Calls of the pool's `state`.
+    pub(super) state_calls: InProgress,
 }
 
 impl PoolWatch {

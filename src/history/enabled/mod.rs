@@ -43,7 +43,7 @@ use self::time_range::{TimeRange, millis, time_of};
 use super::HistoryConfig;
 use crate::error::Result;
 use crate::metrics::Metrics;
-use crate::model::{lock, lock_for_status};
+use crate::model::{InProgress, lock, lock_for_status};
 use crate::worker::PeriodicTask;
 
 /// The maximum number of reads that use the blocking pool at the same time.
@@ -58,16 +58,20 @@ pub struct History {
     recorder: Arc<Mutex<Recorder>>,
     /// Limits the reads on the blocking pool, which belongs to the host.
     reads: Arc<Semaphore>,
+    /// The snapshot in progress.
+    snapshot: Arc<InProgress>,
 }
 
 impl History {
     /// Creates an empty history, and the task that takes the snapshots.
     pub(crate) fn new(config: &HistoryConfig, metrics: &Metrics) -> (Self, PeriodicTask) {
+        let recorder = Recorder::new(metrics);
         let history = Self {
             metrics: metrics.clone(),
             interval: config.interval,
             store: Arc::new(Mutex::new(MemoryStore::new(config))),
-            recorder: Arc::new(Mutex::new(Recorder::new(metrics))),
+            snapshot: recorder.progress(),
+            recorder: Arc::new(Mutex::new(recorder)),
             reads: Arc::new(Semaphore::new(MAX_READS)),
         };
         let recording = history.clone();
@@ -132,6 +136,11 @@ impl History {
         let ticks = store.timeline().between(millis(start), millis(end));
         let covered = ticks.fold(0, |sum: i64, (_, time)| sum.saturating_add(time.length));
         Duration::from_millis(covered.max(0).unsigned_abs())
+    }
+
+    /// The snapshot in progress. Holds nothing of the history.
+    pub(crate) fn snapshot_in_progress(&self) -> Arc<InProgress> {
+        Arc::clone(&self.snapshot)
     }
 
     /// The time between two snapshots.

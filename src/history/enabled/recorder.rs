@@ -6,7 +6,7 @@ use crate::metrics::{
     HistogramValues, Increases, Metrics, SeriesSnapshot, SeriesValue, Snapshot, Snapshotter,
     TotalsReading,
 };
-use crate::model::lock;
+use crate::model::{InProgress, lock};
 
 /// Takes snapshots and adds the values, and the increases since the snapshot before, to a store.
 #[derive(Debug)]
@@ -24,6 +24,11 @@ impl Recorder {
             increases: Increases::new(metrics.wall()),
             last: None,
         }
+    }
+
+    /// Returns what shows for how long the current snapshot has been in progress.
+    pub(super) fn progress(&self) -> Arc<InProgress> {
+        self.snapshotter.progress()
     }
 
     /// Takes a snapshot and adds it to the store, unless no time has passed since the last one.

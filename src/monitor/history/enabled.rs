@@ -1,5 +1,8 @@
+use std::sync::Arc;
+
 use crate::history::{History, HistoryConfig};
 use crate::metrics::Metrics;
+use crate::model::InProgress;
 use crate::summary::HostFigures;
 use crate::worker::PeriodicTask;
 
@@ -19,5 +22,11 @@ impl HistoryState {
         let (history, task) = History::new(config, metrics);
         let figures = HostFigures::default();
         (Self { history, figures }, Some(task))
+    }
+
+    /// Returns what shows for how long the current snapshot has been in progress.
+    #[expect(clippy::unnecessary_wraps, reason = "the other build has none")]
+    pub(in crate::monitor) fn snapshot_in_progress(&self) -> Option<Arc<InProgress>> {
+        Some(self.history.snapshot_in_progress())
     }
 }
