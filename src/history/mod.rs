@@ -69,8 +69,14 @@
 //! Increases are counted from one snapshot to the next, so that they are whole numbers and add up: the increase of an
 //! hour is the sum of those of its minutes. Prometheus extrapolates instead, and has no increase for the first value of a
 //! series. A series that was removed because it was idle goes on where it was if it returns, so nothing is counted twice.
-//! The age of a total that the monitor only observes, such as the processor time of the process, is not known: its first
-//! value is no increase.
+//!
+//! The first snapshot has the increases since the monitor was built, also of totals that are older than it:
+//!
+//! | totals | the first increase |
+//! |---|---|
+//! | counters and histograms of the program; the monitor's own counts: `watchpost_records_*`, `watchpost_spans_lost`, `watchpost_traces_over_budget`, `watchpost_errors_unstored`, `_evicted` and `_corrupt_files`, `watchpost_worker_restarts`, `watchpost_serve_connections_closed`, `watchpost_metrics_*`, `tokio_*` | the whole first value: they begin with the monitor |
+//! | `process_cpu_seconds`, `watchpost_cgroup_cpu_*`, `system_network_io_bytes`, `watchpost_errors_unrouted`, `watchpost_process_restarts` | since the monitor was built: they are read then |
+//! | a series of the second row that appears later, such as that of a new network interface | none: its age is not known |
 //!
 //! A histogram has 32 buckets per power of two, whatever its exposed bounds are. A quantile is the middle of a bucket, and
 //! differs from the exact one by at most 1.1 %. Values up to 2^-24 (60 ns, in seconds) count as 0, and those above 2^40 as

@@ -441,6 +441,7 @@ use self::context::RegistryContext;
 use self::exposition::{Exposition, ExpositionFormat};
 use self::facade::FacadeRecorder;
 use self::joined::JoinedExposition;
+use self::observable::TotalOrigin;
 use self::registry::{InstrumentSpec, Registry};
 use crate::clock::Clock;
 use crate::model::{ClaimResult, Diagnostics, MonitorLifetime, write_lock};
@@ -590,7 +591,7 @@ impl Metrics {
         write_lock(&self.registry.joined).push(joined);
     }
 
-    /// Registers a metric whose values `observer` reports when it is scraped.
+    /// Registers a metric whose values `observer` reports when it is scraped. The totals of a counter may have any age.
     pub(crate) fn observe(
         &self,
         name: &str,
@@ -606,7 +607,27 @@ impl Metrics {
             description,
             bounds: None,
         };
-        self.registry.observe(&spec, observer);
+        self.registry.observe(&spec, TotalOrigin::Earlier, observer);
+    }
+
+    /// Like [`observe`](Self::observe), for what counts since the monitor was built: the first value of each series is an
+    /// increase.
+    pub(crate) fn observe_own(
+        &self,
+        name: &str,
+        unit: &str,
+        description: &str,
+        kind: InstrumentKind,
+        observer: Observer,
+    ) {
+        let spec = InstrumentSpec {
+            name,
+            kind,
+            unit,
+            description,
+            bounds: None,
+        };
+        self.registry.observe(&spec, TotalOrigin::Monitor, observer);
     }
 
     /// Exposes the figures of a tokio runtime, read when they are scraped, at most once a second.

@@ -14,12 +14,26 @@ pub(crate) type ObserveFn<'a> = &'a mut dyn FnMut(&[(&str, &str)], f64);
 /// Reports the current values of a metric: calls its argument once for each label set.
 pub(crate) type Observer = Arc<dyn Fn(ObserveFn<'_>) + Send + Sync>;
 
+/// Since when the totals of an observed counter are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TotalOrigin {
+    /// Since an unknown time before the monitor was built: the first value that is read is no increase.
+    Earlier,
+    /// Since the monitor was built, or since the series appeared: the first value that is read is an increase.
+    Monitor,
+}
+
 /// A metric whose values are read when it is scraped.
 pub(super) struct ObservableMetric {
     pub(super) context: Arc<RegistryContext>,
     pub(super) name: MetricName,
     pub(super) kind: InstrumentKind,
     pub(super) description: String,
+    #[cfg_attr(
+        not(any(feature = "history", feature = "otlp")),
+        expect(dead_code, reason = "only a snapshot reads it")
+    )]
+    pub(super) origin: TotalOrigin,
     pub(super) observer: Observer,
 }
 

@@ -10,7 +10,7 @@ use super::context::RegistryContext;
 use super::joined::JoinedExposition;
 use super::metric::Metric;
 use super::name::{InstrumentKind, MetricName, facade_name, typed_name};
-use super::observable::{ObservableMetric, Observer};
+use super::observable::{ObservableMetric, Observer, TotalOrigin};
 use super::own_histograms::own_histograms;
 use super::runtime::WatchedRuntimes;
 use crate::model::{lock, prefix, read_for_status, read_lock, write_lock};
@@ -65,6 +65,14 @@ impl Family {
         match self {
             Self::Metric(metric) => metric.kind,
             Self::Observable(metric) => metric.kind,
+        }
+    }
+
+    /// Whether each series started at zero when the monitor was built or later.
+    pub(super) fn begins_at_zero(&self) -> bool {
+        match self {
+            Self::Metric(_) => true,
+            Self::Observable(metric) => metric.origin == TotalOrigin::Monitor,
         }
     }
 }
@@ -234,7 +242,12 @@ impl Registry {
     }
 
     /// Registers a metric whose values `observer` reports when it is scraped. The first metric of a name wins.
-    pub(super) fn observe(&self, spec: &InstrumentSpec<'_>, observer: Observer) {
+    pub(super) fn observe(
+        &self,
+        spec: &InstrumentSpec<'_>,
+        origin: TotalOrigin,
+        observer: Observer,
+    ) {
         let name = typed_name(spec.name, spec.kind, spec.unit);
         let mut families = write_lock(&self.families);
         if families.all.len() >= MAX_NAMES || !families.reserve_names(&name, spec.kind) {
@@ -252,6 +265,7 @@ impl Registry {
             name,
             kind: spec.kind,
             description: spec.description.to_owned(),
+            origin,
             observer,
         };
         families

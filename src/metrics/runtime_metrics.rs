@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::name::InstrumentKind;
-use super::observable::Observer;
+use super::observable::{Observer, TotalOrigin};
 use super::registry::{InstrumentSpec, Registry};
 use super::runtime::{RuntimeStats, float};
 
@@ -84,6 +84,6 @@ pub(super) fn watch(registry: &Arc<Registry>, name: &str, handle: &Handle) {
             description: metric.description,
             bounds: None,
         };
-        registry.observe(&spec, observer);
+        registry.observe(&spec, TotalOrigin::Monitor, observer);
     }
 }

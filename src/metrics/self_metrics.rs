@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::name::InstrumentKind;
-use super::observable::{ObserveFn, Observer};
+use super::observable::{ObserveFn, Observer, TotalOrigin};
 use super::registry::{InstrumentSpec, Registry};
 
 /// One metric of the registry.
@@ -71,6 +71,6 @@ pub(super) fn register(registry: &Arc<Registry>) {
             description: metric.description,
             bounds: None,
         };
-        registry.observe(&spec, observer);
+        registry.observe(&spec, TotalOrigin::Monitor, observer);
     }
 }

@@ -38,6 +38,12 @@ pub(crate) struct MetricSnapshot {
         expect(dead_code, reason = "only the history reads it")
     )]
     pub(crate) is_counter: bool,
+    /// Whether the first value of an observed total is an increase.
+    #[cfg_attr(
+        not(feature = "history"),
+        expect(dead_code, reason = "only the history reads it")
+    )]
+    pub(crate) begins_at_zero: bool,
     /// In any order. The overflow series is one of them.
     pub(crate) series: Vec<SeriesSnapshot>,
     #[cfg_attr(
@@ -158,6 +164,7 @@ impl Snapshotter {
             MetricSnapshot {
                 name: family.name().sample_name(kind).into(),
                 is_counter: kind == InstrumentKind::Counter,
+                begins_at_zero: family.begins_at_zero(),
                 series,
                 family,
             }

@@ -193,6 +193,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
 
     // Both examine the complete monitor, but hold no part of it that the end of the monitor would wait for.
     self_metrics::observe(&state);
+    state.history.begin();
     state.doctor.start(doctor(&state, config.data_dir));
     Ok(current::register(state))
 }

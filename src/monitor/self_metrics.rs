@@ -81,7 +81,7 @@ pub(super) fn observe(inner: &MonitorState) {
 fn observe_records(metrics: &Metrics, counters: &Arc<RecordCounters>) {
     let signal = |signal: RecordKind| ("signal", signal.as_str());
     let of = Arc::clone(counters);
-    metrics.observe(
+    metrics.observe_own(
         "watchpost.records.emitted",
         "",
         "Records made: lines of requests, of events and of notices",
@@ -93,7 +93,7 @@ fn observe_records(metrics: &Metrics, counters: &Arc<RecordCounters>) {
         }),
     );
     let of = Arc::clone(counters);
-    metrics.observe(
+    metrics.observe_own(
         "watchpost.records.delivered",
         "",
         "Records that their receiver took",
@@ -105,7 +105,7 @@ fn observe_records(metrics: &Metrics, counters: &Arc<RecordCounters>) {
         }),
     );
     let of = Arc::clone(counters);
-    metrics.observe(
+    metrics.observe_own(
         "watchpost.records.dropped",
         "",
         "Records dropped, by reason",
@@ -124,7 +124,7 @@ fn observe_records(metrics: &Metrics, counters: &Arc<RecordCounters>) {
 
 fn observe_traces(metrics: &Metrics, traces: &Arc<Traces>) {
     let of = Arc::clone(traces);
-    metrics.observe(
+    metrics.observe_own(
         "watchpost.spans.lost",
         "",
         "Spans of undecided traces for which there was no room, and spans whose trace was forgotten",
@@ -136,7 +136,7 @@ fn observe_traces(metrics: &Metrics, traces: &Arc<Traces>) {
         }),
     );
     let of = Arc::clone(traces);
-    metrics.observe(
+    metrics.observe_own(
         "watchpost.traces.over_budget",
         "",
         "Traces that would have been kept for what happened in them, but for the budget",
@@ -199,7 +199,7 @@ fn observe_errors(metrics: &Metrics, errors: &ErrorTracker) {
                 record(&[], of(&store) as f64);
             }
         };
-        metrics.observe(name, unit, description, kind, Arc::new(read));
+        metrics.observe_own(name, unit, description, kind, Arc::new(read));
     }
     metrics.observe(
         "watchpost.errors.unrouted",
@@ -213,7 +213,7 @@ fn observe_errors(metrics: &Metrics, errors: &ErrorTracker) {
 fn observe_worker(metrics: &Metrics, worker: &Arc<Worker>) {
     // Weak, because the worker's periodic tasks hold the registry.
     let of = Arc::downgrade(worker);
-    metrics.observe(
+    metrics.observe_own(
         "watchpost.worker.restarts",
         "",
         "Panics that the worker went on after",
@@ -261,7 +261,7 @@ fn observe_snapshots(metrics: &Metrics, worker: &Arc<Worker>, snapshots: &Snapsh
 
 fn observe_servers(metrics: &Metrics, counters: &Arc<ServerCounters>) {
     let counters = Arc::clone(counters);
-    metrics.observe(
+    metrics.observe_own(
         "watchpost.serve.connections.closed",
         "",
         "Connections of the own port that were closed because all places were taken, by reason",

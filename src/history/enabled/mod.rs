@@ -79,6 +79,12 @@ impl History {
         (history, task)
     }
 
+    /// Begins the history once the monitor's own metrics are registered: the first snapshot has the increases of the
+    /// process's and the system's totals since then.
+    pub(crate) fn begin(&self) {
+        lock(&self.recorder).begin();
+    }
+
     /// Takes a snapshot now, unless no time has passed since the last one.
     pub(crate) fn record(&self) {
         lock(&self.recorder).record(&self.store);

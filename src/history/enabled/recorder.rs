@@ -31,6 +31,21 @@ impl Recorder {
         self.snapshotter.progress()
     }
 
+    /// Reads the totals that are older than the monitor, so that the first snapshot has their increases since then.
+    pub(super) fn begin(&mut self) {
+        let snapshot = self.snapshotter.snapshot();
+        let mut reading = self.increases.begin(snapshot.wall);
+        let older = snapshot.metrics.iter();
+        for metric in older.filter(|metric| metric.is_counter && !metric.begins_at_zero) {
+            for series in &metric.series {
+                if let SeriesValue::Number(total) = series.value {
+                    reading.counter(&metric.name, series, total);
+                }
+            }
+        }
+        reading.end();
+    }
+
     /// Takes a snapshot and adds it to the store, unless no time has passed since the last one.
     pub(super) fn record(&mut self, store: &Mutex<MemoryStore>) {
         // Checked before anything is read: the increases of a snapshot that is not added would be lost.
@@ -59,12 +74,9 @@ impl Recorder {
                     }
                     SeriesValue::Number(total) if metric.is_counter => {
                         let increase = reading.counter(&metric.name, &series, *total);
-                        // An observed total may have any age, so its first reading is no increase.
-                        let step = if increase.is_first {
-                            0.0
-                        } else {
-                            increase.value
-                        };
+                        // A total of unknown age has no increase at its first reading.
+                        let is_known = metric.begins_at_zero || !increase.is_first;
+                        let step = if is_known { increase.value } else { 0.0 };
                         (SeriesKind::Counter, Step::Number(step))
                     }
                     SeriesValue::Number(value) => (SeriesKind::Gauge, Step::Number(*value)),

@@ -249,6 +249,33 @@ fn a_series_that_vanishes_and_a_total_that_is_reset_lose_and_invent_nothing() {
 }
 
 #[test]
+fn the_first_snapshot_has_the_increases_since_the_start() {
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+    let fixture = Fixture::new();
+    let total = Arc::new(AtomicU64::new(1000));
+    let observer = || -> Observer {
+        let read = Arc::clone(&total);
+        Arc::new(move |observe| observe(&[], read.load(Relaxed) as f64))
+    };
+    let kind = InstrumentKind::Counter;
+    fixture.metrics.observe("older", "", "", kind, observer());
+    fixture.metrics.observe_own("own", "", "", kind, observer());
+    fixture.metrics.counter("jobs").build().add(3);
+    fixture.history.begin();
+    fixture.metrics.observe("later", "", "", kind, observer());
+    total.store(1007, Relaxed);
+    for _ in 0..2 {
+        fixture.tick();
+        let increase = |name| fixture.value(MetricQuery::increase(name).window(MINUTE));
+        close(increase("older_total"), 7.0);
+        close(increase("own_total"), 1007.0);
+        close(increase("jobs_total"), 3.0);
+        assert_eq!(increase("later_total"), Some(0.0));
+    }
+}
+
+#[test]
 fn what_is_too_old_or_does_not_fit_is_removed() {
     let config = HistoryConfig::default().memory_age(Duration::from_secs(600));
     let fixture = Fixture::with(&config);

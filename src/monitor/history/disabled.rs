@@ -14,6 +14,10 @@ impl HistoryState {
         (Self, None)
     }
 
+    /// Does nothing.
+    #[expect(clippy::unused_self, reason = "the other build needs it")]
+    pub(in crate::monitor) fn begin(&self) {}
+
     /// There are no snapshots.
     #[expect(clippy::unused_self, reason = "the other build needs it")]
     pub(in crate::monitor) fn snapshot_in_progress(&self) -> Option<Arc<InProgress>> {

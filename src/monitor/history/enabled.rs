@@ -24,6 +24,11 @@ impl HistoryState {
         (Self { history, figures }, Some(task))
     }
 
+    /// Begins the history, once the monitor's own metrics are registered.
+    pub(in crate::monitor) fn begin(&self) {
+        self.history.begin();
+    }
+
     /// Returns what shows for how long the current snapshot has been in progress.
     #[expect(clippy::unnecessary_wraps, reason = "the other build has none")]
     pub(in crate::monitor) fn snapshot_in_progress(&self) -> Option<Arc<InProgress>> {
