@@ -21,6 +21,8 @@
 )]
 
 mod access;
+#[cfg(feature = "history")]
+pub mod anomaly;
 mod clock;
 pub mod config;
 pub mod content;

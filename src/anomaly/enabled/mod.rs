@@ -1,0 +1,12 @@
+mod adaptive;
+mod config;
+mod course;
+mod detector;
+mod pace;
+mod three_sigma;
+mod week_time;
+
+pub use self::adaptive::AdaptiveDetector;
+pub use self::config::{DetectorConfig, Direction, Measure};
+pub use self::detector::{AnomalyChange, AnomalyKind, Assessment, Detector, Observation, Onset};
+pub use self::three_sigma::ThreeSigma;
