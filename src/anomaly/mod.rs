@@ -68,7 +68,7 @@
 //! the clock was set back, the detector goes on with what it knows of the series, but not with its latest values. After a
 //! week without samples it learns anew. A single sample with a wrong time is left out.
 //!
-//! [`Detector::encode`] and [`Detector::restore`] carry what was learned over a restart, in 852 bytes. The format has a
+//! [`Detector::encode`] and [`Detector::restore`] carry what was learned over a restart, in 854 bytes. The format has a
 //! version, and later versions read this one.
 //!
 //! # What it does not find

@@ -3,6 +3,12 @@
 /// The number of normal samples in a row after which an anomaly has ended.
 pub(super) const CALM: u16 = 50;
 
+/// The age up to which an anomaly does not change what is normal: the time in which a level follows.
+const YOUNG: u16 = 400;
+
+/// The latest values have another level if they are away from the former one by this many times their usual distance.
+const NOISE: f32 = 3.0;
+
 /// What happened with a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -17,9 +23,11 @@ pub(super) enum Turn {
 pub(super) struct Course {
     /// Normal samples until the end of the anomaly; 0 if none is under way.
     pub(super) left: u16,
+    /// Samples since its begin.
+    pub(super) age: u16,
     /// What was normal before it.
     pub(super) before: f32,
-    /// The recent value that was farthest from that.
+    /// The recent value that was farthest from that, in the direction of the anomaly.
     pub(super) farthest: f32,
 }
 
@@ -27,6 +35,7 @@ impl Course {
     pub(super) const fn new() -> Self {
         Self {
             left: 0,
+            age: 0,
             before: 0.0,
             farthest: 0.0,
         }
@@ -36,27 +45,41 @@ impl Course {
         self.left > 0
     }
 
-    /// Goes on by one sample. `normal` is what was expected of it, and `recent` what the latest values are like.
-    pub(super) fn step(&mut self, odd: bool, normal: f32, recent: f32) -> Turn {
+    /// Whether an anomaly is under way and young. Limits stay as they are then, so that it does not become normal because
+    /// it lasts.
+    pub(super) const fn is_young(&self) -> bool {
+        self.is_open() && self.age < YOUNG
+    }
+
+    /// Goes on by one sample. `normal` is what was expected of it, `recent` what the latest values are like, and `noise` how
+    /// far they usually are from what is normal.
+    pub(super) fn step(&mut self, odd: bool, normal: f32, recent: f32, noise: f32) -> Turn {
         if !self.is_open() {
             if !odd {
                 return Turn::None;
             }
             *self = Self {
                 left: CALM,
+                age: 0,
                 before: normal,
                 farthest: recent,
             };
             return Turn::Began;
         }
-        if (recent - self.before).abs() > (self.farthest - self.before).abs() {
+        self.age = self.age.saturating_add(1);
+        let side = (self.farthest - self.before).signum();
+        if side * recent > side * self.farthest {
             self.farthest = recent;
         }
         self.left = if odd { CALM } else { self.left - 1 };
-        match self.left {
-            0 if (recent - self.before).abs() > (recent - self.farthest).abs() => Turn::Settled,
-            0 => Turn::Back,
-            _ => Turn::None,
+        if self.left > 0 {
+            return Turn::None;
+        }
+        let (moved, missing) = ((recent - self.before).abs(), (recent - self.farthest).abs());
+        if moved > missing && moved > NOISE * noise {
+            Turn::Settled
+        } else {
+            Turn::Back
         }
     }
 }

@@ -98,19 +98,22 @@ impl Detector for ThreeSigma {
         let learning = self.n < WARM_UP;
         let value = value.clamp(-1e150, 1e150);
         let expected = self.mean;
-        let limit = self.sigmas
-            * self
-                .variance
-                .sqrt()
-                .max(FLOOR * expected.abs())
-                .max(LEAST_FLOOR);
+        let deviation = self
+            .variance
+            .sqrt()
+            .max(FLOOR * expected.abs())
+            .max(LEAST_FLOOR);
+        let limit = self.sigmas * deviation;
         let score = if learning {
             0.0
         } else {
             (value - expected).abs() / limit
         };
         self.learn(value);
-        match self.course.step(score > 1.0, expected as f32, value as f32) {
+        match self
+            .course
+            .step(score > 1.0, expected as f32, value as f32, deviation as f32)
+        {
             Turn::None => {}
             Turn::Back => change = Some(AnomalyChange::Back),
             Turn::Settled => change = Some(AnomalyChange::Settled),
@@ -184,6 +187,7 @@ impl Detector for ThreeSigma {
         self.pace = Pace::at(last);
         self.course = Course {
             left: u16::from(*left).min(super::course::CALM),
+            age: 0,
             before,
             farthest,
         };

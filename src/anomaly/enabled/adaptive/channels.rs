@@ -50,9 +50,12 @@ pub(super) struct Deviations {
     /// The level in the expected value, and that of the latest values.
     pub(super) level: f32,
     pub(super) recent: f32,
+    /// How far the two usually are from each other.
+    pub(super) noise: f32,
     /// How much the values vary usually, and of late.
     pub(super) usual_variation: f32,
     pub(super) variation: f32,
+    pub(super) variation_noise: f32,
 }
 
 impl Deviations {
@@ -64,8 +67,10 @@ impl Deviations {
             scale: f32::MAX,
             level: expected,
             recent: expected,
+            noise: 0.0,
             usual_variation: 0.0,
             variation: 0.0,
+            variation_noise: 0.0,
         }
     }
 }

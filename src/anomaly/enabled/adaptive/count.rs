@@ -80,8 +80,10 @@ impl Channels {
             scale,
             level: expectation.level,
             recent: expectation.level + difference / of,
+            noise: mean_scale * (expected / MEAN_WORTH).sqrt() / of,
             usual_variation: 0.0,
             variation: 0.0,
+            variation_noise: 0.0,
         };
 
         let part = n.recip();

@@ -111,8 +111,10 @@ impl Channels {
             scale,
             level: expected.level,
             recent: expected.level + self.means[0],
+            noise: mean_scale,
             usual_variation: self.usual_variation,
             variation,
+            variation_noise: variation_scale,
         };
 
         let found = [residual, innovation, self.means[0], varied, self.means[1]];

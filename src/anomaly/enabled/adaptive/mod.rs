@@ -193,7 +193,9 @@ impl AdaptiveDetector {
         } else {
             TURN
         };
-        self.settle((self.state.n % turns) as usize);
+        if !self.state.course.is_young() {
+            self.settle((self.state.n % turns) as usize);
+        }
         worst
     }
 
@@ -242,12 +244,16 @@ impl AdaptiveDetector {
         if !course.is_open() {
             *varied = worst.channel == VARIATION;
         }
-        let (normal, recent) = if *varied {
-            (deviations.usual_variation, deviations.variation)
+        let (normal, recent, noise) = if *varied {
+            (
+                deviations.usual_variation,
+                deviations.variation,
+                deviations.variation_noise,
+            )
         } else {
-            (deviations.level, deviations.recent)
+            (deviations.level, deviations.recent, deviations.noise)
         };
-        let turn = course.step(worst.score >= 1.0, normal, recent);
+        let turn = course.step(worst.score >= 1.0, normal, recent, noise);
         if turn == Turn::Back && !*varied {
             // The anomaly has moved the level, which would make the usual values look like another one.
             channels.levels.move_by(course.before - normal);

@@ -98,7 +98,7 @@ impl State {
         ]
     }
 
-    /// Appends the state of a series with the code `measure`: 852 bytes. The current hour of the season and the
+    /// Appends the state of a series with the code `measure`: 854 bytes. The current hour of the season and the
     /// current episodes are left out.
     pub(super) fn encode(mut self, measure: u8, out: &mut Vec<u8>) {
         out.extend([
@@ -107,6 +107,7 @@ impl State {
             self.course.left as u8,
             u8::from(self.varied),
         ]);
+        out.extend(self.course.age.to_le_bytes());
         out.extend(self.n.to_le_bytes());
         out.extend(self.turned.to_le_bytes());
         out.extend(self.pace.last.to_le_bytes());
@@ -136,6 +137,7 @@ impl State {
         let mut state = Self::new();
         state.course.left = u16::from(left);
         state.varied = varied == 1;
+        state.course.age = u16::from_le_bytes(reader.take()?);
         state.n = u32::from_le_bytes(reader.take()?);
         state.turned = u32::from_le_bytes(reader.take()?);
         state.pace = Pace::at(f64::from_le_bytes(reader.take()?));
@@ -190,4 +192,4 @@ impl Reader<'_> {
 /// Bytes of an encoded state.
 #[cfg(test)]
 pub(super) const ENCODED: usize =
-    4 + 4 + 4 + 8 + 4 + 4 * SCALARS + 2 * (DAY + WEEK) + 2 * CHANNELS * (2 * BINS + 4);
+    4 + 2 + 4 + 4 + 8 + 4 + 4 * SCALARS + 2 * (DAY + WEEK) + 2 * CHANNELS * (2 * BINS + 4);

@@ -82,7 +82,7 @@ fn a_detector_has_less_than_a_kibibyte_and_owns_no_memory() {
         size_of::<AdaptiveDetector>()
     );
     assert!(!std::mem::needs_drop::<AdaptiveDetector>());
-    assert_eq!(ENCODED, 852);
+    assert_eq!(ENCODED, 854);
 }
 
 #[test]
@@ -385,10 +385,10 @@ proptest! {
 
     #[test]
     fn any_state_is_survived(mut bytes in prop::collection::vec(any::<u8>(), ENCODED), whole in any::<bool>()) {
-        bytes[..4].copy_from_slice(&[1, 0, 7, 1]);
+        bytes[..6].copy_from_slice(&[1, 0, 7, 1, 9, 0]);
         if !whole {
             // Numbers of usual size, so that more states are accepted.
-            for scalar in bytes[24..].chunks_exact_mut(4) {
+            for scalar in bytes[26..].chunks_exact_mut(4) {
                 scalar[3] = 0x40;
             }
         }
