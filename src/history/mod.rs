@@ -86,11 +86,16 @@
 //! monotonic clock, so that steps of the wall clock do not change rates. Snapshots keep their order, and the wall time at
 //! which they were taken: if the clock was set back, a window contains the snapshots of both passes.
 //!
+//! A point has `has_gap` if a part of its window has no data, or may have none: the history begins later, the monitor did
+//! not run, a snapshot came after more than one and a half intervals, or the wall clock moved by more than a second against
+//! the monotonic one. Increases that are counted late, after a late snapshot, are in the window of that snapshot.
+//!
 //! # What is kept
 //!
 //! Snapshots are kept in memory: for two hours, and about 16 MiB, whatever is reached first. The oldest are removed. With
 //! more series than there is room for, the newest are left out, and the report says so. `History::begins_at` returns from
-//! when there is data, and `History::covered` how much of a period. Nothing is kept over a restart. A series takes about a byte for each
+//! when there is data, and `History::covered` how much of a period. Nothing is kept over a restart. A series whose kind or
+//! bounds change keeps its earlier values. A series takes about a byte for each
 //! snapshot in which it changes by a small whole number, up to nine bytes for an arbitrary one, and none worth mentioning
 //! while it stays the same; a histogram takes two bytes for each bucket that has new values, and six for the sum.
 //!

@@ -8,7 +8,31 @@ use crate::summary::{
 };
 
 as_struct!(ResultSeries { points } with { labels: Map as "labels" });
-as_struct!(Point { value } with { at: Time as "at" });
+
+/// Most points have neither an anomaly nor a gap, which are left out.
+impl Serialize for Point {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self {
+            at,
+            value,
+            is_anomaly,
+            has_gap,
+        } = self;
+        let flags = [("is_anomaly", *is_anomaly), ("has_gap", *has_gap)];
+        let set = flags.iter().filter(|(_, is_set)| *is_set).count();
+        let mut point = serializer.serialize_struct("Point", 2 + set)?;
+        point.serialize_field("at", &Time(at))?;
+        point.serialize_field("value", value)?;
+        for (name, is_set) in flags {
+            if is_set {
+                point.serialize_field(name, &true)?;
+            } else {
+                point.skip_field(name)?;
+            }
+        }
+        point.end()
+    }
+}
 
 as_struct!(Summary {
     period,

@@ -77,6 +77,15 @@ impl Column {
         }
     }
 
+    /// Whether there is a value at a position.
+    pub(super) fn has_value(&self, index: usize) -> bool {
+        match self {
+            Self::Numbers(values) => values.get(index).is_some_and(|value| !is_missing(*value)),
+            Self::Histograms { steps, .. } => steps.get(index).is_some_and(Option::is_some),
+            Self::Gauges(gauges) => gauges.at(index).is_some(),
+        }
+    }
+
     /// The estimated size in memory.
     pub(super) fn bytes(&self) -> usize {
         match self {

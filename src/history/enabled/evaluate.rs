@@ -1,27 +1,23 @@
-//! The evaluation of a query over series that were read from a store.
+//! The evaluation of a query over the steps that its plan contains.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
+
 use super::column::Column;
+use super::gauge::GaugeValues;
 use super::metric_query::{Aggregation, Function, Grouping, MetricQuery, Point, ResultSeries};
-use super::numbers::is_missing;
-use super::store::{SeriesData, SeriesKind};
+use super::numbers::{MISSING, is_missing};
+use super::plan::{Piece, Plan, Window};
+use super::roll_up::{CoarseSum, CoarseValue, sum_of};
+use super::steps::{SeriesKey, SeriesRun, StepFlags};
 use super::time_range::time_of;
-use super::timeline::{Tick, TickTime};
 use crate::metrics::{HistogramSum, HistogramValues, label_pairs};
 
-/// The labels of a group.
-type Labels = Vec<(String, String)>;
-
-/// The ticks of one window, and the time that they cover.
-struct Window {
-    at: i64,
-    /// Ranges of consecutive ticks: one, unless the wall clock was set back.
-    ticks: Vec<Range<Tick>>,
-    seconds: f64,
-}
+/// The labels of a series or a group.
+pub(super) type Labels = Vec<(String, String)>;
 
 /// The labels of a series, unescaped.
 pub(super) fn labels_of(canonical: &str) -> Labels {
@@ -30,195 +26,339 @@ pub(super) fn labels_of(canonical: &str) -> Labels {
         .collect()
 }
 
-/// Evaluates a query at each of the times, which are in milliseconds since the Unix epoch. `ticks` contains all ticks of
-/// the windows.
-pub(super) fn evaluate(
-    query: &MetricQuery,
-    series: &[SeriesData],
-    ticks: &[(Tick, TickTime)],
-    times: &[i64],
-) -> Vec<ResultSeries> {
-    let is_sorted = ticks.is_sorted_by_key(|(_, time)| time.wall);
-    let windows: Vec<Window> = times
-        .iter()
-        .map(|at| window(ticks, is_sorted, *at, query.window))
-        .collect();
-    let mut groups: BTreeMap<Labels, Vec<&SeriesData>> = BTreeMap::new();
-    for data in series {
-        let labels = group_of(&query.grouping, labels_of(&data.key.labels));
-        groups.entry(labels).or_default().push(data);
-    }
-    let results = groups.into_iter().map(|(labels, series)| ResultSeries {
-        labels,
-        points: points(query, &series, &windows),
-    });
-    results.filter(|result| !result.points.is_empty()).collect()
+/// Collects the values that a query reads, and calculates its results.
+///
+/// Values are added up as they come, in the slots of the plan. What is kept is one number, or one histogram, for each slot
+/// and group of counters or histograms, and two numbers for each slot and gauge.
+pub(super) struct Evaluation<'a> {
+    query: &'a MetricQuery,
+    plan: &'a Plan,
+    /// The pieces of each source, in the order of time, with their positions in the plan.
+    pieces: Vec<Vec<(usize, &'a Piece)>>,
+    groups: Vec<GroupValues>,
+    by_labels: BTreeMap<Labels, usize>,
+    series: FxHashMap<SeriesKey, SeriesPlace>,
 }
 
-fn window(ticks: &[(Tick, TickTime)], is_sorted: bool, at: i64, length: Duration) -> Window {
-    let length = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
-    let after = at.saturating_sub(length);
-    // The wall times are in order, unless the clock was set back.
-    let candidates = if is_sorted {
-        let first = ticks.partition_point(|(_, time)| time.wall <= after);
-        let end = ticks.partition_point(|(_, time)| time.wall <= at);
-        ticks.get(first..end).unwrap_or_default()
-    } else {
-        ticks
-    };
-    let mut ranges: Vec<Range<Tick>> = Vec::new();
-    let mut millis = 0_i64;
-    for (tick, time) in candidates {
-        if time.wall <= after || time.wall > at {
-            continue;
+/// Where the values of a series are added.
+#[derive(Debug, Clone, Copy)]
+struct SeriesPlace {
+    group: usize,
+    /// Its position in the group.
+    member: usize,
+}
+
+impl<'a> Evaluation<'a> {
+    pub(super) fn new(query: &'a MetricQuery, plan: &'a Plan) -> Self {
+        let mut pieces: Vec<Vec<(usize, &Piece)>> = Vec::new();
+        for (position, piece) in plan.pieces.iter().enumerate() {
+            if let Some(of_source) = slot_of(&mut pieces, piece.source, Vec::new()) {
+                of_source.push((position, piece));
+            }
         }
-        millis = millis.saturating_add(time.length);
-        match ranges.last_mut() {
-            Some(range) if range.end == *tick => range.end += 1,
-            _ => ranges.push(*tick..tick + 1),
+        Self {
+            query,
+            plan,
+            pieces,
+            groups: Vec::new(),
+            by_labels: BTreeMap::new(),
+            series: FxHashMap::default(),
         }
     }
-    Window {
-        at,
-        ticks: ranges,
-        seconds: Duration::from_millis(millis.unsigned_abs()).as_secs_f64(),
-    }
-}
 
-fn group_of(grouping: &Grouping, labels: Labels) -> Labels {
-    match grouping {
-        Grouping::Each => labels,
-        Grouping::By(wanted) => {
-            let is_wanted = |(label, _): &(String, String)| wanted.contains(label);
-            labels.into_iter().filter(is_wanted).collect()
-        }
-    }
-}
-
-/// The values of one group at the end of each window.
-fn points(query: &MetricQuery, series: &[&SeriesData], windows: &[Window]) -> Vec<Point> {
-    let columns: Vec<_> = series
-        .iter()
-        .map(|data| (data.kind, data.columns().collect::<Vec<_>>()))
-        .collect();
-    let values = windows.iter().map(|window| {
-        let mut group = Group::default();
-        for (kind, columns) in &columns {
-            group.add(*kind, columns, window);
-        }
-        Some((window.at, group.value(query, window)?))
-    });
-    values
-        .flatten()
-        .map(|(at, value)| Point {
-            at: time_of(at),
-            value,
-        })
-        .collect()
-}
-
-/// The values of several series in one window.
-#[derive(Default)]
-struct Group {
-    histogram: Option<HistogramSum>,
-    increase: Option<f64>,
-    gauges: Vec<GaugeValues>,
-}
-
-/// The values of a gauge in one window.
-struct GaugeValues {
-    last: f64,
-    sum: f64,
-    count: u32,
-    min: f64,
-    max: f64,
-}
-
-impl Group {
-    /// Adds the values that a series has in the window.
-    fn add(&mut self, kind: SeriesKind, columns: &[(Tick, Column)], window: &Window) {
-        let mut gauge: Option<GaugeValues> = None;
-        for (first, column) in columns {
-            match column {
-                Column::Numbers(values) => {
-                    let values = steps(window, *first, values).copied();
-                    for value in values.filter(|value| !is_missing(*value)) {
-                        if kind == SeriesKind::Gauge {
-                            gauge = Some(GaugeValues::with(gauge, value));
-                        } else {
-                            self.increase = Some(self.increase.unwrap_or(0.0) + value);
+    /// Adds values that were read from a source.
+    pub(super) fn add(&mut self, source: usize, run: &SeriesRun) {
+        let steps = run.steps();
+        let place = self.place_of(&run.key);
+        let pieces = self.pieces.get(source).map_or(&[][..], Vec::as_slice);
+        let Some(group) = self.groups.get_mut(place.group) else {
+            return;
+        };
+        let first = pieces.partition_point(|(_, piece)| piece.groups.all().end <= steps.start);
+        for (position, piece) in pieces.get(first..).unwrap_or_default() {
+            if piece.groups.all().start >= steps.end {
+                break;
+            }
+            for part in piece.groups.overlapping(&steps) {
+                if let Some(value) = CoarseValue::of(run, &piece.groups.steps(part)) {
+                    let slot = piece.first_slot + part;
+                    group.add(slot, run, value, |gauges, values| {
+                        if let Some(gauge) = slot_of(gauges, place.member, GaugeSlots::default()) {
+                            gauge.add(slot, *position, values, self.query.function);
                         }
-                    }
+                    });
                 }
-                Column::Histograms { empty, steps: all } => {
-                    for values in steps(window, *first, all).flatten() {
-                        self.histogram
-                            .get_or_insert_with(|| HistogramSum::with_bounds_of(empty))
-                            .add(values);
-                    }
-                }
-                Column::Gauges(_) => {}
             }
         }
-        self.gauges.extend(gauge);
     }
 
-    /// The result of the query. `None` if no series has a value that the function applies to.
+    fn place_of(&mut self, key: &SeriesKey) -> SeriesPlace {
+        if let Some(place) = self.series.get(key) {
+            return *place;
+        }
+        let labels = self.query.grouping.of(labels_of(&key.labels));
+        let groups = &mut self.groups;
+        let group = *self.by_labels.entry(labels).or_insert_with(|| {
+            groups.push(GroupValues::default());
+            groups.len() - 1
+        });
+        let mut member = 0;
+        if let Some(group) = groups.get_mut(group) {
+            member = group.members;
+            group.members += 1;
+        }
+        let place = SeriesPlace { group, member };
+        self.series.insert(key.clone(), place);
+        place
+    }
+
+    /// The results, sorted by labels.
+    pub(super) fn finish(self) -> Vec<ResultSeries> {
+        let Self {
+            query,
+            plan,
+            groups,
+            by_labels,
+            ..
+        } = self;
+        let results = by_labels.into_iter().filter_map(|(labels, group)| {
+            let group = groups.get(group)?;
+            let windows = plan.windows.iter();
+            let points: Vec<Point> = windows
+                .filter_map(|window| group.point(query, window))
+                .collect();
+            (!points.is_empty()).then_some(ResultSeries { labels, points })
+        });
+        results.collect()
+    }
+}
+
+impl Grouping {
+    fn of(&self, labels: Labels) -> Labels {
+        match self {
+            Self::Each => labels,
+            Self::By(wanted) => {
+                let is_wanted = |(label, _): &(String, String)| wanted.contains(label);
+                labels.into_iter().filter(is_wanted).collect()
+            }
+        }
+    }
+}
+
+/// The values of a group in the slots of the plan.
+#[derive(Debug, Default)]
+struct GroupValues {
+    /// The increases of all counters.
+    increases: Vec<f64>,
+    /// The values of all histograms, by their bounds.
+    histograms: Vec<HistogramSlots>,
+    /// By their positions in the group.
+    gauges: Vec<GaugeSlots>,
+    /// The number of series.
+    members: usize,
+    /// The slots with anomalies.
+    anomalies: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct HistogramSlots {
+    empty: HistogramValues,
+    slots: Vec<Option<HistogramValues>>,
+}
+
+/// What a query needs of a gauge.
+#[derive(Debug, Clone, Default)]
+struct GaugeSlots {
+    /// The sum of the values in a slot, or the last, lowest or highest of them.
+    values: Vec<f64>,
+    /// The number of values for a mean; the piece of the last value for the last one.
+    weights: Vec<f64>,
+}
+
+/// Sets the length to one more than `slot` at least, and returns the value at `slot`.
+fn slot_of<T: Clone>(values: &mut Vec<T>, slot: usize, empty: T) -> Option<&mut T> {
+    if values.len() <= slot {
+        values.resize(slot + 1, empty);
+    }
+    values.get_mut(slot)
+}
+
+impl GroupValues {
+    fn add(
+        &mut self,
+        slot: usize,
+        run: &SeriesRun,
+        value: CoarseValue,
+        add_gauge: impl FnOnce(&mut Vec<GaugeSlots>, &GaugeValues),
+    ) {
+        if value.flags.contains(StepFlags::ANOMALY) && self.anomalies.last() != Some(&slot) {
+            match self.anomalies.binary_search(&slot) {
+                Ok(_) => {}
+                Err(place) => self.anomalies.insert(place, slot),
+            }
+        }
+        match value.sum {
+            CoarseSum::Increase(increase) => {
+                if let Some(all) = slot_of(&mut self.increases, slot, MISSING) {
+                    *all = if is_missing(*all) {
+                        increase
+                    } else {
+                        *all + increase
+                    };
+                }
+            }
+            CoarseSum::Gauge(values) => add_gauge(&mut self.gauges, &values),
+            CoarseSum::Histogram(values) => self.add_histogram(slot, run, values),
+        }
+    }
+
+    fn add_histogram(&mut self, slot: usize, run: &SeriesRun, values: HistogramValues) {
+        let Column::Histograms { empty, .. } = &*run.column else {
+            return;
+        };
+        let mut known = self.histograms.iter();
+        let place = known.position(|other| other.empty.bounds() == empty.bounds());
+        let place = place.unwrap_or_else(|| {
+            self.histograms.push(HistogramSlots {
+                empty: (**empty).clone(),
+                slots: Vec::new(),
+            });
+            self.histograms.len() - 1
+        });
+        let slots = self.histograms.get_mut(place).map(|all| &mut all.slots);
+        if let Some(all) = slots.and_then(|slots| slot_of(slots, slot, None)) {
+            *all = Some(match all.take() {
+                Some(before) => sum_of(empty, [&before, &values]),
+                None => values,
+            });
+        }
+    }
+
+    /// The value at the end of a window. `None` if no series has a value that the function applies to.
+    fn point(&self, query: &MetricQuery, window: &Window) -> Option<Point> {
+        let value = self.value(query, window)?;
+        Some(Point {
+            at: time_of(window.at),
+            value,
+            is_anomaly: window.slots.iter().any(|slots| {
+                let first = self.anomalies.partition_point(|slot| *slot < slots.start);
+                self.anomalies
+                    .get(first)
+                    .is_some_and(|slot| *slot < slots.end)
+            }),
+            has_gap: window.has_gap,
+        })
+    }
+
     fn value(&self, query: &MetricQuery, window: &Window) -> Option<f64> {
-        if let Some(sum) = &self.histogram {
-            return of_histogram(query.function, &sum.values(), window);
+        if let Some(values) = self.histogram(window) {
+            return of_histogram(query.function, &values, window);
         }
-        let gauges = || self.gauges.iter();
-        match (query.function, self.increase) {
-            (Function::Increase, increase) => increase,
-            (Function::Rate, Some(increase)) => per_second(increase, window),
-            (Function::Last, _) => aggregate(query.aggregation, gauges().map(|it| it.last)),
-            (Function::Mean, _) => {
-                let mean = |gauge: &GaugeValues| gauge.sum / f64::from(gauge.count);
-                aggregate(query.aggregation, gauges().map(mean))
+        let gauges = || {
+            let gauges = self.gauges.iter();
+            gauges.filter_map(|gauge| gauge.value(query.function, window))
+        };
+        match query.function {
+            Function::Increase => self.increase(window),
+            Function::Rate => per_second(self.increase(window)?, window),
+            Function::Last | Function::Mean | Function::Min | Function::Max => {
+                aggregate(query.aggregation, gauges())
             }
-            (Function::Min, _) => aggregate(query.aggregation, gauges().map(|it| it.min)),
-            (Function::Max, _) => aggregate(query.aggregation, gauges().map(|it| it.max)),
-            (Function::Rate | Function::SumIncrease | Function::Quantile(_), _) => None,
+            Function::SumIncrease | Function::Quantile(_) => None,
+        }
+    }
+
+    fn increase(&self, window: &Window) -> Option<f64> {
+        let increases = inside(&self.increases, window).copied();
+        let increases = increases.filter(|increase| !is_missing(*increase));
+        increases.reduce(|one, other| one + other)
+    }
+
+    fn histogram(&self, window: &Window) -> Option<HistogramValues> {
+        let values = self.histograms.iter();
+        let mut values = values.flat_map(|all| inside(&all.slots, window).flatten());
+        let first = values.next()?;
+        // Most windows are one slot.
+        let Some(second) = values.next() else {
+            return Some(first.clone());
+        };
+        let mut sum = HistogramSum::with_bounds_of(first);
+        sum.add(first);
+        sum.add(second);
+        values.for_each(|values| sum.add(values));
+        Some(sum.values())
+    }
+}
+
+impl GaugeSlots {
+    fn add(&mut self, slot: usize, piece: usize, values: &GaugeValues, function: Function) {
+        let Some(all) = slot_of(&mut self.values, slot, MISSING) else {
+            return;
+        };
+        let is_first = is_missing(*all);
+        match function {
+            Function::Mean => {
+                *all = if is_first {
+                    values.sum
+                } else {
+                    *all + values.sum
+                };
+                if let Some(count) = slot_of(&mut self.weights, slot, 0.0) {
+                    *count += values.count;
+                }
+            }
+            Function::Min => {
+                *all = if is_first {
+                    values.min
+                } else {
+                    all.min(values.min)
+                }
+            }
+            Function::Max => {
+                *all = if is_first {
+                    values.max
+                } else {
+                    all.max(values.max)
+                }
+            }
+            // Sources are not read in the order of time, if one has pieces before and after those of another.
+            _ => {
+                if let Some(last) = slot_of(&mut self.weights, slot, 0.0) {
+                    let piece = piece as f64;
+                    if is_first || *last <= piece {
+                        (*all, *last) = (values.last, piece);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The value in a window. `None` if the gauge has none.
+    fn value(&self, function: Function, window: &Window) -> Option<f64> {
+        let values = inside(&self.values, window).copied();
+        let mut values = values.filter(|value| !is_missing(*value));
+        match function {
+            Function::Mean => {
+                let sum = values.reduce(|one, other| one + other)?;
+                let count: f64 = inside(&self.weights, window).sum();
+                Some(sum / count)
+            }
+            Function::Min => values.reduce(f64::min),
+            Function::Max => values.reduce(f64::max),
+            _ => values.next_back(),
         }
     }
 }
 
-impl GaugeValues {
-    fn with(before: Option<Self>, value: f64) -> Self {
-        match before {
-            None => Self {
-                last: value,
-                sum: value,
-                count: 1,
-                min: value,
-                max: value,
-            },
-            Some(before) => Self {
-                last: value,
-                sum: before.sum + value,
-                count: before.count.saturating_add(1),
-                min: before.min.min(value),
-                max: before.max.max(value),
-            },
-        }
-    }
+/// The values in the slots of a window.
+fn inside<'a, T>(values: &'a [T], window: &'a Window) -> impl DoubleEndedIterator<Item = &'a T> {
+    let slots = window.slots.iter();
+    slots.flat_map(|slots: &Range<usize>| {
+        let end = slots.end.min(values.len());
+        values.get(slots.start..end).unwrap_or_default()
+    })
 }
 
-/// The values of a column at the ticks of a window.
-fn steps<'a, T>(window: &'a Window, first: Tick, values: &'a [T]) -> impl Iterator<Item = &'a T> {
-    let index = move |tick: Tick| usize::try_from(tick.saturating_sub(first)).unwrap_or(usize::MAX);
-    let inside = move |range: &Range<Tick>| {
-        let end = index(range.end).min(values.len());
-        values.get(index(range.start)..end).unwrap_or_default()
-    };
-    window.ticks.iter().flat_map(inside)
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts above 2^53 may be rounded"
-)]
 fn of_histogram(function: Function, values: &HistogramValues, window: &Window) -> Option<f64> {
     let count = values.count() as f64;
     match function {
@@ -235,7 +375,8 @@ fn of_histogram(function: Function, values: &HistogramValues, window: &Window) -
 }
 
 fn per_second(increase: f64, window: &Window) -> Option<f64> {
-    (window.seconds > 0.0).then(|| increase / window.seconds)
+    let seconds = Duration::from_millis(window.millis.max(0).unsigned_abs()).as_secs_f64();
+    (seconds > 0.0).then(|| increase / seconds)
 }
 
 fn aggregate(by: Aggregation, values: impl Iterator<Item = f64>) -> Option<f64> {

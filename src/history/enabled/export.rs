@@ -68,7 +68,7 @@ pub fn to_csv(results: &[ResultSeries]) -> String {
 /// Formats results as JSON: an array with an object for each series.
 ///
 /// The keys are those of `Serialize` (feature `serde`). Times are in UTC with milliseconds. A number reads back as the same one. Values that JSON does not have are the texts
-/// `"NaN"`, `"Inf"` and `"-Inf"`. The text is one line.
+/// `"NaN"`, `"Inf"` and `"-Inf"`. `is_anomaly` and `has_gap` are there where they are true. The text is one line.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -113,8 +113,14 @@ pub fn to_json(results: &[ResultSeries]) -> String {
             }
             let quote = if point.value.is_finite() { "" } else { "\"" };
             let (time, value) = (time(point), number(point.value));
-            let object = format!("{{\"at\":\"{time}\",\"value\":{quote}{value}{quote}}}");
+            let object = format!("{{\"at\":\"{time}\",\"value\":{quote}{value}{quote}");
             out.extend_from_slice(object.as_bytes());
+            for (key, is_set) in [("is_anomaly", point.is_anomaly), ("has_gap", point.has_gap)] {
+                if is_set {
+                    out.extend_from_slice(format!(",\"{key}\":true").as_bytes());
+                }
+            }
+            out.push(b'}');
         }
         out.extend_from_slice(b"]}");
     }
@@ -182,6 +188,15 @@ mod tests {
             .enumerate()
             .map(|(n, value)| Point::new(at(n), *value));
         ResultSeries::new(labels.collect(), points.collect())
+    }
+
+    #[test]
+    fn an_anomaly_and_a_gap_are_in_json_where_they_are() {
+        let mut one = series(&[], &[1.0, 2.0]);
+        (one.points[0].is_anomaly, one.points[1].has_gap) = (true, true);
+        let json = to_json(&[one]);
+        assert!(json.contains(r#""value":1,"is_anomaly":true},{"#), "{json}");
+        assert!(json.contains(r#""value":2,"has_gap":true}"#), "{json}");
     }
 
     /// Reads CSV as RFC 4180 defines it.

@@ -95,6 +95,11 @@ pub struct Point {
     pub at: SystemTime,
     /// The value, in the metric's unit; a rate is per second.
     pub value: f64,
+    /// Whether a value in the window is an anomaly.
+    pub is_anomaly: bool,
+    /// Whether a part of the window has no data, or may have none: the monitor did not run or had no snapshot for more
+    /// than one and a half intervals, the wall clock was set, or the history begins later than the window.
+    pub has_gap: bool,
 }
 
 impl ResultSeries {
@@ -106,9 +111,14 @@ impl ResultSeries {
 }
 
 impl Point {
-    /// Creates a value at the end of a window.
+    /// Creates a value at the end of a window, without anomaly and gap.
     pub fn new(at: SystemTime, value: f64) -> Self {
-        Self { at, value }
+        Self {
+            at,
+            value,
+            is_anomaly: false,
+            has_gap: false,
+        }
     }
 }
 

@@ -1,8 +1,5 @@
 mod column;
-#[expect(
-    dead_code,
-    reason = "the queries and the store that use it are to come"
-)]
+#[expect(dead_code, reason = "the store that uses it is to come")]
 mod disk;
 mod evaluate;
 mod export;
@@ -11,6 +8,7 @@ mod history_reader;
 mod metric_query;
 mod metric_reader;
 mod numbers;
+mod plan;
 #[cfg(feature = "prometheus-reader")]
 mod prometheus;
 mod recorder;
@@ -23,6 +21,7 @@ mod steps;
 mod store;
 mod time_range;
 mod timeline;
+mod view;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -36,10 +35,10 @@ pub use self::metric_reader::{MetricReader, ReadFuture};
 #[cfg(feature = "prometheus-reader")]
 pub use self::prometheus::PrometheusReader;
 
-use self::evaluate::{evaluate, labels_of};
 use self::recorder::Recorder;
-use self::store::{MemoryStore, SeriesKey};
+use self::store::MemoryStore;
 use self::time_range::{TimeRange, millis, time_of};
+use self::view::{HistoryView, StoredList, covered, evaluate};
 use super::HistoryConfig;
 use crate::error::Result;
 use crate::metrics::Metrics;
@@ -55,6 +54,7 @@ pub struct History {
     metrics: Metrics,
     interval: Duration,
     store: Arc<Mutex<MemoryStore>>,
+    stored: StoredList,
     recorder: Arc<Mutex<Recorder>>,
     /// Limits the reads on the blocking pool, which belongs to the host.
     reads: Arc<Semaphore>,
@@ -70,6 +70,7 @@ impl History {
             metrics: metrics.clone(),
             interval: config.interval,
             store: Arc::new(Mutex::new(MemoryStore::new(config))),
+            stored: StoredList::default(),
             snapshot: recorder.progress(),
             recorder: Arc::new(Mutex::new(recorder)),
             reads: Arc::new(Semaphore::new(MAX_READS)),
@@ -128,20 +129,15 @@ impl History {
 
     /// Returns the time from which the history has data. `None` before the first snapshot.
     pub fn begins_at(&self) -> Option<SystemTime> {
-        let store = lock_for_status(&self.store)?;
-        let begins = store.timeline().begins_at()?;
-        Some(time_of(begins))
+        let view = HistoryView::of_times(&self.store, &self.stored);
+        Some(time_of(plan::begins_at(&view.sources())?))
     }
 
     /// Returns how much of the time from `start` to `end` the snapshots cover. Less than the whole if the monitor did not
     /// run, if the process or the machine was suspended, or if the wall clock was set.
     pub fn covered(&self, start: SystemTime, end: SystemTime) -> Duration {
-        let Some(store) = lock_for_status(&self.store) else {
-            return Duration::ZERO;
-        };
-        let ticks = store.timeline().between(millis(start), millis(end));
-        let covered = ticks.fold(0, |sum: i64, (_, time)| sum.saturating_add(time.length));
-        Duration::from_millis(covered.max(0).unsigned_abs())
+        let view = HistoryView::of_times(&self.store, &self.stored);
+        covered(millis(start), millis(end), &view)
     }
 
     /// The snapshot in progress. Holds nothing of the history.
@@ -156,37 +152,7 @@ impl History {
 
     fn evaluate(&self, query: &MetricQuery, times: &[i64]) -> Result<Vec<ResultSeries>> {
         query.check()?;
-        let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else {
-            return Ok(Vec::new());
-        };
-        let window = i64::try_from(query.window.as_millis()).unwrap_or(i64::MAX);
-        let is_wanted = |key: &SeriesKey| {
-            *key.name == *query.metric && {
-                let labels = labels_of(&key.labels);
-                query
-                    .matchers
-                    .iter()
-                    .all(|matcher| matcher.matches(&labels))
-            }
-        };
-        // Only references to the values are read under the lock, so that the next snapshot does not wait for this query.
-        let (ticks, series) = {
-            // A child process made by `fork` may not be able to read it.
-            let Some(store) = lock_for_status(&self.store) else {
-                return Ok(Vec::new());
-            };
-            let ticks = store
-                .timeline()
-                .between(first.saturating_sub(window), *last);
-            let ticks: Vec<_> = ticks.collect();
-            let numbers = ticks.iter().map(|(tick, _)| *tick);
-            let (Some(from), Some(to)) = (numbers.clone().min(), numbers.max()) else {
-                return Ok(Vec::new());
-            };
-            let series = store.read(&(from..to + 1), is_wanted);
-            (ticks, series)
-        };
-        Ok(evaluate(query, &series, &ticks, times))
+        Ok(evaluate(query, times, &self.store, &self.stored))
     }
 }
 

@@ -45,7 +45,13 @@ fn a_reader_answers_as_the_history_on_any_runtime() {
         history.at(&query(), now).unwrap(),
         history.range(&query(), begin, now, step).unwrap(),
     );
-    assert_eq!(expected.0[0].points, [Point::new(now, 30.0)]);
+    // The window begins before the history.
+    let has_gap = true;
+    let only = Point {
+        has_gap,
+        ..Point::new(now, 30.0)
+    };
+    assert_eq!(expected.0[0].points, [only]);
     assert_eq!(runtime().block_on(read), expected);
     let many = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex};
 
-use super::store::{MemoryStore, SeriesKey, SeriesKind, Step};
+use super::steps::{SeriesKey, SeriesKind};
+use super::store::{MemoryStore, Step};
 use crate::clock::Nanos;
 use crate::metrics::{
     HistogramValues, Increases, Metrics, SeriesSnapshot, SeriesValue, Snapshot, Snapshotter,

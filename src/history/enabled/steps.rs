@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::column::Column;
-use super::store::{SeriesKey, SeriesKind};
-use super::timeline::Tick;
 use crate::clock::Nanos;
+
+/// The number of a step. The steps of one resolution are numbered consecutively.
+pub(super) type Tick = u64;
 
 /// The time that one step covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,14 +52,43 @@ pub(super) struct StepTime {
     pub(super) snapshots: u32,
 }
 
+/// The name and labels of a series.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct SeriesKey {
+    pub(super) name: Arc<str>,
+    /// In canonical form.
+    pub(super) labels: Arc<str>,
+}
+
+/// The kind of a series' values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SeriesKind {
+    /// Values at the steps.
+    Gauge,
+    /// Increases since the step before.
+    Counter,
+    /// Increases since the step before.
+    Histogram,
+}
+
+impl StepTime {
+    /// The numbers of its snapshots.
+    pub(super) fn snapshots(&self) -> Range<Tick> {
+        self.first_snapshot..self.first_snapshot + u64::from(self.snapshots)
+    }
+}
+
 /// What is known about a series' value at one step, besides the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct StepFlags(pub(super) u8);
 
 impl StepFlags {
     /// The value is an anomaly.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing sets it yet"))]
     pub(super) const ANOMALY: Self = Self(1);
+
+    pub(super) fn contains(self, flags: Self) -> bool {
+        self.0 & flags.0 == flags.0
+    }
 
     /// The flags of both.
     pub(super) fn with(self, other: Self) -> Self {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::column::Column;
-use super::timeline::{Tick, TickTime, Timeline};
+use super::steps::{SeriesKey, SeriesKind, SeriesRun, StepFlags, StepTime, Tick};
+use super::timeline::Timeline;
 use crate::clock::{Nanos, nanos};
 use crate::history::HistoryConfig;
 use crate::metrics::HistogramValues;
@@ -18,25 +19,6 @@ const MIN_CHUNK: usize = 8;
 const OF_SERIES: usize = 512;
 /// The estimated size of a chunk without its values.
 const OF_CHUNK: usize = 96;
-
-/// The name and labels of a series.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct SeriesKey {
-    pub(super) name: Arc<str>,
-    /// In canonical form.
-    pub(super) labels: Arc<str>,
-}
-
-/// The kind of a series' values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SeriesKind {
-    /// Values at the ticks.
-    Gauge,
-    /// Increases since the tick before.
-    Counter,
-    /// Increases since the tick before.
-    Histogram,
-}
 
 /// The value of a series at one tick.
 #[derive(Debug, Clone)]
@@ -60,7 +42,7 @@ pub(super) struct MemoryStore {
 
 #[derive(Debug)]
 struct StoredSeries {
-    kind: SeriesKind,
+    shape: Arc<SeriesShape>,
     chunks: VecDeque<Arc<Chunk>>,
     /// The first tick of `open`.
     open_at: Tick,
@@ -68,11 +50,22 @@ struct StoredSeries {
     open: Arc<Column>,
     /// The size of the chunks.
     chunk_bytes: usize,
+    /// The ticks whose values have flags, in ascending order.
+    flags: VecDeque<(Tick, StepFlags)>,
+}
+
+/// What the values of a series are.
+#[derive(Debug)]
+struct SeriesShape {
+    kind: SeriesKind,
+    /// A column of such values, without any.
+    empty: Column,
 }
 
 /// Encoded values of one series.
 #[derive(Debug)]
 struct Chunk {
+    shape: Arc<SeriesShape>,
     first: Tick,
     len: usize,
     bytes: Box<[u8]>,
@@ -82,16 +75,17 @@ struct Chunk {
 #[derive(Debug)]
 pub(super) struct SeriesData {
     pub(super) key: SeriesKey,
-    pub(super) kind: SeriesKind,
+    shape: Arc<SeriesShape>,
     chunks: Vec<Arc<Chunk>>,
     open_at: Tick,
     open: Arc<Column>,
+    flags: Vec<(Tick, StepFlags)>,
 }
 
 impl MemoryStore {
     pub(super) fn new(config: &HistoryConfig) -> Self {
         Self {
-            timeline: Timeline::default(),
+            timeline: Timeline::new(config.interval),
             series: FxHashMap::default(),
             // Two intervals more, so that the whole time is covered at any moment, also if a snapshot is late.
             max_age: nanos(config.memory_age.saturating_add(config.interval * 2)),
@@ -115,6 +109,31 @@ impl MemoryStore {
         let Some(tick) = self.timeline.push(wall, at) else {
             return;
         };
+        self.add_values(tick, values);
+    }
+
+    /// Adds the values of a snapshot of an earlier process. Returns whether it follows the last one.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the store on disk, which is to come")
+    )]
+    pub(super) fn restore(
+        &mut self,
+        time: StepTime,
+        values: impl IntoIterator<Item = (SeriesKey, SeriesKind, Step)>,
+    ) -> bool {
+        let tick = self.timeline.restore(time);
+        if let Some(tick) = tick {
+            self.add_values(tick, values);
+        }
+        tick.is_some()
+    }
+
+    fn add_values(
+        &mut self,
+        tick: Tick,
+        values: impl IntoIterator<Item = (SeriesKey, SeriesKind, Step)>,
+    ) {
         for (key, kind, step) in values {
             if let Some(series) = self.series.get_mut(&key) {
                 series.change_to(kind, &step, tick);
@@ -127,7 +146,31 @@ impl MemoryStore {
                 self.left_out += 1;
             }
         }
-        self.trim(at);
+        let now = self.timeline.times().back().map_or(0, |time| time.at);
+        self.trim(now);
+    }
+
+    /// Adds flags to the value that a series has at a tick. Returns whether there is one.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the detection of anomalies, which is to come")
+    )]
+    pub(super) fn flag(&mut self, key: &SeriesKey, tick: Tick, flags: StepFlags) -> bool {
+        let is_kept = self.timeline.ticks().contains(&tick);
+        let series = self.series.get_mut(key);
+        let series = series.filter(|series| is_kept && series.has_value(tick));
+        let Some(series) = series else {
+            return false;
+        };
+        match series.flags.binary_search_by_key(&tick, |(tick, _)| *tick) {
+            Ok(place) => {
+                if let Some((_, all)) = series.flags.get_mut(place) {
+                    *all = all.with(flags);
+                }
+            }
+            Err(place) => series.flags.insert(place, (tick, flags)),
+        }
+        true
     }
 
     /// How often a value was left out, since there were too many series.
@@ -178,14 +221,14 @@ impl MemoryStore {
     pub(super) fn bytes(&self) -> usize {
         let series = self.series.iter();
         let series = series.map(|(key, series)| key.labels.len() + series.bytes());
-        self.timeline.len() * size_of::<TickTime>() + series.sum::<usize>()
+        self.timeline.len() * size_of::<StepTime>() + series.sum::<usize>()
     }
 
     pub(super) fn series(&self) -> usize {
         self.series.len()
     }
 
-    /// The series that `is_wanted`, with their values at some ticks.
+    /// The series that `is_wanted`, with their values at some ticks, and maybe at others.
     pub(super) fn read(
         &self,
         ticks: &Range<Tick>,
@@ -195,7 +238,7 @@ impl MemoryStore {
         wanted
             .map(|(key, series)| SeriesData {
                 key: key.clone(),
-                kind: series.kind,
+                shape: Arc::clone(&series.shape),
                 chunks: series
                     .chunks
                     .iter()
@@ -204,6 +247,7 @@ impl MemoryStore {
                     .collect(),
                 open_at: series.open_at,
                 open: Arc::clone(&series.open),
+                flags: series.flags.iter().copied().collect(),
             })
             .collect()
     }
@@ -211,26 +255,47 @@ impl MemoryStore {
 
 impl StoredSeries {
     fn new(kind: SeriesKind, step: &Step, tick: Tick) -> Self {
+        let shape = SeriesShape::of(kind, step);
         Self {
-            kind,
+            open: Arc::new(shape.empty.clone()),
+            shape: Arc::new(shape),
             chunks: VecDeque::new(),
             open_at: tick,
-            open: Arc::new(column_of(step)),
             chunk_bytes: 0,
+            flags: VecDeque::new(),
         }
     }
 
-    /// A series whose kind or bounds change starts anew.
+    /// Begins a new chunk if the kind or the bounds change.
     fn change_to(&mut self, kind: SeriesKind, step: &Step, tick: Tick) {
-        let is_same = match (&*self.open, step) {
+        let is_same = match (&self.shape.empty, step) {
             (Column::Histograms { empty, .. }, Step::Histogram(values)) => {
                 empty.bounds() == values.bounds()
             }
-            (Column::Numbers(_), Step::Number(_)) => self.kind == kind,
+            (Column::Numbers(_), Step::Number(_)) => self.shape.kind == kind,
             _ => false,
         };
-        if !is_same {
-            *self = Self::new(kind, step, tick);
+        if !is_same && tick >= self.end() {
+            self.close(usize::MAX);
+            let shape = SeriesShape::of(kind, step);
+            self.open = Arc::new(shape.empty.clone());
+            self.shape = Arc::new(shape);
+            self.open_at = tick;
+        }
+    }
+
+    /// Whether the series has a value at a tick.
+    fn has_value(&self, tick: Tick) -> bool {
+        match tick.checked_sub(self.open_at).map(usize::try_from) {
+            Some(index) => self.open.has_value(index.unwrap_or(usize::MAX)),
+            None => self.chunks.iter().any(|chunk| {
+                let values = chunk.decode();
+                let index = tick.checked_sub(chunk.first).map(usize::try_from);
+                let (Some(values), Some(Ok(index))) = (values, index) else {
+                    return false;
+                };
+                values.has_value(index)
+            }),
         }
     }
 
@@ -276,6 +341,7 @@ impl StoredSeries {
         let values = Arc::make_mut(&mut self.open).split_front(count);
         if values.len() > 0 {
             let chunk = Chunk {
+                shape: Arc::clone(&self.shape),
                 first: self.open_at,
                 len: values.len(),
                 bytes: values.encode().into(),
@@ -304,10 +370,14 @@ impl StoredSeries {
             let old = Arc::make_mut(&mut self.open).split_front(old);
             self.open_at += old.len() as u64;
         }
+        while self.flags.front().is_some_and(|(tick, _)| *tick < first) {
+            self.flags.pop_front();
+        }
     }
 
     fn bytes(&self) -> usize {
-        OF_SERIES + self.chunk_bytes + self.open.bytes()
+        let flags = self.flags.capacity() * size_of::<(Tick, StepFlags)>();
+        OF_SERIES + self.chunk_bytes + self.open.bytes() + flags
     }
 }
 
@@ -319,22 +389,50 @@ impl Chunk {
     fn size(&self) -> usize {
         self.bytes.len() + OF_CHUNK
     }
-}
 
-impl SeriesData {
-    /// The columns of the series, each with its first tick. Damaged chunks are left out.
-    pub(super) fn columns(&self) -> impl Iterator<Item = (Tick, Column)> {
-        let chunks = self.chunks.iter().filter_map(|chunk| {
-            let values = self.open.decode(&chunk.bytes, chunk.len)?;
-            Some((chunk.first, values))
-        });
-        chunks.chain(std::iter::once((self.open_at, (*self.open).clone())))
+    /// `None` if the bytes are damaged.
+    fn decode(&self) -> Option<Column> {
+        self.shape.empty.decode(&self.bytes, self.len)
     }
 }
 
-fn column_of(step: &Step) -> Column {
-    match step {
-        Step::Number(_) => Column::numbers(),
-        Step::Histogram(values) => Column::histograms(values),
+impl SeriesShape {
+    fn of(kind: SeriesKind, step: &Step) -> Self {
+        let empty = match step {
+            Step::Number(_) => Column::numbers(),
+            Step::Histogram(values) => Column::histograms(values),
+        };
+        Self { kind, empty }
+    }
+}
+
+impl SeriesData {
+    /// The values of the series at some ticks, and maybe at others, in ascending order. They are decoded one run after the
+    /// other. Damaged chunks are left out.
+    pub(super) fn runs(&self, ticks: &Range<Tick>) -> impl Iterator<Item = SeriesRun> {
+        let chunks = self.chunks.iter().filter(|chunk| chunk.overlaps(ticks));
+        let chunks = chunks.filter_map(|chunk| {
+            let values = Arc::new(chunk.decode()?);
+            Some(self.run(chunk.shape.kind, chunk.first, values))
+        });
+        let open = || self.run(self.shape.kind, self.open_at, Arc::clone(&self.open));
+        chunks.chain(std::iter::once_with(open))
+    }
+
+    fn run(&self, kind: SeriesKind, first: Tick, column: Arc<Column>) -> SeriesRun {
+        let end = first + column.len() as u64;
+        let start = self.flags.partition_point(|(tick, _)| *tick < first);
+        let flags = self.flags.get(start..).unwrap_or_default().iter();
+        let flags = flags.take_while(|(tick, _)| *tick < end);
+        let position = |tick: Tick| u32::try_from(tick - first).unwrap_or(u32::MAX);
+        SeriesRun {
+            key: self.key.clone(),
+            kind,
+            first,
+            column,
+            flags: flags
+                .map(|(tick, flags)| (position(*tick), *flags))
+                .collect(),
+        }
     }
 }

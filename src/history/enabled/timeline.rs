@@ -1,22 +1,9 @@
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::time::Duration;
 
+use super::steps::{StepTime, Tick};
 use crate::clock::Nanos;
-
-/// The number of a snapshot. Numbers are consecutive.
-pub(super) type Tick = u64;
-
-/// The time of a snapshot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TickTime {
-    /// Wall time, in milliseconds since the Unix epoch.
-    pub(super) wall: i64,
-    /// The time since the snapshot before, in milliseconds, by the monotonic clock. The first snapshot covers the time
-    /// since the monitor was built.
-    pub(super) length: i64,
-    /// The monotonic time.
-    pub(super) at: Nanos,
-}
 
 /// The times of the snapshots that are kept. All series share them.
 ///
@@ -24,24 +11,80 @@ pub(super) struct TickTime {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Timeline {
     first: Tick,
-    times: VecDeque<TickTime>,
+    times: VecDeque<StepTime>,
+    /// The time from one snapshot to the next, in milliseconds, as it should be.
+    interval: i64,
+    /// The operating time when this process began. The monotonic clock is added to it.
+    base: Nanos,
+    /// The monotonic and the wall time of this process' last snapshot.
+    last: Option<(Nanos, i64)>,
 }
 
+/// By how much the wall clock and the monotonic clock may differ from one snapshot to the next, in milliseconds, before the
+/// wall clock counts as set. A clock that is adjusted by at most 500 ppm, as NTP does it, stays below.
+const MAX_DRIFT: i64 = 1000;
+
 impl Timeline {
+    pub(super) fn new(interval: Duration) -> Self {
+        Self {
+            interval: i64::try_from(interval.as_millis()).unwrap_or(i64::MAX),
+            ..Self::default()
+        }
+    }
+
     /// The ticks that are kept.
     pub(super) fn ticks(&self) -> Range<Tick> {
         self.first..self.first + self.times.len() as u64
     }
 
-    /// Adds a snapshot and returns its tick. `None` if it was not taken after the last one.
+    /// Adds a snapshot of this process and returns its tick. `None` if it was not taken after the last one.
     pub(super) fn push(&mut self, wall: i64, at: Nanos) -> Option<Tick> {
-        let length = match self.times.back() {
-            Some(last) if at <= last.at => return None,
-            last => at - last.map_or(0, |last| last.at),
+        let before = self.last.map_or(0, |(last, _)| last);
+        if self.last.is_some() && at <= before {
+            return None;
+        }
+        let length = i64::try_from((at - before) / 1_000_000).unwrap_or(i64::MAX);
+        let tick = self.ticks().end;
+        let has_gap = match self.last {
+            // Nothing is known about the time between two processes.
+            None => tick > 0,
+            Some((_, last)) => {
+                let passed = wall.saturating_sub(last);
+                let drift = passed.saturating_sub(length).saturating_abs();
+                let is_late = length > self.interval.saturating_add(self.interval / 2);
+                is_late || drift > MAX_DRIFT
+            }
         };
-        let length = i64::try_from(length / 1_000_000).unwrap_or(i64::MAX);
-        self.times.push_back(TickTime { wall, length, at });
-        Some(self.ticks().end - 1)
+        self.last = Some((at, wall));
+        self.times.push_back(StepTime {
+            wall,
+            length,
+            at: self.base.saturating_add(at),
+            has_gap,
+            first_snapshot: tick,
+            snapshots: 1,
+        });
+        Some(tick)
+    }
+
+    /// Adds a snapshot of an earlier process, before the first of this one. Returns its tick, or `None` if it does not
+    /// follow the last one.
+    pub(super) fn restore(&mut self, time: StepTime) -> Option<Tick> {
+        if self.times.is_empty() {
+            self.first = time.first_snapshot;
+        }
+        let tick = self.ticks().end;
+        if self.last.is_some() || time.first_snapshot != tick || time.snapshots != 1 {
+            return None;
+        }
+        self.base = self.base.max(time.at);
+        self.times.push_back(time);
+        Some(tick)
+    }
+
+    /// The times of the snapshots that are kept.
+    pub(super) fn times(&self) -> &VecDeque<StepTime> {
+        &self.times
     }
 
     /// Removes the oldest `count` ticks.
@@ -55,7 +98,7 @@ impl Timeline {
     pub(super) fn too_old(&self, now: Nanos, max_age: Nanos) -> usize {
         let before_last = self.times.len().saturating_sub(1);
         let times = self.times.iter().take(before_last);
-        let is_old = |time: &&TickTime| now.saturating_sub(time.at) > max_age;
+        let is_old = |time: &&StepTime| now.saturating_sub(time.at) > max_age;
         times.take_while(is_old).count()
     }
 
@@ -63,71 +106,76 @@ impl Timeline {
     pub(super) fn len(&self) -> usize {
         self.times.len()
     }
-
-    /// The earliest wall time that a tick covers.
-    pub(super) fn begins_at(&self) -> Option<i64> {
-        let begins = self.times.iter();
-        begins
-            .map(|time| time.wall.saturating_sub(time.length))
-            .min()
-    }
-
-    /// The ticks whose wall times are after `after` and up to `until`, with their times.
-    pub(super) fn between(&self, after: i64, until: i64) -> impl Iterator<Item = (Tick, TickTime)> {
-        let times = (self.first..).zip(self.times.iter().copied());
-        times.filter(move |(_, time)| time.wall > after && time.wall <= until)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const SECOND: u64 = 1_000_000_000;
+
+    fn timeline() -> Timeline {
+        Timeline::new(Duration::from_secs(10))
+    }
+
     #[test]
-    fn ticks_are_numbered_and_found_by_wall_time() {
-        let mut line = Timeline::default();
+    fn ticks_are_numbered_and_the_old_ones_removed() {
+        let mut line = timeline();
         for n in 0..5_u32 {
-            let at = u64::from(n + 1) * 10_000_000_000;
+            let at = u64::from(n + 1) * 10 * SECOND;
             assert_eq!(line.push(i64::from(n) * 10_000, at), Some(u64::from(n)));
         }
-        assert_eq!(line.push(99, 50_000_000_000), None, "the time stands still");
+        assert_eq!(line.push(99, 50 * SECOND), None, "the time stands still");
         line.remove_first(1);
-        assert_eq!(line.ticks(), 1..5);
-        let found: Vec<_> = line.between(10_000, 30_000).map(|(tick, _)| tick).collect();
-        assert_eq!(found, [2, 3]);
-        assert_eq!((line.len(), line.begins_at()), (4, Some(0)));
-        assert_eq!(line.too_old(60_000_000_000, 30_000_000_000), 1);
+        assert_eq!((line.ticks(), line.len()), (1..5, 4));
+        assert_eq!(line.times()[0].first_snapshot, 1);
+        assert_eq!(line.too_old(60 * SECOND, 30 * SECOND), 1);
         assert_eq!(line.too_old(u64::MAX, 0), 3, "the last tick is kept");
     }
 
     #[test]
-    fn a_wall_clock_that_jumps_removes_and_reorders_nothing() {
-        let mut line = Timeline::default();
-        let second = 1_000_000_000;
-        for (n, wall) in [
-            (1, 100_000),
-            (2, 110_000),
-            (3, 50_000),
-            (4, 60_000),
-            (5, 9_000_000),
-        ] {
-            line.push(wall, n * 10 * second).unwrap();
+    fn a_clock_that_was_set_and_a_late_snapshot_leave_a_gap() {
+        let mut line = timeline();
+        // (seconds of the monotonic clock, milliseconds of the wall clock, gap)
+        let table = [
+            (10, 100_000, false),
+            (20, 110_900, false),
+            (30, 50_000, true),
+            (40, 60_000, false),
+            (50, 9_000_000, true),
+            (65, 9_015_000, false),
+            (81, 9_031_000, true),
+        ];
+        for (at, wall, has_gap) in table {
+            let tick = line.push(wall, at * SECOND).unwrap();
+            let time = line.times()[tick as usize];
+            assert_eq!((time.wall, time.has_gap), (wall, has_gap), "at {at} s");
+            assert_eq!(time.at, at * SECOND);
         }
-        let all: Vec<_> = line
-            .between(0, i64::MAX)
-            .map(|(tick, time)| (tick, time.length))
-            .collect();
+        let lengths: Vec<_> = line.times().iter().map(|time| time.length).collect();
         assert_eq!(
-            all,
-            [
-                (0, 10_000),
-                (1, 10_000),
-                (2, 10_000),
-                (3, 10_000),
-                (4, 10_000)
-            ]
+            lengths,
+            [10_000, 10_000, 10_000, 10_000, 10_000, 15_000, 16_000]
         );
-        let early: Vec<_> = line.between(0, 60_000).map(|(tick, _)| tick).collect();
-        assert_eq!(early, [2, 3]);
+    }
+
+    #[test]
+    fn snapshots_and_operating_time_go_on_after_a_restart() {
+        let mut first = timeline();
+        first.push(10_000, 10 * SECOND);
+        first.push(20_000, 20 * SECOND);
+        first.remove_first(1);
+        let mut next = timeline();
+        for time in first.times() {
+            assert_eq!(next.restore(*time), Some(1));
+            assert_eq!(next.restore(*time), None, "it is there already");
+        }
+        assert_eq!(next.push(500_000, 3 * SECOND), Some(2));
+        let time = next.times()[1];
+        assert_eq!(
+            (time.length, time.at, time.has_gap),
+            (3000, 23 * SECOND, true)
+        );
+        assert_eq!(next.restore(*first.times().front().unwrap()), None);
     }
 }

@@ -18,9 +18,9 @@ use flate2::write::DeflateEncoder;
 
 use super::super::column::{Column, GaugeSteps};
 use super::super::numbers::{push_varint, take_varint, unzigzag, zigzag};
-use super::super::steps::{Resolution, SeriesRun, StepFlags, StepTime};
-use super::super::store::{SeriesKey, SeriesKind};
-use super::super::timeline::Tick;
+use super::super::steps::{
+    Resolution, SeriesKey, SeriesKind, SeriesRun, StepFlags, StepTime, Tick,
+};
 use crate::metrics::HistogramValues;
 
 /// The first and the last bytes of a file. The digits are the version of the format.

@@ -11,5 +11,4 @@ mod segment_writer;
 #[cfg(test)]
 mod tests;
 
-#[expect(unused_imports, reason = "the queries that use it are to come")]
 pub(super) use self::segment::Segment;

@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::super::column::Column;
 use super::super::numbers::take_varint;
-use super::super::steps::{Resolution, SeriesRun, StepTime};
-use super::super::store::SeriesKey;
-use super::super::timeline::Tick;
+use super::super::steps::{Resolution, SeriesKey, SeriesRun, StepTime, Tick};
 use super::files::{InputFile, StoreFiles};
 use super::format::{
     FOOTER, HEAD, MetricEntry, SegmentFooter, SegmentHeader, SeriesEntry, decode_chunk,
@@ -128,9 +126,22 @@ impl Segment {
         steps: &Range<Tick>,
         is_wanted: &dyn Fn(&SeriesKey) -> bool,
     ) -> io::Result<(Vec<SeriesRun>, u64)> {
+        let mut runs = Vec::new();
+        let damaged = self.read_each(metric, steps, is_wanted, &mut |run| runs.push(run))?;
+        Ok((runs, damaged))
+    }
+
+    /// Like [`read`](Self::read), and passes each run to `add`, so that not all of them are in memory at once.
+    pub(in crate::history) fn read_each(
+        &self,
+        metric: &str,
+        steps: &Range<Tick>,
+        is_wanted: &dyn Fn(&SeriesKey) -> bool,
+        add: &mut dyn FnMut(SeriesRun),
+    ) -> io::Result<u64> {
         let own = self.steps();
         if steps.start >= own.end || steps.end <= own.start {
-            return Ok((Vec::new(), 0));
+            return Ok(0);
         }
         let mut file = self.0.files.open(&self.0.name)?;
         let mut offset = self.0.metrics_at;
@@ -144,27 +155,13 @@ impl Segment {
             offset = offset.saturating_add(entry.table.saturating_add(entry.chunks));
         }
         let Some(entry) = found else {
-            return Ok((Vec::new(), 0));
+            return Ok(0);
         };
         let Some(table) = self.table(&mut *file, &entry, offset)? else {
             self.0.damaged.fetch_max(entry.series, Relaxed);
-            return Ok((Vec::new(), entry.series));
+            return Ok(entry.series);
         };
         let chunks = offset.saturating_add(entry.table);
-        let (runs, damaged) = self.read_chunks(&mut *file, table, chunks, steps, is_wanted)?;
-        self.0.damaged.fetch_max(damaged, Relaxed);
-        Ok((runs, damaged))
-    }
-
-    /// Reads the wanted chunks, those that are close to each other at once.
-    fn read_chunks(
-        &self,
-        file: &mut dyn InputFile,
-        table: Vec<SeriesEntry>,
-        chunks: u64,
-        steps: &Range<Tick>,
-        is_wanted: &dyn Fn(&SeriesKey) -> bool,
-    ) -> io::Result<(Vec<SeriesRun>, u64)> {
         let own = self.steps();
         let mut places = Vec::new();
         let mut at = 0_usize;
@@ -177,8 +174,23 @@ impl Segment {
                 places.push((place, entry));
             }
         }
-        let (mut runs, mut damaged) = (Vec::new(), 0);
-        let mut rest = places.as_slice();
+        let damaged = self.read_chunks(&mut *file, &places, chunks, steps, add)?;
+        self.0.damaged.fetch_max(damaged, Relaxed);
+        Ok(damaged)
+    }
+
+    /// Reads chunks, those that are close to each other at once. Returns how many are damaged.
+    fn read_chunks(
+        &self,
+        file: &mut dyn InputFile,
+        places: &[(Range<usize>, SeriesEntry)],
+        chunks: u64,
+        steps: &Range<Tick>,
+        add: &mut dyn FnMut(SeriesRun),
+    ) -> io::Result<u64> {
+        let own = self.steps();
+        let mut damaged = 0;
+        let mut rest = places;
         while let Some((first, _)) = rest.first() {
             let mut end = first.end;
             let together = rest.iter().take_while(|(place, _)| {
@@ -201,14 +213,14 @@ impl Segment {
                             column: Arc::new(column),
                             flags,
                         };
-                        runs.extend(cut(run, steps));
+                        cut(run, steps).into_iter().for_each(&mut *add);
                     }
                     None => damaged += 1,
                 }
             }
             rest = others;
         }
-        Ok((runs, damaged))
+        Ok(damaged)
     }
 
     /// Reads the table of a metric. `None` if it is damaged.

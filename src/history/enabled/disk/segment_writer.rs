@@ -2,8 +2,7 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use super::super::numbers::push_varint;
-use super::super::steps::{Resolution, SeriesRun, StepTime};
-use super::super::timeline::Tick;
+use super::super::steps::{Resolution, SeriesRun, StepTime, Tick};
 use super::files::{OutputFile, StoreFiles};
 use super::format::{MAX_STEPS, MetricEntry, SegmentFooter, SegmentHeader, compress, encode_run};
 use super::segment::{Segment, segment_name};

@@ -6,10 +6,8 @@ use std::sync::Arc;
 use super::column::{Column, GaugeSteps};
 use super::gauge::GaugeValues;
 use super::numbers::is_missing;
-use super::steps::{Resolution, SeriesRun, StepFlags, StepTime};
-use super::store::SeriesKind;
-use super::timeline::Tick;
-use crate::metrics::HistogramValues;
+use super::steps::{Resolution, SeriesKind, SeriesRun, StepFlags, StepTime, Tick};
+use crate::metrics::{HistogramSum, HistogramValues};
 
 /// A series without values for more steps than this has two runs.
 const MAX_MISSING: usize = 60;
@@ -19,22 +17,57 @@ const MAX_MISSING: usize = 60;
 pub(super) struct Groups {
     /// The coarse steps.
     pub(super) times: Vec<StepTime>,
-    /// The first of the finer steps.
+    /// The finer steps of each.
+    pub(super) of: StepGroups,
+}
+
+/// Consecutive steps in groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StepGroups {
     first: Tick,
-    /// For each coarse step, the finer step after its last.
+    /// For each group, the step after its last.
     ends: Vec<Tick>,
 }
 
 impl Groups {
     /// The finer steps of a coarse one, by its position in `times`.
     pub(super) fn steps(&self, group: usize) -> Range<Tick> {
+        self.of.steps(group)
+    }
+}
+
+impl StepGroups {
+    /// No groups. The first step will be `first`.
+    pub(super) fn new(first: Tick) -> Self {
+        Self {
+            first,
+            ends: Vec::new(),
+        }
+    }
+
+    /// Adds the next step: to a new group, or to the last one.
+    pub(super) fn push(&mut self, is_new: bool) {
+        let end = self.all().end + 1;
+        match self.ends.last_mut() {
+            Some(last) if !is_new => *last = end,
+            _ => self.ends.push(end),
+        }
+    }
+
+    /// All steps.
+    pub(super) fn all(&self) -> Range<Tick> {
+        self.first..self.ends.last().copied().unwrap_or(self.first)
+    }
+
+    /// The steps of a group.
+    pub(super) fn steps(&self, group: usize) -> Range<Tick> {
         let end = |group: usize| self.ends.get(group).copied();
         let start = group.checked_sub(1).and_then(end).unwrap_or(self.first);
         start..end(group).unwrap_or(start)
     }
 
-    /// The positions of the coarse steps that contain some of the finer steps.
-    fn overlapping(&self, steps: &Range<Tick>) -> Range<usize> {
+    /// The groups that contain some of the steps.
+    pub(super) fn overlapping(&self, steps: &Range<Tick>) -> Range<usize> {
         let start = self.ends.partition_point(|end| *end <= steps.start);
         let end = self.ends.partition_point(|end| *end < steps.end);
         start..(end + 1).min(self.ends.len())
@@ -48,22 +81,21 @@ impl Groups {
 pub(super) fn roll_up_times(first: Tick, times: &[StepTime], to: Resolution) -> Groups {
     let mut groups = Groups {
         times: Vec::new(),
-        first,
-        ends: Vec::new(),
+        of: StepGroups::new(first),
     };
-    for (next, time) in (first + 1..).zip(times) {
+    for time in times {
         let wall = end_of_step(time.wall, to);
-        match (groups.times.last_mut(), groups.ends.last_mut()) {
-            (Some(group), Some(end)) if group.wall == wall && to != Resolution::Raw => {
+        match groups.times.last_mut() {
+            Some(group) if group.wall == wall && to != Resolution::Raw => {
                 group.length = group.length.saturating_add(time.length);
                 group.at = time.at;
                 group.has_gap |= time.has_gap;
                 group.snapshots = group.snapshots.saturating_add(time.snapshots);
-                *end = next;
+                groups.of.push(false);
             }
             _ => {
                 groups.times.push(StepTime { wall, ..*time });
-                groups.ends.push(next);
+                groups.of.push(true);
             }
         }
     }
@@ -93,8 +125,11 @@ pub(super) fn roll_up_runs(
 ) -> Vec<SeriesRun> {
     let mut sorted: Vec<&SeriesRun> = runs.iter().collect();
     sorted.sort_by(|one, other| {
-        let key = |run: &SeriesRun| (Arc::clone(&run.key.name), Arc::clone(&run.key.labels));
-        key(one).cmp(&key(other)).then(one.first.cmp(&other.first))
+        let (key, other_key) = (&one.key, &other.key);
+        key.name
+            .cmp(&other_key.name)
+            .then_with(|| key.labels.cmp(&other_key.labels))
+            .then(one.first.cmp(&other.first))
     });
     let mut done: Vec<CoarseRun<'_>> = Vec::new();
     // The position of the first run of the current series.
@@ -106,7 +141,7 @@ pub(super) fn roll_up_runs(
         {
             current = done.len();
         }
-        for group in groups.overlapping(&run.steps()) {
+        for group in groups.of.overlapping(&run.steps()) {
             let Some(value) = CoarseValue::of(run, &groups.steps(group)) else {
                 continue;
             };
@@ -141,12 +176,12 @@ struct CoarseRun<'a> {
 }
 
 /// The values of a series in one coarse step.
-struct CoarseValue {
-    sum: CoarseSum,
-    flags: StepFlags,
+pub(super) struct CoarseValue {
+    pub(super) sum: CoarseSum,
+    pub(super) flags: StepFlags,
 }
 
-enum CoarseSum {
+pub(super) enum CoarseSum {
     Increase(f64),
     Gauge(GaugeValues),
     Histogram(HistogramValues),
@@ -224,7 +259,7 @@ impl<'a> CoarseRun<'a> {
 
 impl CoarseValue {
     /// The values that a run has at some steps. `None` if it has none.
-    fn of(run: &SeriesRun, steps: &Range<Tick>) -> Option<Self> {
+    pub(super) fn of(run: &SeriesRun, steps: &Range<Tick>) -> Option<Self> {
         let inside = run.positions(steps);
         let sum = match &*run.column {
             Column::Numbers(values) => {
@@ -258,12 +293,22 @@ impl CoarseValue {
     }
 }
 
+/// With more cells, the sums of all cells are cheaper than to sort them.
+const MAX_SORTED: usize = 256;
+
 /// The sum of values with the same bounds.
-fn sum_of<'a>(
+pub(super) fn sum_of<'a>(
     empty: &HistogramValues,
-    values: impl IntoIterator<Item = &'a HistogramValues>,
+    values: impl IntoIterator<Item = &'a HistogramValues, IntoIter: Clone>,
 ) -> HistogramValues {
-    let (mut cells, mut sum) = (Vec::new(), 0.0);
+    let values = values.into_iter();
+    let all: usize = values.clone().map(|values| values.cells().len()).sum();
+    if all > MAX_SORTED {
+        let mut sum = HistogramSum::with_bounds_of(empty);
+        values.for_each(|values| sum.add(values));
+        return sum.values();
+    }
+    let (mut cells, mut sum) = (Vec::with_capacity(all), 0.0);
     for values in values {
         cells.extend_from_slice(values.cells());
         sum += values.sum();

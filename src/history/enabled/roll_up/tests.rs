@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::history::enabled::numbers::MISSING;
-use crate::history::enabled::store::SeriesKey;
+use crate::history::enabled::steps::SeriesKey;
 
 const SECOND: i64 = 1000;
 const HOUR: i64 = 3_600_000;

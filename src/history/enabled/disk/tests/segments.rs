@@ -5,8 +5,9 @@ use proptest::prelude::*;
 
 use super::super::super::column::{Column, GaugeSteps};
 use super::super::super::numbers::MISSING;
-use super::super::super::steps::{Resolution, SeriesRun, StepFlags, StepTime};
-use super::super::super::store::{SeriesKey, SeriesKind};
+use super::super::super::steps::{
+    Resolution, SeriesKey, SeriesKind, SeriesRun, StepFlags, StepTime,
+};
 use super::super::files::StoreFiles;
 use super::super::segment::Segment;
 use super::super::segment_writer::SegmentWriter;

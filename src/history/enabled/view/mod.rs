@@ -1,0 +1,211 @@
+//! Reads what a query needs, from the memory and from segments.
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::disk::Segment;
+use super::evaluate::{Evaluation, labels_of};
+use super::metric_query::{MetricQuery, ResultSeries};
+use super::plan::{Plan, Source, plan};
+use super::steps::{Resolution, SeriesKey, SeriesRun, StepTime, Tick};
+use super::store::{MemoryStore, SeriesData};
+use crate::model::{lock, lock_for_status};
+
+/// How often a query begins anew, since a segment that it wanted to read was replaced meanwhile.
+const MAX_ATTEMPTS: usize = 3;
+
+/// A complete part of the history that is not in memory.
+pub(super) trait StoredSteps: fmt::Debug + Send + Sync {
+    fn resolution(&self) -> Resolution;
+
+    /// The numbers of its steps.
+    fn steps(&self) -> Range<Tick>;
+
+    /// The time of each step.
+    fn times(&self) -> &[StepTime];
+
+    /// Reads the series of a metric that `is_wanted` at some steps. The runs of one series come in the order of time.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if it was removed or cannot be read.
+    fn read(
+        &self,
+        metric: &str,
+        steps: &Range<Tick>,
+        is_wanted: &dyn Fn(&SeriesKey) -> bool,
+        add: &mut dyn FnMut(SeriesRun),
+    ) -> io::Result<()>;
+}
+
+impl StoredSteps for Segment {
+    fn resolution(&self) -> Resolution {
+        self.resolution()
+    }
+
+    fn steps(&self) -> Range<Tick> {
+        self.steps()
+    }
+
+    fn times(&self) -> &[StepTime] {
+        self.times()
+    }
+
+    fn read(
+        &self,
+        metric: &str,
+        steps: &Range<Tick>,
+        is_wanted: &dyn Fn(&SeriesKey) -> bool,
+        add: &mut dyn FnMut(SeriesRun),
+    ) -> io::Result<()> {
+        // The segment counts what is damaged.
+        self.read_each(metric, steps, is_wanted, add).map(drop)
+    }
+}
+
+/// The segments that queries read. A query uses the list as it is when the query begins.
+#[derive(Debug, Clone, Default)]
+pub(super) struct StoredList(Arc<Mutex<Arc<Vec<Arc<dyn StoredSteps>>>>>);
+
+impl StoredList {
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the store on disk, which is to come")
+    )]
+    pub(super) fn replace(&self, stored: Vec<Arc<dyn StoredSteps>>) {
+        *lock(&self.0) = Arc::new(stored);
+    }
+
+    fn get(&self) -> Arc<Vec<Arc<dyn StoredSteps>>> {
+        // A child process made by `fork` may not be able to read it.
+        lock_for_status(&self.0).map_or_else(Arc::default, |list| Arc::clone(&list))
+    }
+}
+
+/// What a query sees: the times of all steps, and the values of those that are in memory.
+pub(super) struct HistoryView {
+    memory: Vec<StepTime>,
+    series: Vec<SeriesData>,
+    stored: Arc<Vec<Arc<dyn StoredSteps>>>,
+}
+
+impl HistoryView {
+    /// The times of all steps, and the values in memory that `is_wanted`. The locks are held for as long as it takes to
+    /// copy the times, and references to the values.
+    pub(super) fn new(
+        memory: &Mutex<MemoryStore>,
+        stored: &StoredList,
+        is_wanted: impl Fn(&SeriesKey) -> bool,
+    ) -> Self {
+        let (times, series) = lock_for_status(memory).map_or_else(Default::default, |store| {
+            let timeline = store.timeline();
+            let times: Vec<_> = timeline.times().iter().copied().collect();
+            (times, store.read(&timeline.ticks(), is_wanted))
+        });
+        // The memory is read first: a snapshot that leaves it is in a segment before.
+        Self {
+            memory: times,
+            series,
+            stored: stored.get(),
+        }
+    }
+
+    /// The times only.
+    pub(super) fn of_times(memory: &Mutex<MemoryStore>, stored: &StoredList) -> Self {
+        Self::new(memory, stored, |_| false)
+    }
+
+    /// All steps: the memory is the first source.
+    pub(super) fn sources(&self) -> Vec<Source<'_>> {
+        let memory = Source {
+            resolution: Resolution::Raw,
+            first: self.memory.first().map_or(0, |time| time.first_snapshot),
+            times: &self.memory,
+        };
+        let stored = self.stored.iter().map(|stored| Source {
+            resolution: stored.resolution(),
+            first: stored.steps().start,
+            times: stored.times(),
+        });
+        std::iter::once(memory).chain(stored).collect()
+    }
+
+    /// Reads all that the plan contains. With `must_exist`, it fails if a segment is gone; otherwise such a segment, and
+    /// one that cannot be read, is left out.
+    fn read(
+        &self,
+        query: &MetricQuery,
+        plan: &Plan,
+        is_wanted: &dyn Fn(&SeriesKey) -> bool,
+        must_exist: bool,
+    ) -> io::Result<Vec<ResultSeries>> {
+        let mut evaluation = Evaluation::new(query, plan);
+        // A source is read once, however many pieces it has.
+        let mut spans: Vec<Option<Range<Tick>>> = vec![None; self.stored.len() + 1];
+        for piece in &plan.pieces {
+            let steps = piece.groups.all();
+            if let Some(span) = spans.get_mut(piece.source) {
+                *span = Some(match span.take() {
+                    Some(all) => all.start.min(steps.start)..all.end.max(steps.end),
+                    None => steps,
+                });
+            }
+        }
+        let mut spans = spans.into_iter();
+        if let Some(span) = spans.next().flatten() {
+            for data in &self.series {
+                data.runs(&span).for_each(|run| evaluation.add(0, &run));
+            }
+        }
+        for (number, (stored, span)) in (1..).zip(self.stored.iter().zip(spans)) {
+            let Some(span) = span else { continue };
+            let mut add = |run| evaluation.add(number, &run);
+            match stored.read(&query.metric, &span, is_wanted, &mut add) {
+                Err(error) if must_exist && error.kind() == io::ErrorKind::NotFound => {
+                    return Err(error);
+                }
+                _ => {}
+            }
+        }
+        Ok(evaluation.finish())
+    }
+}
+
+/// Evaluates a query at each of the times, which are in milliseconds since the Unix epoch and in ascending order.
+pub(super) fn evaluate(
+    query: &MetricQuery,
+    times: &[i64],
+    memory: &Mutex<MemoryStore>,
+    stored: &StoredList,
+) -> Vec<ResultSeries> {
+    let is_wanted = |key: &SeriesKey| {
+        *key.name == *query.metric && {
+            let labels = labels_of(&key.labels);
+            let mut matchers = query.matchers.iter();
+            matchers.all(|matcher| matcher.matches(&labels))
+        }
+    };
+    for attempt in 1..=MAX_ATTEMPTS {
+        let view = HistoryView::new(memory, stored, is_wanted);
+        let plan = plan(&view.sources(), times, query.window);
+        let must_exist = attempt < MAX_ATTEMPTS;
+        if let Ok(results) = view.read(query, &plan, &is_wanted, must_exist) {
+            return results;
+        }
+    }
+    Vec::new()
+}
+
+/// How much of a period its steps cover.
+pub(super) fn covered(start: i64, end: i64, view: &HistoryView) -> Duration {
+    let window = Duration::from_millis(end.saturating_sub(start).max(0).unsigned_abs());
+    let plan = plan(&view.sources(), &[end], window);
+    let millis = plan.windows.first().map_or(0, |window| window.millis);
+    Duration::from_millis(millis.max(0).unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests;
