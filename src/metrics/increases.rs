@@ -38,7 +38,7 @@ struct ObservedTotal {
 }
 
 /// The increase of a counter.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct CounterIncrease {
     /// The increase since the last reading. Of an observed total that is seen for the first time, the whole total.
     pub(crate) value: f64,
