@@ -71,7 +71,7 @@ const HOMES: [(&[&str], &[&str]); 34] = [
     (&["toml"], &["config/"]),
     (
         &["crc32fast"],
-        &["history/enabled/disk/", "users/", "worker/spool/"],
+        &["files/", "history/enabled/disk/", "users/", "worker/spool/"],
     ),
     (
         &["flate2"],

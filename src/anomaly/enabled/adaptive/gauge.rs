@@ -4,7 +4,7 @@ use super::channels::When;
 use super::channels::{
     CLIP, Channels, Deviations, INNOVATION, LONG_MEAN, MEAN, RESIDUAL, VARIATION,
 };
-use super::levels::{ERROR_MEMORY, Expected, Speed, least, most, toward, within};
+use super::levels::{ERROR_MEMORY, ExpectedValue, Speed, least, most, toward, within};
 
 /// Samples in the memory of the scales.
 const SCALE_MEMORY: f32 = 8000.0;
@@ -142,7 +142,7 @@ impl Channels {
         deviations
     }
 
-    fn learn_levels(&mut self, value: f32, expected: &Expected, clip: f32, when: &When) {
+    fn learn_levels(&mut self, value: f32, expected: &ExpectedValue, clip: f32, when: &When) {
         let reach = self.reach(value - expected.best, clip);
         let part = when.n.recip();
         if when.days > 1.0 {

@@ -34,7 +34,7 @@ pub(super) struct Levels {
 
 /// The expectations of one sample.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Expected {
+pub(super) struct ExpectedValue {
     pub(super) values: [f32; EXPECTATIONS],
     offsets: [f32; EXPECTATIONS],
     /// The best of them, and the level in it.
@@ -66,7 +66,7 @@ impl Levels {
     }
 
     /// What is expected `days` after the start.
-    pub(super) fn expect(&self, time: WeekTime, days: f32) -> Expected {
+    pub(super) fn expect(&self, time: WeekTime, days: f32) -> ExpectedValue {
         let day = self.season.of_day(time);
         let offsets = [0.0, day, day + self.season.of_week(time)];
         let [plain, daily, weekly] = self.current;
@@ -79,7 +79,7 @@ impl Levels {
         if days > WEEK_READY && weekly_error < BETTER * error {
             (best, level) = (values[2], weekly);
         }
-        Expected {
+        ExpectedValue {
             values,
             offsets,
             best,
@@ -91,7 +91,7 @@ impl Levels {
     pub(super) fn learn(
         &mut self,
         time: WeekTime,
-        expected: &Expected,
+        expected: &ExpectedValue,
         values: [f32; EXPECTATIONS],
         speed: &Speed,
     ) {

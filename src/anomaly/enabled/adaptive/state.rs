@@ -129,7 +129,7 @@ impl State {
 
     /// Reads an encoded state; none if it is not one of a series with the code `measure`.
     pub(super) fn decode(measure: u8, bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader(bytes);
+        let mut reader = StateReader(bytes);
         let [version, stored_measure, left, varied] = reader.take()?;
         if version != VERSION || stored_measure != measure || u16::from(left) > CALM || varied > 1 {
             return None;
@@ -179,9 +179,9 @@ impl State {
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+struct StateReader<'a>(&'a [u8]);
 
-impl Reader<'_> {
+impl StateReader<'_> {
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk()?;
         self.0 = rest;

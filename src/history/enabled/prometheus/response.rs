@@ -39,23 +39,23 @@ pub(super) struct MetricType(pub(super) String);
 
 /// A series of a query's result.
 #[derive(Default)]
-struct QuerySeries {
+struct AnswerSeries {
     labels: BTreeMap<String, String>,
     points: Vec<Point>,
 }
 
 /// A float with its time. The API writes floats as texts.
-struct Sample(Point);
+struct JsonPoint(Point);
 
 /// A type that is an object in JSON. Unknown keys are ignored.
-trait JsonObject: Default {
+trait AnswerObject: Default {
     /// Reads the value of a key. Returns whether the key is known; if it is not, nothing was read.
     fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error>;
 }
 
 struct ObjectVisitor<T>(PhantomData<T>);
 
-impl<'de, T: JsonObject> Visitor<'de> for ObjectVisitor<T> {
+impl<'de, T: AnswerObject> Visitor<'de> for ObjectVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,7 +73,7 @@ impl<'de, T: JsonObject> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-fn object<'de, T: JsonObject, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+fn object<'de, T: AnswerObject, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     deserializer.deserialize_map(ObjectVisitor(PhantomData))
 }
 
@@ -90,7 +90,7 @@ impl<T> Default for ApiResponse<T> {
     }
 }
 
-impl<T: for<'a> Deserialize<'a>> JsonObject for ApiResponse<T> {
+impl<T: for<'a> Deserialize<'a>> AnswerObject for ApiResponse<T> {
     fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         match key {
             "status" => self.status = map.next_value()?,
@@ -111,13 +111,13 @@ impl<'de, T: for<'a> Deserialize<'a>> Deserialize<'de> for ApiResponse<T> {
     }
 }
 
-impl JsonObject for QueryData {
+impl AnswerObject for QueryData {
     fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         if key != "result" {
             return Ok(false);
         }
-        let series: Vec<QuerySeries> = map.next_value()?;
-        self.0 = series.into_iter().map(QuerySeries::into_result).collect();
+        let series: Vec<AnswerSeries> = map.next_value()?;
+        self.0 = series.into_iter().map(AnswerSeries::into_result).collect();
         Ok(true)
     }
 }
@@ -128,13 +128,13 @@ impl<'de> Deserialize<'de> for QueryData {
     }
 }
 
-impl JsonObject for QuerySeries {
+impl AnswerObject for AnswerSeries {
     fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         match key {
             "metric" => self.labels = map.next_value()?,
-            "value" => self.points = vec![map.next_value::<Sample>()?.0],
+            "value" => self.points = vec![map.next_value::<JsonPoint>()?.0],
             "values" => {
-                let samples: Vec<Sample> = map.next_value()?;
+                let samples: Vec<JsonPoint> = map.next_value()?;
                 self.points = samples.into_iter().map(|sample| sample.0).collect();
             }
             _ => return Ok(false),
@@ -143,20 +143,20 @@ impl JsonObject for QuerySeries {
     }
 }
 
-impl<'de> Deserialize<'de> for QuerySeries {
+impl<'de> Deserialize<'de> for AnswerSeries {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         object(deserializer)
     }
 }
 
-impl QuerySeries {
+impl AnswerSeries {
     fn into_result(mut self) -> ResultSeries {
         self.labels.remove(NAME);
         ResultSeries::new(self.labels.into_iter().collect(), self.points)
     }
 }
 
-impl<'de> Deserialize<'de> for Sample {
+impl<'de> Deserialize<'de> for JsonPoint {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (seconds, text) = <(f64, Cow<'_, str>)>::deserialize(deserializer)?;
         let value: f64 = text
@@ -170,7 +170,7 @@ impl<'de> Deserialize<'de> for Sample {
     }
 }
 
-impl JsonObject for MetricType {
+impl AnswerObject for MetricType {
     fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         if key != "type" {
             return Ok(false);
