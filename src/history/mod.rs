@@ -60,6 +60,13 @@
 //! `prometheus-reader`, `PrometheusReader` answers the same queries from a Prometheus server, for a service with many
 //! instances. Its documentation lists the differences.
 //!
+//! # Markers
+//!
+//! `History::markers` returns what happened to the service, to be shown with its metrics: each start with the version of the
+//! service, whether that is a new version, and whether the process before it ended without a shutdown; each shutdown; and
+//! what the service has marked itself with [`Monitor::mark`](crate::Monitor::mark). With a data directory they are kept over
+//! restarts, in its directory `markers`. A mark is stored within five seconds; the shutdown stores what is left.
+//!
 //! # Export
 //!
 //! `to_csv` and `to_json` format results for spreadsheets and scripts.
@@ -120,6 +127,9 @@ pub use self::config::HistoryConfig;
 pub use self::enabled::PrometheusReader;
 #[cfg(feature = "history")]
 pub use self::enabled::{
-    Aggregation, History, MetricQuery, MetricReader, Point, ReadFuture, ResultSeries, to_csv,
-    to_json,
+    Aggregation, History, Marker, MarkerKind, MetricQuery, MetricReader, Point, ReadFuture,
+    ResultSeries, to_csv, to_json,
 };
+
+#[cfg(feature = "history")]
+pub(crate) use self::enabled::MarkerStore;

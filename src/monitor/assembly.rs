@@ -125,7 +125,14 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let source = trace_source(&base, tracing.traces.clone());
     base.metrics.set_trace_source(source);
 
-    let (history, snapshots) = HistoryState::new(&base.config.history, &base.metrics);
+    let (history, history_tasks) = HistoryState::new(
+        &base.config.history,
+        &base.metrics,
+        data_dir.as_ref().map(DataDir::path),
+        &base.clock,
+        &base.diagnostics,
+        base.config.service.version.as_deref(),
+    );
 
     // The worker drains the queue from here on. The error store gets its deadlines from the worker, which did not exist
     // before.
@@ -133,7 +140,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let setup = WorkerSetup {
         sinks: console(&base, writer),
         processors: processors(&base, &errors, &tracing),
-        tasks: periodic_tasks(&base, &tracing, &doctor_task, &system, snapshots),
+        tasks: periodic_tasks(&base, &tracing, &doctor_task, &system, history_tasks),
         remotes: remotes(&base, &errors, &tracing, before_send),
         config: base.config.worker.clone(),
         clock: base.clock.clone(),
@@ -338,7 +345,7 @@ fn periodic_tasks(
     tracing: &Tracing,
     doctor: &DoctorTask,
     system: &Arc<SystemReader>,
-    snapshots: Option<PeriodicTask>,
+    history: Vec<PeriodicTask>,
 ) -> Vec<PeriodicTask> {
     let metrics = base.metrics.clone();
     let expire = PeriodicTask::new(EXPIRE_EVERY, move || metrics.expire());
@@ -353,7 +360,7 @@ fn periodic_tasks(
     let mut all = vec![expire, read_system, doctor.tick(&base.diagnostics), upkeep];
     all.extend(tracing.tick());
     // After the system is read, so that a snapshot has the rates of the same interval.
-    all.extend(snapshots);
+    all.extend(history);
     all
 }
 

@@ -14,6 +14,30 @@ impl Monitor {
         &self.inner.history.history
     }
 
+    /// Adds a mark to the history, such as `migration done`, for [`History::markers`]. The text is redacted, and cut to 256
+    /// bytes.
+    ///
+    /// It does not wait for the disk: a task of the monitor stores the mark within five seconds, or when a disk that fails
+    /// works again. Of marks and other markers, the last 10,000 are kept.
+    ///
+    /// ```
+    /// # fn main() -> watchpost::Result<()> {
+    /// use std::time::{Duration, SystemTime};
+    /// use watchpost::history::MarkerKind;
+    /// # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+    /// monitor.mark("migration done");
+    ///
+    /// let now = SystemTime::now();
+    /// let markers = monitor.history().markers(now - Duration::from_secs(60), now);
+    /// assert_eq!(markers[0].kind, MarkerKind::Start);
+    /// assert_eq!(markers[1].text, "migration done");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn mark(&self, text: impl AsRef<str>) {
+        self.history().mark(text.as_ref());
+    }
+
     /// Returns the figures of the period of this length that ends now, and those of the period before it. See
     /// [`summary`](crate::summary).
     ///

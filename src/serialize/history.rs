@@ -1,13 +1,20 @@
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::forms::{Map, Millis, OptionalTime, Time};
-use crate::history::{Point, ResultSeries};
+use crate::history::{Marker, MarkerKind, Point, ResultSeries};
 use crate::summary::{
     ContentFigures, HostFigure, PeriodFigures, PoolFigures, ProcessFigures, QuotaFigures,
     RequestFigures, Summary, TimeFigures,
 };
 
 as_struct!(ResultSeries { points } with { labels: Map as "labels" });
+
+as_name!(MarkerKind);
+as_struct!(Marker {
+    kind, text, is_new_version, was_interrupted,
+} with {
+    time: Time as "time",
+});
 
 /// Most points have neither an anomaly nor a gap, which are left out.
 impl Serialize for Point {

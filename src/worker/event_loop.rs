@@ -72,7 +72,7 @@ impl EventLoop {
         let now = shared.monotonic.now();
         let tasks = tasks
             .into_iter()
-            .map(|task| (now + nanos(task.period), task));
+            .map(|task| (now.saturating_add(nanos(task.period)), task));
         Self {
             runtime,
             formatters,
@@ -318,6 +318,11 @@ impl EventLoop {
         // Processors may still have pushed something to a sink in this round, so the numbers are requested in each
         // round. Only the first request makes sinks that wait after a failure try immediately.
         let is_new = std::mem::take(&mut self.shutdown_is_new);
+        // Begun at once, and not after the sinks: these may wait until the deadline.
+        let mut are_tasks_done = true;
+        for (_, task) in &mut self.tasks {
+            are_tasks_done &= task.finish(&self.runtime, &self.shared);
+        }
         let numbers = self.request_flush(is_new);
         let mut sinks = self.shared.sinks.iter().zip(numbers);
         let delivered = sinks.all(|(sink, number)| sink.is_settled(number))
@@ -325,7 +330,7 @@ impl EventLoop {
         // Processors finish last: they acknowledge what was delivered, so that a spool does not keep it.
         let mut processors = self.processors.iter_mut();
         let done = delivered && processors.all(|it| catch_panic(|| it.finish()).unwrap_or(true));
-        done || self.shared.monotonic.now() >= until
+        (done && are_tasks_done) || self.shared.monotonic.now() >= until
     }
 
     fn run_tasks(&mut self, now: Nanos) {

@@ -19,6 +19,15 @@ enum TaskRun {
     OnWorker(Box<dyn FnMut() + Send>),
     /// On the blocking pool.
     OnPool(Arc<PoolTask>),
+    /// Once, on the blocking pool, when the worker shuts down.
+    #[cfg_attr(
+        not(feature = "history"),
+        expect(dead_code, reason = "only the history has such a task")
+    )]
+    AtEnd {
+        run: Option<Box<dyn FnOnce() + Send>>,
+        is_done: Arc<AtomicBool>,
+    },
 }
 
 struct PoolTask {
@@ -48,6 +57,40 @@ impl PeriodicTask {
         }
     }
 
+    /// Work for the end of the worker. It runs once, on the blocking pool, when a shutdown is requested. The shutdown waits
+    /// for it until its deadline.
+    #[cfg(feature = "history")]
+    pub(crate) fn at_end(run: impl FnOnce() + Send + 'static) -> Self {
+        Self {
+            period: Duration::MAX,
+            run: TaskRun::AtEnd {
+                run: Some(Box::new(run)),
+                is_done: Arc::default(),
+            },
+        }
+    }
+
+    /// Begins the work for the end of the worker, if this is such a task. Returns whether it is done.
+    pub(super) fn finish(&mut self, pool: &Handle, shared: &Arc<WorkerShared>) -> bool {
+        let TaskRun::AtEnd { run, is_done } = &mut self.run else {
+            return true;
+        };
+        if let Some(run) = run.take() {
+            let (done, shared) = (Arc::clone(is_done), Arc::clone(shared));
+            let is_queued = BlockingPool(pool).spawn(move || {
+                if catch_panic(run).is_none() {
+                    shared.panics.fetch_add(1, Relaxed);
+                }
+                done.store(true, Relaxed);
+                shared.record_queue.wake();
+            });
+            if !is_queued {
+                is_done.store(true, Relaxed);
+            }
+        }
+        is_done.load(Relaxed)
+    }
+
     /// Runs the task, or queues it on the pool. Counts a panic.
     pub(super) fn run(&mut self, pool: &Handle, shared: &Arc<WorkerShared>) {
         match &mut self.run {
@@ -71,6 +114,7 @@ impl PeriodicTask {
                     task.is_running.store(false, Relaxed);
                 }
             }
+            TaskRun::AtEnd { .. } => {}
         }
     }
 }

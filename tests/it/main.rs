@@ -23,6 +23,8 @@ mod http_axum;
 mod http_others;
 mod life_cycle;
 mod lines;
+#[cfg(feature = "history")]
+mod markers;
 mod never_hurt;
 mod outcomes;
 mod page;

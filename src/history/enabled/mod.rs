@@ -5,6 +5,7 @@ mod evaluate;
 mod export;
 mod gauge;
 mod history_reader;
+mod markers;
 mod metric_query;
 mod metric_reader;
 mod numbers;
@@ -30,10 +31,13 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::Semaphore;
 
 pub use self::export::{to_csv, to_json};
+pub use self::markers::{Marker, MarkerKind};
 pub use self::metric_query::{Aggregation, MetricQuery, Point, ResultSeries};
 pub use self::metric_reader::{MetricReader, ReadFuture};
 #[cfg(feature = "prometheus-reader")]
 pub use self::prometheus::PrometheusReader;
+
+pub(crate) use self::markers::MarkerStore;
 
 use self::recorder::Recorder;
 use self::store::MemoryStore;
@@ -60,11 +64,16 @@ pub struct History {
     reads: Arc<Semaphore>,
     /// The snapshot in progress.
     snapshot: Arc<InProgress>,
+    markers: Arc<MarkerStore>,
 }
 
 impl History {
     /// Creates an empty history, and the task that takes the snapshots.
-    pub(crate) fn new(config: &HistoryConfig, metrics: &Metrics) -> (Self, PeriodicTask) {
+    pub(crate) fn new(
+        config: &HistoryConfig,
+        metrics: &Metrics,
+        markers: &Arc<MarkerStore>,
+    ) -> (Self, PeriodicTask) {
         let recorder = Recorder::new(metrics);
         let history = Self {
             metrics: metrics.clone(),
@@ -74,6 +83,7 @@ impl History {
             snapshot: recorder.progress(),
             recorder: Arc::new(Mutex::new(recorder)),
             reads: Arc::new(Semaphore::new(MAX_READS)),
+            markers: Arc::clone(markers),
         };
         let recording = history.clone();
         let task = PeriodicTask::on_pool(config.interval, move || recording.record());
@@ -138,6 +148,21 @@ impl History {
     pub fn covered(&self, start: SystemTime, end: SystemTime) -> Duration {
         let view = HistoryView::of_times(&self.store, &self.stored);
         covered(millis(start), millis(end), &view)
+    }
+
+    /// Returns the markers from `start` to `end`, in the order in which they were added: what
+    /// [`Monitor::mark`](crate::Monitor::mark) has added, the starts of the service, and its shutdowns.
+    ///
+    /// The last 10,000 are kept: in memory, and in the data directory if there is one. Those of earlier processes are read
+    /// in the background, some seconds after the start. Only then it is known whether the start is a deployment or follows
+    /// a crash. If the wall clock was set back, the times are not in order.
+    pub fn markers(&self, start: SystemTime, end: SystemTime) -> Vec<Marker> {
+        self.markers.between(start, end)
+    }
+
+    /// Adds a mark.
+    pub(crate) fn mark(&self, text: &str) {
+        self.markers.mark(text);
     }
 
     /// The snapshot in progress. Holds nothing of the history.

@@ -1,8 +1,10 @@
+use std::path::Path;
 use std::sync::Arc;
 
+use crate::clock::Clock;
 use crate::history::HistoryConfig;
 use crate::metrics::Metrics;
-use crate::model::InProgress;
+use crate::model::{Diagnostics, InProgress};
 use crate::worker::PeriodicTask;
 
 /// Stands for the history in a build without it.
@@ -10,8 +12,15 @@ use crate::worker::PeriodicTask;
 pub(in crate::monitor) struct HistoryState;
 
 impl HistoryState {
-    pub(in crate::monitor) fn new(_: &HistoryConfig, _: &Metrics) -> (Self, Option<PeriodicTask>) {
-        (Self, None)
+    pub(in crate::monitor) fn new(
+        _: &HistoryConfig,
+        _: &Metrics,
+        _: Option<&Path>,
+        _: &Clock,
+        _: &Arc<Diagnostics>,
+        _: Option<&str>,
+    ) -> (Self, Vec<PeriodicTask>) {
+        (Self, Vec::new())
     }
 
     /// Does nothing.

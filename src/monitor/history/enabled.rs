@@ -1,8 +1,10 @@
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::history::{History, HistoryConfig};
+use crate::clock::Clock;
+use crate::history::{History, HistoryConfig, MarkerStore};
 use crate::metrics::Metrics;
-use crate::model::InProgress;
+use crate::model::{Diagnostics, InProgress};
 use crate::summary::HostFigures;
 use crate::worker::PeriodicTask;
 
@@ -14,14 +16,25 @@ pub(in crate::monitor) struct HistoryState {
 }
 
 impl HistoryState {
-    /// Creates an empty history, and the task that takes the snapshots.
+    /// Creates an empty history, and its tasks. `version` is that of the service, for the markers of its starts.
     pub(in crate::monitor) fn new(
         config: &HistoryConfig,
         metrics: &Metrics,
-    ) -> (Self, Option<PeriodicTask>) {
-        let (history, task) = History::new(config, metrics);
+        data_dir: Option<&Path>,
+        clock: &Clock,
+        diagnostics: &Arc<Diagnostics>,
+        version: Option<&str>,
+    ) -> (Self, Vec<PeriodicTask>) {
+        let mut markers = MarkerStore::new(clock, version.unwrap_or_default());
+        if let Some(data_dir) = data_dir {
+            markers = markers.in_directory(&data_dir.join("markers"), diagnostics);
+        }
+        let markers = Arc::new(markers);
+        let (history, task) = History::new(config, metrics, &markers);
+        let mut tasks = vec![task];
+        tasks.extend(markers.tasks());
         let figures = HostFigures::default();
-        (Self { history, figures }, Some(task))
+        (Self { history, figures }, tasks)
     }
 
     /// Begins the history, once the monitor's own metrics are registered.
