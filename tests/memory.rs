@@ -7,6 +7,8 @@ use axum::routing::get;
 use http::Request;
 use http_body_util::BodyExt;
 use tower::ServiceExt;
+use tracing_subscriber::prelude::*;
+use watchpost::logs::LogQuery;
 use watchpost::metrics::Metrics;
 use watchpost::testing::Harness;
 use watchpost::{Monitor, MonitorBuilder};
@@ -50,12 +52,12 @@ fn growth(work: impl FnOnce()) -> i64 {
 const PATHS: u64 = 100_000;
 /// Warm-up: fills caches, pools and buffers as in a running service.
 const WARM: u64 = 10_000;
-/// A limit for kept traces that the warm-up reaches, so that the result does not include them.
-const RECENT_TRACES: &str = "[trace]\nrecent_bytes = 32768\n";
+/// Limits for kept traces and log records that the warm-up reaches, so that the result does not include them.
+const RECENT: &str = "[trace]\nrecent_bytes = 32768\n[log]\nrecent_bytes = 65536\n";
 
 fn unmatched_paths(what: &str, configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder) {
     let settings = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(&settings, RECENT_TRACES).unwrap();
+    std::fs::write(&settings, RECENT).unwrap();
     let builder = Monitor::builder("host").env(false).file(settings.path());
     let monitor = configure(builder).build().unwrap();
     let app = Router::new()
@@ -193,4 +195,45 @@ fn ten_million_unscraped_samples_cost_no_memory() {
             "memory: 10,000,000 samples of a histogram, unscraped: {grown:+} KiB resident, count exact"
         );
     });
+}
+
+#[test]
+fn a_million_log_records_take_the_memory_of_the_setting() {
+    measured(
+        "a_million_log_records_take_the_memory_of_the_setting",
+        || {
+            let builder = Monitor::builder("host").env(false);
+            let monitor = builder.console_to(std::io::sink()).build().unwrap();
+            let subscriber = tracing_subscriber::registry().with(monitor.tracing_layer());
+            let emit = |from: u64, to: u64| {
+                for n in from..to {
+                    tracing::info!(
+                        n,
+                        text = "a hundred bytes or so of a usual text",
+                        "record {n}"
+                    );
+                    if n % 1000 == 999 {
+                        let patience = std::time::Duration::from_secs(20);
+                        assert!(monitor.flush_blocking(patience).unwrap());
+                    }
+                }
+            };
+            tracing::subscriber::with_default(subscriber, || {
+                emit(0, 2000);
+                let grown = growth(|| emit(2000, 1_000_000));
+                let query = LogQuery::default().limit(LogQuery::MAX_LIMIT);
+                let found = monitor.recent_logs(&query);
+                let kept = found.newest + 1 - found.oldest;
+                // The monitor's own notices are records too.
+                assert!(found.newest >= 1_000_000, "{}", found.newest);
+                assert_eq!(found.records.len(), 10_000);
+                // 4 MiB hold at least this many of them.
+                assert!(kept > 25_000, "{kept} records");
+                assert!(grown <= 5 * 1024, "{grown} KiB");
+                println!(
+                    "memory: 1,000,000 log records: {grown:+} KiB resident, the last {kept} of them in memory"
+                );
+            });
+        },
+    );
 }

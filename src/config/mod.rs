@@ -186,6 +186,7 @@
 //! | `log.console` | `WATCHPOST_LOG_CONSOLE` | `true` | `true` or `false` | Whether log lines are written to stdout |
 //! | `log.requests` | `WATCHPOST_LOG_REQUESTS` | `"all"` | `all`, `off` or `errors` | Which requests get a log record; `errors` are those that failed or were slow |
 //! | `log.slow` | `WATCHPOST_LOG_SLOW` | `"1s"` | a duration from `1ms` to `1d` | The duration from which a request is slow |
+//! | `log.recent_bytes` | `WATCHPOST_LOG_RECENT_BYTES` | `"4MiB"` | a size from `0` to `1GiB` | The most bytes of the last log records in memory; `0` keeps none |
 //! | `install.subscriber` | `WATCHPOST_INSTALL_SUBSCRIBER` | `true` | `true` or `false` | Whether `install` sets the `tracing` subscriber |
 //! | `install.log` | `WATCHPOST_INSTALL_LOG` | `true` | `true` or `false` | Whether `install` sets the logger that turns records of the `log` crate into `tracing` events |
 //! | `install.recorder` | `WATCHPOST_INSTALL_RECORDER` | `true` | `true` or `false` | Whether `install` sets the recorder of the `metrics` facade |

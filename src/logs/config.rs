@@ -53,6 +53,8 @@ pub struct LogsConfig {
     /// The directives that select which events get a log record, such as `info,hyper=off,my_crate::db=debug`.
     /// Default: `info`.
     pub level: String,
+    /// The maximum size, in bytes, of the last log records in memory, up to 1 GiB; 0 keeps none. Default: 4 MiB.
+    pub recent_bytes: usize,
     pub(crate) explicit: ExplicitKeys,
 }
 
@@ -63,6 +65,8 @@ impl LogsConfig {
     pub const DEFAULT_SLOW: Duration = Duration::from_secs(1);
     /// The default directives: events of the levels `INFO`, `WARN` and `ERROR`.
     pub const DEFAULT_LEVEL: &'static str = "info";
+    /// The default size of the last log records in memory: 4 MiB, or about 10,000 records.
+    pub const DEFAULT_RECENT_BYTES: usize = 4 << 20;
 
     /// Sets whether log records are written to standard output. Default: `true`.
     #[must_use]
@@ -104,6 +108,14 @@ impl LogsConfig {
         self.level = level.into();
         self
     }
+
+    /// Sets the maximum size, in bytes, of the last log records in memory, up to 1 GiB; 0 keeps none. Default: 4 MiB.
+    #[must_use]
+    pub fn recent_bytes(mut self, bytes: usize) -> Self {
+        self.explicit.add("log.recent_bytes");
+        self.recent_bytes = bytes;
+        self
+    }
 }
 
 impl Default for LogsConfig {
@@ -114,6 +126,7 @@ impl Default for LogsConfig {
             requests: RequestLogs::default(),
             slow: Self::DEFAULT_SLOW,
             level: Self::DEFAULT_LEVEL.to_owned(),
+            recent_bytes: Self::DEFAULT_RECENT_BYTES,
             explicit: ExplicitKeys::default(),
         }
     }

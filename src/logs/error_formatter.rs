@@ -60,7 +60,7 @@ pub(super) fn put_error(
     line.finish();
 }
 
-fn tracing_level(level: ErrorLevel) -> Level {
+pub(super) fn tracing_level(level: ErrorLevel) -> Level {
     match level {
         ErrorLevel::Fatal | ErrorLevel::Error => Level::ERROR,
         ErrorLevel::Warning => Level::WARN,

@@ -83,7 +83,7 @@ impl Format for LogFormatter {
         line.begin_message(Level::WARN);
         line.put_scrubbed(sentence.into());
         line.end_message(&self.service);
-        line.put_field(&keys::TARGET, "watchpost".into());
+        line.put_field(&keys::TARGET, keys::OWN_TARGET.into());
         line.finish();
     }
 }

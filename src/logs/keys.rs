@@ -2,6 +2,9 @@
 
 use crate::semconv;
 
+/// The target of this crate's notices.
+pub(super) const OWN_TARGET: &str = "watchpost";
+
 /// The name of a field, as written before its value.
 pub(super) struct FieldKey<const JSON: usize, const PLAIN: usize> {
     /// `,"name":"`. A value without quotes uses all but the last byte.

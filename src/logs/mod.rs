@@ -108,6 +108,29 @@
 //! of your health checks, and events of your own server about the connection on which it serves an endpoint of the
 //! monitor.
 //!
+//! # The last log records
+//!
+//! The last log records stay in memory, up to `log.recent_bytes` (4 MiB by default, which is about 10,000 records), also
+//! if they are not written to the console. [`Monitor::recent_logs`](crate::Monitor::recent_logs) finds them by level,
+//! trace, target and time, with the same fields as in the log record:
+//!
+//! ```
+//! use tracing::Level;
+//! use watchpost::logs::LogQuery;
+//!
+//! # fn main() -> watchpost::Result<()> {
+//! let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+//! let found = monitor.recent_logs(&LogQuery::default().level(Level::WARN).limit(10));
+//! for record in &found.records {
+//!     println!("{} {}", record.level, record.message);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A request has a record only where it has a log record: with the console, and as `log.requests` says. What
+//! was dropped before it reached the worker is missing. A console that is slow or fails does not matter.
+//!
 //! # With a subscriber of your own
 //!
 //! [`Monitor::tracing_layer`](crate::Monitor::tracing_layer) composes with other layers and disables nothing for
@@ -129,6 +152,7 @@ mod keys;
 mod layer;
 mod log_line;
 pub(crate) mod otel_versions;
+mod recent;
 mod request_formatter;
 pub(crate) mod subscriber_probe;
 mod timestamp;
@@ -136,11 +160,13 @@ mod timestamp;
 pub use self::config::{LogFormat, LogsConfig, RequestLogs};
 pub(crate) use self::layer::EventListener;
 pub use self::layer::TracingLayer;
+pub use self::recent::{LogQuery, LogRecord, RecentLogs};
 
 pub(crate) use self::breadcrumb::decode_breadcrumb;
 pub(crate) use self::bridge::{BridgeState, follow_levels, install as install_log_bridge};
 pub(crate) use self::config::ServiceFields;
 pub(crate) use self::formatter::LogFormatter;
 pub(crate) use self::installed::{InstalledLayer, has_layer_of, monitor_of};
+pub(crate) use self::recent::{RecentLogStore, RecentLogsObserver};
 #[cfg(feature = "serde")]
 pub(crate) use self::timestamp::TimestampWriter;

@@ -26,7 +26,10 @@ use crate::errors::{Backtraces, BeforeSend, ErrorTracker, ErrorTrackerSetup};
 use crate::external::ExternalCalls;
 use crate::health::{Health, HealthSetup};
 use crate::http::{HttpConfig, LayerContext, LayerSetup, RequestLogMode};
-use crate::logs::{LogFormat, LogFormatter, RequestLogs, ServiceFields, decode_breadcrumb};
+use crate::logs::{
+    LogFormat, LogFormatter, RecentLogStore, RecentLogsObserver, RequestLogs, ServiceFields,
+    decode_breadcrumb,
+};
 use crate::metrics::Metrics;
 use crate::model::{
     Diagnostics, LevelDirectives, MonitorLifetime, RecordCounters, Secret, TraceId,
@@ -36,8 +39,8 @@ use crate::system::{READ_EVERY, SystemReader};
 use crate::trace::Traces;
 use crate::users::{UserKey, UserTracker};
 use crate::worker::{
-    Console, PeriodicTask, RecordProcessor, RecordQueue, RemoteSetup, SinkSetup, SpoolSetup,
-    SpoolWriter, Worker, WorkerSetup,
+    Console, LineObserver, PeriodicTask, RecordProcessor, RecordQueue, RemoteSetup, SinkSetup,
+    SpoolSetup, SpoolWriter, Worker, WorkerSetup,
 };
 
 /// The interval between searches for idle series, and between the upkeep of joined expositions.
@@ -137,9 +140,11 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     // The worker drains the queue from here on. The error store gets its deadlines from the worker, which did not exist
     // before.
     let doctor_task = DoctorTask::default();
+    let recent_logs = recent_logs(&base);
     let setup = WorkerSetup {
         sinks: console(&base, writer),
         processors: processors(&base, &errors, &tracing),
+        observer: observer(&base, &recent_logs),
         tasks: periodic_tasks(&base, &tracing, &doctor_task, &system, history_tasks),
         remotes: remotes(&base, &errors, &tracing, before_send),
         config: base.config.worker.clone(),
@@ -180,6 +185,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         calls,
         content,
         errors,
+        recent_logs,
         health,
         history,
         worker,
@@ -337,6 +343,18 @@ fn processors(
     let mut all: Vec<Box<dyn RecordProcessor>> = vec![Box::new(of_errors)];
     all.extend(tracing.tap());
     all
+}
+
+/// Creates the memory of the last log records. It stays empty if `log.recent_bytes` is 0.
+fn recent_logs(base: &Foundation) -> Arc<RecentLogStore> {
+    let max_bytes = base.config.logs.recent_bytes;
+    Arc::new(RecentLogStore::new(max_bytes, Arc::clone(&base.requests)))
+}
+
+/// Creates the observer that keeps the last log records, unless none are kept.
+fn observer(base: &Foundation, recent: &Arc<RecentLogStore>) -> Option<Box<dyn LineObserver>> {
+    let kept = base.config.logs.recent_bytes > 0;
+    kept.then(|| Box::new(RecentLogsObserver::new(Arc::clone(recent))) as Box<_>)
 }
 
 /// Creates the periodic tasks of the worker.

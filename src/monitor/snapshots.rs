@@ -7,6 +7,7 @@ use crate::context::InFlight;
 use crate::db::QueryStats;
 use crate::errors::ErrorGroup;
 use crate::external::{Dependency, ModelUsage};
+use crate::logs::{LogQuery, RecentLogs};
 use crate::model::{RecordKind, RecordTotals, TraceId};
 use crate::system::SystemFigures;
 use crate::trace::KeptTrace;
@@ -36,6 +37,26 @@ impl Monitor {
     /// Returns the kept trace with this ID, if it is in memory.
     pub fn recent_trace(&self, trace_id: TraceId) -> Option<KeptTrace> {
         self.inner.tracing.recent.trace(trace_id)
+    }
+
+    /// Returns the log records in memory that a query selects, newest first. Records of the last 20 ms may be missing.
+    ///
+    /// The records are formatted on the calling thread, about 5 µs for each. A query that few records match looks at
+    /// all in memory, in about 1 ms. See [the last log records](crate::logs#the-last-log-records).
+    ///
+    /// ```
+    /// use watchpost::logs::LogQuery;
+    ///
+    /// # fn main() -> watchpost::Result<()> {
+    /// # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+    /// # let newest_seen = 0;
+    /// let found = monitor.recent_logs(&LogQuery::default().after(newest_seen));
+    /// assert!(found.records.len() <= LogQuery::DEFAULT_LIMIT);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recent_logs(&self, query: &LogQuery) -> RecentLogs {
+        self.inner.recent_logs.read(query)
     }
 
     /// Returns the groups of errors captured since the start, most recently seen first: at most a thousand. Errors

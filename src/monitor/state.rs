@@ -18,6 +18,7 @@ use crate::errors::ErrorTracker;
 use crate::external::ExternalCalls;
 use crate::health::Health;
 use crate::http::LayerContext;
+use crate::logs::RecentLogStore;
 use crate::metrics::Metrics;
 use crate::model::{Diagnostics, LevelDirectives, MonitorLifetime, RecordCounters};
 use crate::system::SystemReader;
@@ -39,6 +40,7 @@ pub(super) struct MonitorState {
     pub(super) calls: Arc<ExternalCalls>,
     pub(super) content: ContentInstruments,
     pub(super) errors: ErrorTracker,
+    pub(super) recent_logs: Arc<RecentLogStore>,
     pub(super) health: Health,
     pub(super) history: HistoryState,
     pub(super) worker: Arc<Worker>,

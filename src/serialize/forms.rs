@@ -27,6 +27,15 @@ impl Serialize for OptionalMillis<'_> {
     }
 }
 
+/// The level of a log record by its name in capitals, as in log records.
+pub(super) struct LogLevel<'a>(pub(super) &'a tracing::Level);
+
+impl Serialize for LogLevel<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_str())
+    }
+}
+
 /// A time as RFC 3339 in UTC with six decimals, as in log records.
 pub(super) struct Time<'a>(pub(super) &'a SystemTime);
 

@@ -7,12 +7,13 @@ mod forms;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use self::forms::{Map, Millis, OptionalMillis, Time};
+use self::forms::{LogLevel, Map, Millis, OptionalMillis, Time};
 use crate::context::InFlight;
 use crate::db::{DbSystem, PoolState, QueryCaller, QueryStats};
 use crate::errors::{Breadcrumb, Cause, ErrorEvent, ErrorGroup, EventKind, Frame};
 use crate::external::{Dependency, DependencyState, LastError, Limit, ModelUsage};
 use crate::health::{HealthStatus, HealthVerdict};
+use crate::logs::{LogRecord, RecentLogs};
 use crate::metrics::CappedMetric;
 use crate::model::{
     Attributes, DropReason, EventId, KeepReason, Level, Outcome, RecordKind, RecordTotals,
@@ -133,6 +134,17 @@ as_struct!(Span {
 });
 as_struct!(SpanEvent { name } with { at: Time as "at", attributes: Map as "attributes" });
 as_struct!(SpanLink { trace_id, span_id } with { attributes: Map as "attributes" });
+
+as_struct!(LogRecord { sequence, kind, target, message, trace_id, span_id, route } with {
+    at: Time as "at",
+    level: LogLevel as "level",
+    fields: Map as "fields",
+});
+as_struct!(RecentLogs {
+    records,
+    oldest,
+    newest
+});
 
 as_struct!(ErrorGroup { number, count, last_event, error_type, message, location, route, sample } with {
     first_seen: Time as "first_seen",

@@ -8,6 +8,7 @@ use super::Record;
 use super::any_sink::AnySink;
 use super::completion::Completion;
 use super::format::LineFormatter;
+use super::line_observer::LineObserver;
 use super::periodic_task::PeriodicTask;
 use super::processor::{self, RecordProcessor};
 use super::remote::Batcher;
@@ -28,6 +29,7 @@ pub(super) struct EventLoopSetup {
     pub(super) formatters: Vec<LineFormatter>,
     pub(super) batchers: Vec<Batcher>,
     pub(super) processors: Vec<Box<dyn RecordProcessor>>,
+    pub(super) observer: Option<Box<dyn LineObserver>>,
     pub(super) tasks: Vec<PeriodicTask>,
 }
 
@@ -38,6 +40,7 @@ pub(super) struct EventLoop {
     formatters: Vec<LineFormatter>,
     batchers: Vec<Batcher>,
     processors: Vec<Box<dyn RecordProcessor>>,
+    observer: Option<Box<dyn LineObserver>>,
     /// Each task with the time at which it runs next.
     tasks: Vec<(Nanos, PeriodicTask)>,
     buffers: Vec<Vec<u8>>,
@@ -67,6 +70,7 @@ impl EventLoop {
             formatters,
             batchers,
             processors,
+            observer,
             tasks,
         } = setup;
         let now = shared.monotonic.now();
@@ -78,6 +82,7 @@ impl EventLoop {
             formatters,
             batchers,
             processors,
+            observer,
             tasks: tasks.collect(),
             buffers: Vec::new(),
             flushes: Vec::new(),
@@ -243,8 +248,33 @@ impl EventLoop {
             batcher.encode(&records, &self.shared.panics);
         }
         records.retain(|record| record.kind.is_line());
+        if let Some(observer) = &mut self.observer {
+            let seen = catch_panic(|| observer.records(&records)).is_some();
+            self.count_observed(&records, seen);
+        }
         for formatter in &mut self.formatters {
             formatter.format_batch(&records, &self.runtime, &self.shared.panics);
+        }
+    }
+
+    /// Counts the records that have no other destination than the observer.
+    fn count_observed(&self, records: &[Record<'_>], seen: bool) {
+        if !seen {
+            self.shared.panics.fetch_add(1, Relaxed);
+        }
+        for kind in RecordKind::ALL.into_iter().filter(|kind| kind.is_line()) {
+            let lines = !self.formatters.is_empty();
+            let processed = self.processors.iter().any(|it| it.kind() == kind);
+            if lines || processed || self.batchers.iter().any(|batcher| batcher.takes(kind)) {
+                continue;
+            }
+            let all = records.iter().filter(|record| record.kind == kind);
+            let all: u64 = all.map(|record| u64::from(record.items)).sum();
+            if seen {
+                self.shared.counters.delivered(kind, all);
+            } else {
+                self.shared.counters.dropped(kind, DropReason::Panic, all);
+            }
         }
     }
 
@@ -267,12 +297,23 @@ impl EventLoop {
     }
 
     fn write_notices(&mut self) {
-        if self.formatters.is_empty() {
+        if self.formatters.is_empty() && self.observer.is_none() {
             return;
         }
+        let now = self.shared.clock.now();
         for notice in self.shared.diagnostics.take_unwritten() {
+            if let Some(observer) = &mut self.observer {
+                let seen = catch_panic(|| observer.notice(now, &notice)).is_some();
+                if self.formatters.is_empty() {
+                    let counters = &self.shared.counters;
+                    counters.emitted(RecordKind::Notice, 1);
+                    counters.delivered(RecordKind::Notice, u64::from(seen));
+                    let lost = u64::from(!seen);
+                    counters.dropped(RecordKind::Notice, DropReason::Panic, lost);
+                }
+            }
             for formatter in &mut self.formatters {
-                formatter.format_notice(self.shared.clock.now(), &notice, &self.runtime);
+                formatter.format_notice(now, &notice, &self.runtime);
             }
         }
     }

@@ -11,6 +11,7 @@ use super::context::WorkerContext;
 use super::deadline::Deadlines;
 use super::event_loop::{EventLoop, EventLoopSetup, supervise};
 use super::format::{Format, LineFormatter};
+use super::line_observer::LineObserver;
 use super::line_sink::LineSink;
 use super::periodic_task::PeriodicTask;
 use super::processor::RecordProcessor;
@@ -39,6 +40,8 @@ pub(crate) struct WorkerSetup {
     pub(crate) diagnostics: Arc<Diagnostics>,
     pub(crate) sinks: Vec<SinkSetup>,
     pub(crate) processors: Vec<Box<dyn RecordProcessor>>,
+    /// Sees every record that becomes a line, also without a sink of lines.
+    pub(crate) observer: Option<Box<dyn LineObserver>>,
     pub(crate) remotes: Vec<RemoteSetup>,
     pub(crate) tasks: Vec<PeriodicTask>,
 }
@@ -135,6 +138,7 @@ impl Worker {
             diagnostics,
             sinks,
             processors,
+            observer,
             remotes,
             tasks,
         } = setup;
@@ -161,7 +165,7 @@ impl Worker {
         let batchers: Vec<_> = remotes.into_iter().map(batcher).collect();
         // Records that no consumer takes are not even queued.
         for kind in RecordKind::ALL {
-            let lines = kind.is_line() && !formatters.is_empty();
+            let lines = kind.is_line() && (!formatters.is_empty() || observer.is_some());
             let processed = processors.iter().any(|it| it.kind() == kind);
             if !lines && !processed && !batchers.iter().any(|it| it.takes(kind)) {
                 context.record_queue.mute(kind);
@@ -182,6 +186,7 @@ impl Worker {
             formatters,
             batchers,
             processors,
+            observer,
             tasks,
         });
         // The thread is started last. It gets the loop as its own, so that no lock is needed for it.

@@ -7,8 +7,8 @@
 //! until the next one wakes it.
 //!
 //! `emitted == delivered + spooled + dropped` holds for each kind of record once a flush has returned true or a
-//! shutdown is over. With several sinks a record counts as emitted once for each. Without any sink, records are not
-//! counted.
+//! shutdown is over. With several sinks a record counts as emitted once for each. Without any sink, records are
+//! delivered to the memory of the last log records, if there is one. If there is none, they are not counted.
 //!
 //! # What is dropped when a queue is full
 //!
@@ -88,6 +88,7 @@ mod deadline;
 mod event_loop;
 mod format;
 mod handle;
+mod line_observer;
 mod line_sink;
 mod periodic_task;
 mod processor;
@@ -115,6 +116,7 @@ pub(crate) use self::console::Console;
 pub(crate) use self::deadline::{Deadlines, Pending};
 pub(crate) use self::format::Format;
 pub(crate) use self::handle::{SinkObserver, SinkSetup, Worker, WorkerSetup, WorkerStatus};
+pub(crate) use self::line_observer::LineObserver;
 pub(crate) use self::periodic_task::PeriodicTask;
 pub(crate) use self::processor::{BlockingPool, RecordProcessor};
 pub(crate) use self::record_queue::{MAX_RECORD, Record, RecordQueue};

@@ -113,6 +113,7 @@ fn fixture(config: WorkerConfig, behaviours: Vec<Behaviour>, tasks: Vec<Periodic
             writer: Box::new(Sending(Arc::clone(receiver), behaviour)),
         });
     let worker = Worker::start(WorkerSetup {
+        observer: None,
         config,
         clock: Clock::system(),
         record_queue: Arc::clone(&record_queue),

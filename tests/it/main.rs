@@ -37,6 +37,7 @@ mod propagation;
 #[cfg(feature = "otlp")]
 mod push;
 mod queries;
+mod recent_logs;
 #[cfg(all(feature = "otlp", feature = "sentry"))]
 mod remote_faults;
 #[cfg(all(feature = "_client", feature = "reqwest"))]

@@ -262,6 +262,11 @@ pub(super) static SETTINGS: &[Setting] = &[
         "The duration from which a request is slow",
     ),
     Setting::new(
+        "log.recent_bytes",
+        field!(size(0), logs.recent_bytes),
+        "The most bytes of the last log records in memory; `0` keeps none",
+    ),
+    Setting::new(
         "install.subscriber",
         field!(BoolParser, install.subscriber),
         "Whether `install` sets the `tracing` subscriber",

@@ -26,6 +26,7 @@ format = "json"
 console = false
 requests = "errors"
 slow = "1h30m"
+recent_bytes = "1MiB"
 
 [errors]
 backtraces = "off"
@@ -157,11 +158,7 @@ fn every_key_of_a_file_arrives() {
         config.data_dir.as_deref(),
         Some("/var/lib/contentmax".as_ref())
     );
-    assert_eq!(config.logs.level, "warn,hyper=off,my_crate::db=debug");
-    assert_eq!(config.logs.format, LogFormat::Json);
-    assert!(!config.logs.console);
-    assert_eq!(config.logs.requests, RequestLogs::ErrorsAndSlow);
-    assert_eq!(config.logs.slow, Duration::from_secs(5400));
+    assert_logs(&config.logs);
     assert_eq!(config.errors.backtraces, crate::errors::Backtraces::Off);
     assert_eq!(config.errors.max_stored_bytes, 8 << 20);
     assert!(config.errors.dsn.is_some());
@@ -260,6 +257,16 @@ fn no_source_at_all_means_the_defaults() {
         assert_eq!(settings.origin(key), Some("default"));
     }
     assert!(settings.value("access.token").is_none());
+}
+
+/// Asserts the settings of log records of `ALL`.
+fn assert_logs(logs: &crate::logs::LogsConfig) {
+    assert_eq!(logs.level, "warn,hyper=off,my_crate::db=debug");
+    assert_eq!(logs.format, LogFormat::Json);
+    assert!(!logs.console);
+    assert_eq!(logs.requests, RequestLogs::ErrorsAndSlow);
+    assert_eq!(logs.slow, Duration::from_secs(5400));
+    assert_eq!(logs.recent_bytes, 1 << 20);
 }
 
 /// Asserts the settings of pushes of `ALL`.

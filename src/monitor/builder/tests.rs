@@ -121,6 +121,7 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         "log.console" => builder.logs(logs().console(false)),
         "log.requests" => builder.logs(logs().requests(RequestLogs::Off)),
         "log.slow" => builder.logs(logs().slow(second / 2)),
+        "log.recent_bytes" => builder.logs(logs().recent_bytes(0)),
         "install.subscriber" => builder.install_global(Global::Subscriber, false),
         "install.log" => builder.install_global(Global::LogBridge, false),
         "install.recorder" => builder.install_global(Global::Recorder, false),

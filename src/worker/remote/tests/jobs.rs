@@ -80,6 +80,7 @@ fn start(peer: &Peer) -> (Arc<Worker>, Arc<Jobs>, Arc<RecordCounters>) {
     let (jobs, counters) = (Arc::<Jobs>::default(), Arc::<RecordCounters>::default());
     let encode = JobEncoder(Arc::clone(&jobs), false);
     let worker = Worker::start(WorkerSetup {
+        observer: None,
         processors: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),

@@ -215,6 +215,7 @@ fn fixture(peer: &Peer) -> Fixture {
     let consumer_panics = Arc::clone(&encode.panics);
     let request_panics = Arc::default();
     let worker = Worker::start(WorkerSetup {
+        observer: None,
         processors: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
@@ -331,6 +332,7 @@ fn nothing_is_counted_where_nobody_takes_it() {
     let record_queue = Arc::new(RecordQueue::new(1 << 20, Arc::clone(&counters)));
     let peer = Peer::always(Reply::status(200));
     let _worker = Worker::start(WorkerSetup {
+        observer: None,
         processors: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
@@ -558,6 +560,7 @@ fn a_receiver_that_hangs_holds_up_no_other_sink() {
         ..setup(&hung, ids(), &Arc::default())
     };
     let worker = Worker::start(WorkerSetup {
+        observer: None,
         processors: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),

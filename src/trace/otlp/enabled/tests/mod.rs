@@ -96,6 +96,7 @@ fn rig(config: &OtlpConfig) -> Rig {
         .build();
     let remote = remote(config, &resource, Box::new(Ids), &diagnostics);
     let worker = Worker::start(WorkerSetup {
+        observer: None,
         processors: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
@@ -490,6 +491,7 @@ fn a_decoder_that_panics_or_reads_less_costs_what_it_touches() {
     let record_queue = Arc::new(RecordQueue::new(8 << 20, Arc::clone(&counters)));
     let remote = remote(&config(&peer), &resource, Box::new(Odd), &diagnostics);
     let worker = Worker::start(WorkerSetup {
+        observer: None,
         processors: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),

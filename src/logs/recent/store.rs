@@ -1,0 +1,193 @@
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::super::config::ServiceFields;
+use super::super::formatter::LogFormatter;
+use super::blocks::{HeldBlocks, LogBlocks, LogEntry};
+use super::line_fields::fields;
+use super::query::{LogQuery, LogRecord, RecentLogs};
+use super::record_facts::RecordFacts;
+use crate::clock::Nanos;
+use crate::context::Requests;
+use crate::model::{RecordKind, SpanId, lock, lock_for_status, prefix};
+use crate::record::ErrorRecord;
+use crate::redact::RedactionRules;
+use crate::trace::AttributeValue;
+use crate::worker::{Format, LineObserver, Record};
+
+/// Under one lock at most this many records are added, so that a reader waits for a small part of a burst.
+const MAX_ADDED: usize = 256;
+/// The maximum number of bytes of a notice.
+const MAX_NOTICE: usize = 8 * 1024;
+
+/// The last log records in their compact encoding, bounded in bytes.
+#[derive(Debug)]
+pub(crate) struct RecentLogStore {
+    requests: Arc<Requests>,
+    /// The monitor's redaction rules. They are stored here because any thread may read a record.
+    rules: RedactionRules,
+    blocks: Mutex<LogBlocks>,
+}
+
+impl RecentLogStore {
+    pub(crate) fn new(max_bytes: usize, requests: Arc<Requests>) -> Self {
+        Self {
+            requests,
+            rules: RedactionRules::current(),
+            blocks: Mutex::new(LogBlocks::new(max_bytes)),
+        }
+    }
+
+    /// Returns the records that a query selects, the newest first.
+    pub(crate) fn read(&self, query: &LogQuery) -> RecentLogs {
+        let held = lock_for_status(&self.blocks).map(|blocks| blocks.hold(query.after));
+        let held = held.unwrap_or_default();
+        RecentLogs {
+            records: self.records(&held, query),
+            oldest: held.oldest,
+            newest: held.newest,
+        }
+    }
+
+    fn records(&self, held: &HeldBlocks, query: &LogQuery) -> Vec<LogRecord> {
+        let _entered = self.rules.enter();
+        let service = ServiceFields::default();
+        let mut formatter = LogFormatter::new(false, &service, Arc::clone(&self.requests));
+        let (mut records, mut line) = (Vec::new(), Vec::new());
+        for block in held.blocks.iter().rev() {
+            let entries: Vec<_> = block.entries().collect();
+            for entry in entries.iter().rev() {
+                if entry.sequence <= query.after || records.len() == query.limit {
+                    return records;
+                }
+                records.extend(read_entry(entry, query, &mut formatter, &mut line));
+            }
+        }
+        records
+    }
+
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        lock(&self.blocks).bytes()
+    }
+}
+
+/// Formats an entry, if the query selects it, and reads the line's fields.
+fn read_entry(
+    entry: &LogEntry<'_>,
+    query: &LogQuery,
+    formatter: &mut LogFormatter,
+    line: &mut Vec<u8>,
+) -> Option<LogRecord> {
+    let at = UNIX_EPOCH + Duration::from_nanos(entry.wall);
+    let facts = RecordFacts::read(entry.kind, entry.body)?;
+    if !query.may_match(&facts, at) {
+        return None;
+    }
+    line.clear();
+    if entry.kind == RecordKind::Notice {
+        let notice = std::str::from_utf8(entry.body).unwrap_or_default();
+        formatter.notice(0, notice, line);
+    } else {
+        let record = Record {
+            source: 0,
+            kind: entry.kind,
+            items: 1,
+            at: 0,
+            body: entry.body,
+        };
+        if !formatter.format(&record, line) {
+            return None;
+        }
+    }
+    let record = record_of_line(entry, at, &facts, line);
+    // A record of the `log` crate has its own target.
+    query.has_target(&record.target).then_some(record)
+}
+
+fn record_of_line(
+    entry: &LogEntry<'_>,
+    at: SystemTime,
+    facts: &RecordFacts,
+    line: &[u8],
+) -> LogRecord {
+    let mut record = LogRecord {
+        sequence: entry.sequence,
+        kind: entry.kind,
+        at,
+        level: facts.level,
+        target: String::new(),
+        message: String::new(),
+        trace_id: facts.trace_id,
+        span_id: SpanId::NIL,
+        route: String::new(),
+        fields: Vec::new(),
+    };
+    for (key, value) in fields(line) {
+        match (&*key, value) {
+            // The time of this line is not that of the record, and the level is known.
+            ("timestamp" | "level" | "trace_id", _) => {}
+            ("message", AttributeValue::Str(text)) => record.message = text,
+            ("target", AttributeValue::Str(text)) => record.target = text,
+            ("http.route", AttributeValue::Str(text)) => record.route = text,
+            ("span_id", AttributeValue::Str(text)) => {
+                record.span_id = text.parse().unwrap_or(SpanId::NIL);
+            }
+            (_, value) => record.fields.push((key, value)),
+        }
+    }
+    record
+}
+
+/// Adds records to the store.
+pub(crate) struct RecentLogsObserver {
+    store: Arc<RecentLogStore>,
+    /// The buffer in which the records of errors are shortened.
+    shortened: Vec<u8>,
+}
+
+impl RecentLogsObserver {
+    pub(crate) fn new(store: Arc<RecentLogStore>) -> Self {
+        Self {
+            store,
+            shortened: Vec::new(),
+        }
+    }
+}
+
+impl LineObserver for RecentLogsObserver {
+    fn records(&mut self, records: &[Record<'_>]) {
+        let clock = self.store.requests.clock();
+        for records in records.chunks(MAX_ADDED) {
+            let mut blocks = lock(&self.store.blocks);
+            for record in records {
+                let body = match record.kind {
+                    RecordKind::Error => shorten_error(&mut self.shortened, record.body),
+                    _ => record.body,
+                };
+                blocks.add(record.kind, clock.wall(record.at), body);
+            }
+        }
+    }
+
+    fn notice(&mut self, at: Nanos, notice: &str) {
+        let wall = self.store.requests.clock().wall(at);
+        let body = prefix(notice, MAX_NOTICE).as_bytes();
+        lock(&self.store.blocks).add(RecordKind::Notice, wall, body);
+    }
+}
+
+/// Leaves out what the line of an error does not show: the request's last events and the capture's fingerprint.
+fn shorten_error<'a>(out: &'a mut Vec<u8>, body: &[u8]) -> &'a [u8] {
+    out.clear();
+    if let Some(error) = ErrorRecord::read(body) {
+        let shown = ErrorRecord {
+            texts: &[],
+            fingerprint: &[],
+            breadcrumbs: &[],
+            ..error
+        };
+        shown.put(out);
+    }
+    out
+}
