@@ -269,6 +269,10 @@
 //! | `history.interval` | `WATCHPOST_HISTORY_INTERVAL` | `"10s"` | a duration from `100ms` to `1h` | The time from one snapshot of all metrics to the next |
 //! | `history.memory_age` | `WATCHPOST_HISTORY_MEMORY_AGE` | `"2h"` | a duration from `1m` to `1d` | How long snapshots are kept in memory |
 //! | `history.max_memory_bytes` | `WATCHPOST_HISTORY_MAX_MEMORY_BYTES` | `"16MiB"` | a size from `1MiB` to `1GiB` | The most bytes of snapshots in memory; the oldest are removed first |
+//! | `history.max_bytes` | `WATCHPOST_HISTORY_MAX_BYTES` | `"2GiB"` | a size from `16MiB` to `1024GiB` | The most bytes of the history in the data directory; the oldest snapshots are removed first, then minutes and hours |
+//! | `history.raw_age` | `WATCHPOST_HISTORY_RAW_AGE` | `"2d"` | a duration from `1h` to `3650d` | How long snapshots are kept in the data directory |
+//! | `history.minute_age` | `WATCHPOST_HISTORY_MINUTE_AGE` | `"15d"` | a duration from `1h` to `3650d` | How long minutes are kept in the data directory |
+//! | `history.hour_age` | `WATCHPOST_HISTORY_HOUR_AGE` | `"395d"` | a duration from `1h` to `3650d` | How long hours are kept in the data directory |
 //! | `drain.wait` | `WATCHPOST_DRAIN_WAIT` | `"3s"` | a duration from `0s` to `10m` | How long `/readyz` responds 503 before `drain` completes |
 //! | `access.token` | `WATCHPOST_ACCESS_TOKEN`, `WATCHPOST_TOKEN` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | The token that opens protected pages |
 

@@ -32,10 +32,31 @@ impl ComponentStatus {
         }
     }
 
-    /// A store on disk: whether the disk refuses writes, how many damaged files there are, and the bytes of its files.
+    /// The store of captured errors: whether the disk refuses writes, how many damaged files there are, and the bytes of its
+    /// files.
     pub(crate) fn store(failing: bool, damaged: u64, bytes: u64) -> Self {
-        let output = if failing {
-            "the data directory refuses writes: captured errors are in memory only".to_owned()
+        let refused = "the data directory refuses writes: captured errors are in memory only";
+        Self::files(failing.then(|| refused.to_owned()), damaged, bytes)
+    }
+
+    /// A store on disk: why and since when it fails, if it does, how many damaged files there are, and the bytes of its
+    /// files.
+    #[cfg(feature = "history")]
+    pub(crate) fn failing_store(
+        failure: Option<(String, Duration)>,
+        damaged: u64,
+        bytes: u64,
+    ) -> Self {
+        let failure = failure.map(|(why, since)| {
+            let since = format_span(nanos(since));
+            format!("{why}, for {since} already")
+        });
+        Self::files(failure, damaged, bytes)
+    }
+
+    fn files(failure: Option<String>, damaged: u64, bytes: u64) -> Self {
+        let output = if let Some(failure) = failure {
+            failure
         } else if damaged > 0 {
             format!(
                 "{damaged} damaged files were set aside as `*.corrupt-N`: look at them, then remove them"

@@ -9,7 +9,7 @@ use super::state::MonitorState;
 use crate::clock::Clock;
 use crate::db::Queries;
 use crate::errors::{ErrorTracker, unrouted};
-use crate::health::{ComponentStatus, Health};
+use crate::health::ComponentStatus;
 use crate::metrics::{InstrumentKind, Metrics};
 use crate::model::{DropReason, InProgress, RecordCounters, RecordKind};
 use crate::semconv;
@@ -66,13 +66,8 @@ pub(super) fn observe(inner: &MonitorState) {
         queries: Arc::downgrade(&inner.queries),
     };
     observe_snapshots(metrics, worker, &snapshots);
-    watch_parts(
-        health,
-        worker,
-        errors,
-        snapshots,
-        inner.data_dir_problem.clone(),
-    );
+    inner.history.observe(metrics);
+    watch_parts(inner, snapshots);
     if let Some(data_dir) = &inner.data_dir {
         health.check_disk(data_dir.path().to_owned(), &inner.system);
     }
@@ -291,16 +286,12 @@ fn observe_users(metrics: &Metrics, users: &Arc<UserTracker>) {
     );
 }
 
-fn watch_parts(
-    health: &Health,
-    worker: &Arc<Worker>,
-    errors: &ErrorTracker,
-    snapshots: SnapshotWatch,
-    data_dir_problem: Option<String>,
-) {
-    let errors = errors.clone();
-    let of = Arc::downgrade(worker);
-    health.set_components(move |record| {
+fn watch_parts(inner: &MonitorState, snapshots: SnapshotWatch) {
+    let data_dir_problem = inner.data_dir_problem.clone();
+    let errors = inner.errors.clone();
+    let history = inner.history.component();
+    let of = Arc::downgrade(&inner.worker);
+    inner.health.set_components(move |record| {
         if let Some(problem) = &data_dir_problem {
             record("data directory", ComponentStatus::warning(problem));
         }
@@ -309,6 +300,9 @@ fn watch_parts(
                 "errors.store",
                 ComponentStatus::store(store.failing, store.damaged, store.bytes),
             );
+        }
+        if let Some(store) = history() {
+            record("history.store", store);
         }
         let slowest = snapshots.slowest_pool();
         let slowest = slowest.as_ref().map(|(pool, age)| (&**pool, *age));

@@ -17,6 +17,8 @@ mod floods;
 mod grpc_calls;
 mod grpc_routes;
 mod health;
+#[cfg(feature = "history")]
+mod history_files;
 #[cfg(feature = "sentry")]
 mod host_sentry;
 mod http_axum;

@@ -134,6 +134,10 @@ timeout = "30s"
 interval = "1s"
 memory_age = "30m"
 max_memory_bytes = "4MiB"
+max_bytes = "1GiB"
+raw_age = "1h"
+minute_age = "7d"
+hour_age = "365d"
 
 [drain]
 wait = "0s"
@@ -293,6 +297,11 @@ fn assert_history(history: &HistoryConfig) {
     assert_eq!(history.interval, Duration::from_secs(1));
     assert_eq!(history.memory_age, Duration::from_secs(1800));
     assert_eq!(history.max_memory_bytes, 4 << 20);
+    assert_eq!(history.max_bytes, 1 << 30);
+    let hours = |hours: u64| Duration::from_secs(hours * 3600);
+    assert_eq!(history.raw_age, hours(1));
+    assert_eq!(history.minute_age, hours(7 * 24));
+    assert_eq!(history.hour_age, hours(365 * 24));
 }
 
 fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {

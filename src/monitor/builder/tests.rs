@@ -46,6 +46,10 @@ fn set_history(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         "history.interval" => history.interval(Duration::from_secs(1)),
         "history.memory_age" => history.memory_age(Duration::from_secs(600)),
         "history.max_memory_bytes" => history.max_memory_bytes(2 << 20),
+        "history.max_bytes" => history.max_bytes(1 << 30),
+        "history.raw_age" => history.raw_age(Duration::from_secs(7200)),
+        "history.minute_age" => history.minute_age(Duration::from_secs(86_400)),
+        "history.hour_age" => history.hour_age(Duration::from_secs(864_000)),
         key => panic!("no call sets `{key}`: add one to `HistoryConfig`"),
     })
 }
