@@ -155,11 +155,12 @@ impl History {
         }
     }
 
-    /// Stores what was recorded, as a task of the monitor does every second. Blocks as long as the disk does.
+    /// Stores what was recorded, as a task of the monitor does every second. Blocks as long as the disk does, and waits for
+    /// that task.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn persist(&self) {
         if let Some(disk) = &self.disk {
-            disk.persist();
+            disk.persist_last();
         }
     }
 

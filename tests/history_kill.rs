@@ -1,0 +1,152 @@
+//! `kill -9` at any time while the history writes its files: nothing that was stored before is lost, and nothing is there
+//! twice.
+//!
+//! Without arguments, the program starts and kills children of itself, several in one directory. `WATCHPOST_KILLS` is the
+//! number of kills, and `WATCHPOST_KILLS_FROM` the number of the first one, which determines how long it lives.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use watchpost::history::MetricQuery;
+use watchpost::testing::Harness;
+
+/// The default number of kills.
+const KILLS: u32 = 24;
+/// The children that use one directory, one after another.
+const LIVES: u32 = 4;
+/// What a child lets pass between two snapshots: hours end often.
+const STEP: Duration = Duration::from_secs(60);
+/// The series that count with the first one.
+const SERIES: u64 = 40;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    if args.next().as_deref() == Some("child") {
+        child(Path::new(&args.next().expect("a directory")));
+    }
+    let number = |name| std::env::var(name).ok().and_then(|it| it.parse().ok());
+    let kills: u32 = number("WATCHPOST_KILLS").unwrap_or(KILLS);
+    let from: u32 = number("WATCHPOST_KILLS_FROM").unwrap_or_default();
+    let (mut stored, mut lost, mut twice, mut set_aside) = (0_u64, 0_u64, 0_u64, 0_u64);
+    let (mut unfinished, mut segments, mut idle) = (0_u64, 0_u64, 0_u32);
+    for n in (from..from + kills).step_by(LIVES as usize) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (mut least, mut most) = (0, 0);
+        for n in n..(n + LIVES).min(from + kills) {
+            // Times that begin early and do not repeat.
+            let life = Duration::from_micros(70_000 + u64::from(n) * 7919 % 330_000);
+            let reported = run(directory.path(), life);
+            idle += u32::from(reported == 0);
+            least += reported;
+            most += reported + 1;
+        }
+        stored += least;
+        let found = Found::read(directory.path());
+        lost += least.saturating_sub(found.least);
+        twice += found.most.saturating_sub(most);
+        set_aside += found.set_aside;
+        unfinished += found.unfinished;
+        segments += found.segments;
+    }
+    println!(
+        "kill: {kills} kills of a history, {stored} snapshots stored, {lost} of them lost, {twice} there twice; \
+         {set_aside} files set aside, {unfinished} ends of journals cut, {segments} segments, {idle} children stored nothing"
+    );
+    println!(
+        "result: {{\"kills\":{kills},\"stored\":{stored},\"lost\":{lost},\"twice\":{twice},\"set_aside\":{set_aside},\"cut\":{unfinished},\"segments\":{segments},\"idle\":{idle}}}"
+    );
+    if lost > 0 || twice > 0 || set_aside > 0 || stored == 0 || segments == 0 || idle > kills / 4 {
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+/// What a later process finds in a directory.
+struct Found {
+    /// The lowest and the highest number of snapshots that a series has.
+    least: u64,
+    most: u64,
+    /// Files that were damaged.
+    set_aside: u64,
+    /// Records that were not complete.
+    unfinished: u64,
+    segments: u64,
+}
+
+impl Found {
+    fn read(directory: &Path) -> Self {
+        let harness = harness(directory);
+        // The files are opened by the first snapshot.
+        harness.advance(STEP);
+        harness.snapshot();
+        let window = Duration::from_secs(30 * 24 * 3600);
+        let query = MetricQuery::increase("steps_total").window(window);
+        harness.advance(window / 2);
+        let found = harness
+            .history()
+            .at(&query, harness.now())
+            .expect("a result");
+        let values = found.iter().map(|series| series.points[0].value as u64);
+        let (least, most) = (values.clone().min(), values.max());
+        let page = harness.page();
+        let sum = |name| page.sum(name, &[]) as u64;
+        Self {
+            least: if found.len() as u64 == SERIES {
+                least.unwrap_or(0)
+            } else {
+                0
+            },
+            most: most.unwrap_or(0),
+            set_aside: sum("watchpost_history_damaged_files_total"),
+            unfinished: page.sum("watchpost_history_dropped_total", &[("reason", "damaged")])
+                as u64,
+            segments: sum("watchpost_history_segments"),
+        }
+    }
+}
+
+fn harness(directory: &Path) -> Harness {
+    Harness::with(|builder| builder.data_dir(directory))
+}
+
+/// Starts a child, kills it after `life`, and returns how many snapshots it has reported as stored.
+fn run(directory: &Path, life: Duration) -> u64 {
+    let program = std::env::current_exe().expect("the program");
+    let mut child = Command::new(program)
+        .arg("child")
+        .arg(directory)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a child");
+    let mut out = child.stdout.take().expect("its output");
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        drop(out.read_to_string(&mut text));
+        text
+    });
+    std::thread::sleep(life);
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    let text = reader.join().expect("its words");
+    text.lines().filter(|line| *line == "stored;").count() as u64
+}
+
+/// Takes snapshots until it is killed.
+fn child(directory: &Path) -> ! {
+    let harness = harness(directory);
+    let steps = harness.metrics().counter("steps").build();
+    let took = harness.metrics().histogram("took").unit("s").build();
+    loop {
+        for series in 0..SERIES {
+            steps.with([("series", &*series.to_string())]).add(1);
+        }
+        took.record(0.2);
+        harness.advance(STEP);
+        harness.snapshot();
+        // A single write: a pipe accepts a short line as a whole.
+        drop(std::io::stdout().lock().write_all(b"stored;\n"));
+    }
+}
