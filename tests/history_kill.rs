@@ -88,10 +88,10 @@ impl Found {
             .history()
             .at(&query, harness.now())
             .expect("a result");
-        let values = found.iter().map(|series| series.points[0].value as u64);
+        let values = found.iter().map(|series| whole(series.points[0].value));
         let (least, most) = (values.clone().min(), values.max());
         let page = harness.page();
-        let sum = |name| page.sum(name, &[]) as u64;
+        let sum = |name| whole(page.sum(name, &[]));
         Self {
             least: if found.len() as u64 == SERIES {
                 least.unwrap_or(0)
@@ -100,11 +100,17 @@ impl Found {
             },
             most: most.unwrap_or(0),
             set_aside: sum("watchpost_history_damaged_files_total"),
-            unfinished: page.sum("watchpost_history_dropped_total", &[("reason", "damaged")])
-                as u64,
+            unfinished: whole(
+                page.sum("watchpost_history_dropped_total", &[("reason", "damaged")]),
+            ),
             segments: sum("watchpost_history_segments"),
         }
     }
+}
+
+#[expect(clippy::cast_sign_loss, reason = "no count is negative")]
+fn whole(count: f64) -> u64 {
+    count.round() as u64
 }
 
 fn harness(directory: &Path) -> Harness {
