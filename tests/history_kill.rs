@@ -17,7 +17,7 @@ const KILLS: u32 = 24;
 /// The children that use one directory, one after another.
 const LIVES: u32 = 4;
 /// What a child lets pass between two snapshots: hours end often.
-const STEP: Duration = Duration::from_secs(60);
+const STEP: Duration = Duration::from_secs(300);
 /// The series that count with the first one.
 const SERIES: u64 = 40;
 
