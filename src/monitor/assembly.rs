@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::current;
+use super::dashboard::DashboardState;
 use super::data_dir::DataDir;
 use super::doctor::{Doctor, DoctorTask};
 use super::export;
@@ -15,7 +16,7 @@ use super::history::HistoryState;
 use super::self_metrics;
 use super::state::MonitorState;
 use super::tracing::Tracing;
-use crate::access::{self, TokenResolver};
+use crate::access::{self, TokenResolver, TokenSettings};
 use crate::clock::{Clock, nanos};
 use crate::config::{Config, Environment, ResolvedConfig, Settings};
 use crate::content::ContentInstruments;
@@ -37,7 +38,7 @@ use crate::model::{
 use crate::redact::RedactionRules;
 use crate::system::{READ_EVERY, SystemReader};
 use crate::trace::Traces;
-use crate::users::{UserKey, UserStore, UserTracker};
+use crate::users::{UserKey, UserTracker};
 use crate::worker::{
     Console, LineObserver, PeriodicTask, RecordProcessor, RecordQueue, RemoteSetup, SinkSetup,
     SpoolSetup, SpoolWriter, Worker, WorkerSetup,
@@ -45,9 +46,6 @@ use crate::worker::{
 
 /// The interval between searches for idle series, and between the upkeep of joined expositions.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
-
-/// The interval at which the store of active users looks whether it has to write. It restores them after the first.
-const STORE_USERS_EVERY: Duration = Duration::from_secs(5);
 
 /// The inputs of [`assemble`].
 pub(super) struct AssemblyInput {
@@ -131,7 +129,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let source = trace_source(&base, tracing.traces.clone());
     base.metrics.set_trace_source(source);
 
-    let (history, mut store_tasks) = HistoryState::new(
+    let (history, history_tasks) = HistoryState::new(
         &base.config.history,
         &base.metrics,
         data_dir.as_ref().map(DataDir::path),
@@ -139,9 +137,6 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         &base.diagnostics,
         base.config.service.version.as_deref(),
     );
-
-    let users = user_tracker(&base, data_dir.as_ref());
-    store_tasks.extend(user_tasks(&base, data_dir.as_ref(), &users));
 
     // The worker drains the queue from here on. The error store gets its deadlines from the worker, which did not exist
     // before.
@@ -151,7 +146,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         sinks: console(&base, writer),
         processors: processors(&base, &errors, &tracing),
         observer: observer(&base, &recent_logs),
-        tasks: periodic_tasks(&base, &tracing, &doctor_task, &system, store_tasks),
+        tasks: periodic_tasks(&base, &tracing, &doctor_task, &system, history_tasks),
         remotes: remotes(&base, &errors, &tracing, before_send),
         config: base.config.worker.clone(),
         clock: base.clock.clone(),
@@ -164,7 +159,9 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     errors.set_deadlines(worker.deadlines());
 
     // The parts below need the worker's runtime, or only what stands already. None of them waits for anything.
+    let dashboard = DashboardState::new(&base.config, keys.clone());
     let health = health(&base, &worker, keys);
+    let users = user_tracker(&base, data_dir.as_ref());
     let inbound = layer_context(&base, &tracing, &users);
     let (queries, calls) = outgoing(&base, &tracing);
     let content = ContentInstruments::new(&base.metrics, &base.clock);
@@ -192,6 +189,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         errors,
         recent_logs,
         health,
+        dashboard,
         history,
         worker,
         settings,
@@ -219,16 +217,22 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
 /// Creates the resolver of the access tokens.
 fn keys(base: &Foundation, settings: &Settings, environment: Environment) -> TokenResolver {
     let look_up = move |name: &str| environment.text(name).map(str::to_owned);
-    let setting = access_token(&base.config, settings);
     let diagnostics = Arc::clone(&base.diagnostics);
-    TokenResolver::new(look_up, access::to_stderr, diagnostics, setting)
+    let tokens = TokenSettings {
+        operator: token("access.token", base.config.access_token.as_ref(), settings),
+        viewer: token(
+            "access.viewer_token",
+            base.config.access_viewer_token.as_ref(),
+            settings,
+        ),
+    };
+    TokenResolver::new(look_up, access::to_stderr, diagnostics, tokens)
 }
 
-/// Returns the name of the token's setting in diagnostics, and the token.
-fn access_token(config: &Config, settings: &Settings) -> Option<(String, Secret)> {
-    let origin = settings.origin("access.token").unwrap_or_default();
-    let token = config.access_token.clone()?;
-    Some((format!("access.token ({origin})"), token))
+/// Returns the name of a token's setting in diagnostics, and the token.
+fn token(key: &str, token: Option<&Secret>, settings: &Settings) -> Option<(String, Secret)> {
+    let origin = settings.origin(key).unwrap_or_default();
+    Some((format!("{key} ({origin})"), token?.clone()))
 }
 
 /// Enables backtraces for all errors if the environment requests them.
@@ -368,7 +372,7 @@ fn periodic_tasks(
     tracing: &Tracing,
     doctor: &DoctorTask,
     system: &Arc<SystemReader>,
-    stores: Vec<PeriodicTask>,
+    history: Vec<PeriodicTask>,
 ) -> Vec<PeriodicTask> {
     let metrics = base.metrics.clone();
     let expire = PeriodicTask::new(EXPIRE_EVERY, move || metrics.expire());
@@ -383,7 +387,7 @@ fn periodic_tasks(
     let mut all = vec![expire, read_system, doctor.tick(&base.diagnostics), upkeep];
     all.extend(tracing.tick());
     // After the system is read, so that a snapshot has the rates of the same interval.
-    all.extend(stores);
+    all.extend(history);
     all
 }
 
@@ -436,25 +440,6 @@ fn user_tracker(base: &Foundation, data_dir: Option<&DataDir>) -> Arc<UserTracke
         }
     };
     Arc::new(UserTracker::new(base.clock.clone(), key))
-}
-
-/// Creates the tasks that store the active users, if there is a data directory.
-fn user_tasks(
-    base: &Foundation,
-    data_dir: Option<&DataDir>,
-    users: &Arc<UserTracker>,
-) -> Vec<PeriodicTask> {
-    let Some(data_dir) = data_dir else {
-        return Vec::new();
-    };
-    let path = data_dir.path();
-    let store = UserStore::in_directory(path, users, &base.clock, &base.diagnostics);
-    let store = Arc::new(store);
-    let last = Arc::clone(&store);
-    vec![
-        PeriodicTask::on_pool(STORE_USERS_EVERY, move || store.tick()),
-        PeriodicTask::at_end(move || last.finish()),
-    ]
 }
 
 /// Creates the state that all endpoint layers share.

@@ -133,6 +133,26 @@ impl RecentTraces {
         ids.filter_map(|(_, id)| self.trace(id)).collect()
     }
 
+    /// Returns the IDs of the latest traces that were kept for one of the wanted reasons, at most `max`, the newest first.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn latest(
+        &self,
+        max: usize,
+        is_wanted: impl Fn(KeepReason) -> bool,
+    ) -> Vec<TraceId> {
+        let Some(state) = lock_for_status(&self.state) else {
+            return Vec::new();
+        };
+        let mut newest: Vec<_> = state.traces.iter().collect();
+        newest.sort_unstable_by_key(|(_, held)| std::cmp::Reverse(held.number));
+        let is_kept_for = |held: &StoredTrace| {
+            let mut parts = held.parts.iter();
+            parts.any(|part| TracePart::read(&part.record).is_some_and(|part| is_wanted(part.kept)))
+        };
+        let wanted = newest.into_iter().filter(|(_, held)| is_kept_for(held));
+        wanted.take(max).map(|(id, _)| *id).collect()
+    }
+
     /// Returns the kept trace with this ID.
     pub(crate) fn trace(&self, trace_id: TraceId) -> Option<KeptTrace> {
         // The records are copied out and decoded without the lock, which the worker needs to add further traces.

@@ -8,6 +8,10 @@ mod calls;
 mod console_faults;
 mod content;
 mod conventions;
+#[cfg(feature = "dashboard")]
+pub(crate) mod dashboard_access;
+#[cfg(feature = "dashboard")]
+mod dashboard_live;
 #[cfg(feature = "sqlx-sqlite")]
 mod database_errors;
 #[cfg(all(feature = "deadpool-postgres", feature = "sqlx"))]

@@ -24,11 +24,12 @@ use crate::ranks::{RANKS, Ranks};
 
 /// Paths that are used in few places only: the path's beginning, and the files or directories below `src/` that may
 /// use it.
-const HOMES: [(&[&str], &[&str]); 34] = [
+const HOMES: [(&[&str], &[&str]); 35] = [
     (&["axum"], &["http/axum.rs", "monitor/", "dashboard/"]),
     (
         &["hyper"],
         &[
+            "dashboard/",
             "external/error_kind/",
             "http/upload.rs",
             "monitor/serve/",
@@ -37,7 +38,12 @@ const HOMES: [(&[&str], &[&str]); 34] = [
     ),
     (
         &["hyper_util"],
-        &["external/error_kind/", "monitor/serve/", "worker/client/"],
+        &[
+            "dashboard/",
+            "external/error_kind/",
+            "monitor/serve/",
+            "worker/client/",
+        ],
     ),
     (&["rustls"], &["worker/client/"]),
     (&["tokio_rustls"], &["worker/client/"]),
@@ -75,7 +81,12 @@ const HOMES: [(&[&str], &[&str]); 34] = [
     ),
     (
         &["flate2"],
-        &["history/enabled/disk/", "metrics/", "trace/otlp/"],
+        &[
+            "dashboard/",
+            "history/enabled/disk/",
+            "metrics/",
+            "trace/otlp/",
+        ],
     ),
     (
         &["serde_json"],
@@ -85,7 +96,8 @@ const HOMES: [(&[&str], &[&str]); 34] = [
     (&["metrics_process"], &["system/"]),
     (&["tokio_metrics"], &["metrics/"]),
     (&["subtle"], &["access/"]),
-    (&["getrandom"], &["access/", "users/"]),
+    (&["getrandom"], &["access/", "dashboard/", "users/"]),
+    (&["ring"], &["dashboard/"]),
     (&["exaloglog"], &["users/"]),
     (&["siphasher"], &["users/"]),
     (&["rustix"], &["clock/", "system/"]),

@@ -13,11 +13,12 @@ use crate::trace::{
 };
 
 use super::value::{
-    Binding, BoolParser, CappedParser, CertificateFileParser, ChoiceParser, DirectivesParser,
-    DirectoryParser, DsnParser, DurationParser, GrpcMethodItem, HeaderNameItem, HeadersParser,
-    HistogramsParser, IntegerParser, ListParser, NetworkItem, OptionalParser, OptionalTextParser,
-    PropagatorsParser, QueryNameItem, RatioParser, RequestMethodItem, SecretKeyItem,
-    SecretPathItem, SettingField, SizeParser, StatusItem, TextParser, TokenParser, UrlParser,
+    Binding, BoolParser, CappedParser, CertificateFileParser, ChoiceParser, DashboardLineItem,
+    DirectivesParser, DirectoryParser, DsnParser, DurationParser, GrpcMethodItem, HeaderNameItem,
+    HeadersParser, HistogramsParser, IntegerParser, ListParser, NetworkItem, OptionalParser,
+    OptionalTextParser, PropagatorsParser, QueryNameItem, RatioParser, RequestMethodItem,
+    SecretKeyItem, SecretPathItem, SettingField, SizeParser, StatusItem, TextParser, TokenParser,
+    UrlParser,
 };
 
 /// The prefix of the variables of this crate.
@@ -109,6 +110,13 @@ const fn duration(min_millis: u64, max_millis: u64) -> DurationParser {
     DurationParser {
         min: Duration::from_millis(min_millis),
         max: Duration::from_millis(max_millis),
+    }
+}
+
+const fn clients() -> IntegerParser<usize> {
+    IntegerParser {
+        min: 1,
+        max: 10_000,
     }
 }
 
@@ -788,6 +796,32 @@ pub(super) static SETTINGS: &[Setting] = &[
     )
     .variables(&[Named("WATCHPOST_TOKEN")])
     .secret(),
+    Setting::new(
+        "access.viewer_token",
+        field!(TokenParser, access_viewer_token),
+        "The token with which protected pages can be read, and nothing changed",
+    )
+    .secret(),
+    Setting::new(
+        "dashboard.serve",
+        field!(BoolParser, dashboard.serve),
+        "Whether `serve` serves the dashboard too, under `/monitoring`",
+    ),
+    Setting::new(
+        "dashboard.max_clients",
+        field!(clients(), dashboard.max_clients),
+        "The most live connections of dashboards",
+    ),
+    Setting::new(
+        "dashboard.max_clients_per_address",
+        field!(clients(), dashboard.max_clients_per_address),
+        "The most live connections of dashboards from one address",
+    ),
+    Setting::new(
+        "dashboard.lines",
+        field!(ListParser::<DashboardLineItem>::NEW, dashboard.lines),
+        "The warning and critical lines of cards that differ from the defaults",
+    ),
 ];
 
 /// Returns the index of the setting with this key.

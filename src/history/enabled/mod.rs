@@ -43,7 +43,11 @@ use self::time_range::{TimeRange, millis, time_of};
 use self::view::{HistoryView, StoredList, covered, evaluate};
 use super::HistoryConfig;
 use crate::clock::Clock;
+#[cfg(feature = "dashboard")]
+use crate::clock::Nanos;
 use crate::error::Result;
+#[cfg(feature = "dashboard")]
+use crate::metrics::HistogramTotals;
 use crate::metrics::Metrics;
 use crate::model::{Diagnostics, InProgress, lock, lock_for_status};
 use crate::worker::PeriodicTask;
@@ -155,12 +159,11 @@ impl History {
         }
     }
 
-    /// Stores what was recorded, as a task of the monitor does every second. Blocks as long as the disk does, and waits for
-    /// that task.
+    /// Stores what was recorded, as a task of the monitor does every second. Blocks as long as the disk does.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn persist(&self) {
         if let Some(disk) = &self.disk {
-            disk.persist_last();
+            disk.persist();
         }
     }
 
@@ -255,6 +258,19 @@ impl History {
     /// The snapshot in progress. Holds nothing of the history.
     pub(crate) fn snapshot_in_progress(&self) -> Arc<InProgress> {
         Arc::clone(&self.snapshot)
+    }
+
+    /// The wall time of the latest snapshot, in milliseconds since the Unix epoch.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn latest(&self) -> Option<i64> {
+        lock_for_status(&self.store)?.timeline().latest()
+    }
+
+    /// The totals of all histograms at the latest snapshot, and its monotonic time. `None` before the first snapshot, and
+    /// while another is taken, which may wait for the host's code.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn last_histograms(&self) -> Option<(Nanos, HistogramTotals)> {
+        self.recorder.try_lock().ok()?.last_histograms()
     }
 
     /// The time between two snapshots.
