@@ -52,11 +52,10 @@
 //! | `worker.*` | [`worker`](crate::MonitorBuilder::worker) | [`WorkerConfig`] |
 //! | `health.*` | [`health`](crate::MonitorBuilder::health) | [`HealthConfig`] |
 //! | `history.*` | [`history`](crate::MonitorBuilder::history) | [`HistoryConfig`] |
-//! | `dashboard.*` | [`dashboard`](crate::MonitorBuilder::dashboard) | [`DashboardConfig`] |
 //! | `install.*` | [`install_global`](crate::MonitorBuilder::install_global) | |
 //! | `service.*` | [`service_name`](crate::MonitorBuilder::service_name), [`service_version`](crate::MonitorBuilder::service_version), [`service_environment`](crate::MonitorBuilder::service_environment), [`service_instance`](crate::MonitorBuilder::service_instance) | |
 //! | `redact.*` | [`redact_keys`](crate::MonitorBuilder::redact_keys), [`redact_paths`](crate::MonitorBuilder::redact_paths), [`allow_query`](crate::MonitorBuilder::allow_query) | |
-//! | `data_dir`, `sentry.dsn`, `drain.wait`, `access.token`, `access.viewer_token` | [`data_dir`](crate::MonitorBuilder::data_dir), [`sentry_dsn`](crate::MonitorBuilder::sentry_dsn), [`drain_wait`](crate::MonitorBuilder::drain_wait), [`access_token`](crate::MonitorBuilder::access_token), [`access_viewer_token`](crate::MonitorBuilder::access_viewer_token) | |
+//! | `data_dir`, `sentry.dsn`, `drain.wait`, `access.token` | [`data_dir`](crate::MonitorBuilder::data_dir), [`sentry_dsn`](crate::MonitorBuilder::sentry_dsn), [`drain_wait`](crate::MonitorBuilder::drain_wait), [`access_token`](crate::MonitorBuilder::access_token) | |
 //!
 //! # A file
 //!
@@ -222,6 +221,7 @@
 //! | `trace.max_open_bytes` | `WATCHPOST_TRACE_MAX_OPEN_BYTES` | `"16MiB"` | a size from `64KiB` to `1GiB` | The most bytes that the spans of undecided traces may hold together |
 //! | `trace.max_bytes_per_second` | `WATCHPOST_TRACE_MAX_BYTES_PER_SECOND` | `"1MiB"` | a size from `0` to `1GiB` | The average of bytes a second of traces that are kept for what happened in them |
 //! | `trace.recent_bytes` | `WATCHPOST_TRACE_RECENT_BYTES` | `"4MiB"` | a size from `0` to `1GiB` | The most bytes of kept traces in memory |
+//! | `trace.max_stored_bytes` | `WATCHPOST_TRACE_MAX_STORED_BYTES` | `"256MiB"` | a size from `0` to `1GiB` | The most bytes of kept traces in the data directory; the oldest are removed first, `0` stores none |
 //! | `trace.level` | `WATCHPOST_TRACE_LEVEL` | `"info"` | a level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or directives such as `info,hyper=off,my_crate::db=debug` | Which `tracing` spans are recorded |
 //! | `trace.spans` | `WATCHPOST_TRACE_SPANS` | `"watchpost"` | `watchpost` or `tracing-opentelemetry` | Which layer makes spans of `tracing` spans |
 //! | `trace.events` | `WATCHPOST_TRACE_EVENTS` | `true` | `true` or `false` | Whether `tracing` events become events of their span |
@@ -270,17 +270,8 @@
 //! | `history.interval` | `WATCHPOST_HISTORY_INTERVAL` | `"10s"` | a duration from `100ms` to `1h` | The time from one snapshot of all metrics to the next |
 //! | `history.memory_age` | `WATCHPOST_HISTORY_MEMORY_AGE` | `"2h"` | a duration from `1m` to `1d` | How long snapshots are kept in memory |
 //! | `history.max_memory_bytes` | `WATCHPOST_HISTORY_MAX_MEMORY_BYTES` | `"16MiB"` | a size from `1MiB` to `1GiB` | The most bytes of snapshots in memory; the oldest are removed first |
-//! | `history.max_bytes` | `WATCHPOST_HISTORY_MAX_BYTES` | `"2GiB"` | a size from `16MiB` to `1024GiB` | The most bytes of the history in the data directory; the oldest snapshots are removed first, then minutes and hours |
-//! | `history.raw_age` | `WATCHPOST_HISTORY_RAW_AGE` | `"2d"` | a duration from `1h` to `3650d` | How long snapshots are kept in the data directory |
-//! | `history.minute_age` | `WATCHPOST_HISTORY_MINUTE_AGE` | `"15d"` | a duration from `1h` to `3650d` | How long minutes are kept in the data directory |
-//! | `history.hour_age` | `WATCHPOST_HISTORY_HOUR_AGE` | `"395d"` | a duration from `1h` to `3650d` | How long hours are kept in the data directory |
 //! | `drain.wait` | `WATCHPOST_DRAIN_WAIT` | `"3s"` | a duration from `0s` to `10m` | How long `/readyz` responds 503 before `drain` completes |
 //! | `access.token` | `WATCHPOST_ACCESS_TOKEN`, `WATCHPOST_TOKEN` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | The token that opens protected pages |
-//! | `access.viewer_token` | `WATCHPOST_ACCESS_VIEWER_TOKEN` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | The token with which protected pages can be read, and nothing changed |
-//! | `dashboard.serve` | `WATCHPOST_DASHBOARD_SERVE` | `false` | `true` or `false` | Whether `serve` serves the dashboard too, under `/monitoring` |
-//! | `dashboard.max_clients` | `WATCHPOST_DASHBOARD_MAX_CLIENTS` | `64` | a whole number from 1 to 10000 | The most live connections of dashboards |
-//! | `dashboard.max_clients_per_address` | `WATCHPOST_DASHBOARD_MAX_CLIENTS_PER_ADDRESS` | `8` | a whole number from 1 to 10000 | The most live connections of dashboards from one address |
-//! | `dashboard.lines` | `WATCHPOST_DASHBOARD_LINES` | `[]` | lines such as `error_rate=0.01/0.05` | The warning and critical lines of cards that differ from the defaults |
 
 mod attributes;
 mod code;
@@ -311,7 +302,6 @@ pub(crate) use self::service::ServiceConfig;
 pub(crate) use self::source::call_error;
 pub(crate) use self::suggest::suggest;
 
-use crate::dashboard::DashboardConfig;
 use crate::errors::ErrorsConfig;
 use crate::health::HealthConfig;
 use crate::history::HistoryConfig;
@@ -346,8 +336,6 @@ pub(crate) struct Config {
     pub(crate) drain_wait: Duration,
     /// The token that opens protected pages.
     pub(crate) access_token: Option<Secret>,
-    pub(crate) access_viewer_token: Option<Secret>,
-    pub(crate) dashboard: DashboardConfig,
 }
 
 impl Config {
@@ -364,7 +352,6 @@ impl Config {
             &self.worker.explicit,
             &self.health.explicit,
             &self.history.explicit,
-            &self.dashboard.explicit,
             &self.trace.explicit,
             &self.otlp.explicit,
         ];
@@ -390,8 +377,6 @@ impl Default for Config {
             otlp: OtlpConfig::default(),
             drain_wait: Self::DEFAULT_DRAIN_WAIT,
             access_token: None,
-            access_viewer_token: None,
-            dashboard: DashboardConfig::default(),
         }
     }
 }

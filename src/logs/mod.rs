@@ -110,7 +110,7 @@
 //!
 //! # The last log records
 //!
-//! The last log records stay in memory, up to `log.recent_bytes` (4 MiB by default, which is about 10,000 records), also
+//! The last log records stay in memory, up to `log.recent_bytes` (4 MiB by default, which is 10,000 records or more), also
 //! if they are not written to the console. [`Monitor::recent_logs`](crate::Monitor::recent_logs) finds them by level,
 //! trace, target and time, with the same fields as in the log record:
 //!

@@ -427,8 +427,6 @@ pub(crate) use self::{
     exemplar::Exemplar, exponential::ZERO_THRESHOLD, histogram_values::IndexedBuckets,
     snapshot::MetricSnapshot,
 };
-#[cfg(feature = "dashboard")]
-pub(crate) use self::{exposition::accepts_gzip, snapshot::HistogramTotals};
 #[cfg(feature = "history")]
 pub(crate) use self::{histogram_values::HistogramSum, snapshot::Snapshot};
 #[cfg(any(feature = "history", feature = "otlp"))]

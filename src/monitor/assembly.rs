@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::current;
-use super::dashboard::DashboardState;
 use super::data_dir::DataDir;
 use super::doctor::{Doctor, DoctorTask};
 use super::export;
@@ -16,7 +15,7 @@ use super::history::HistoryState;
 use super::self_metrics;
 use super::state::MonitorState;
 use super::tracing::Tracing;
-use crate::access::{self, TokenResolver, TokenSettings};
+use crate::access::{self, TokenResolver};
 use crate::clock::{Clock, nanos};
 use crate::config::{Config, Environment, ResolvedConfig, Settings};
 use crate::content::ContentInstruments;
@@ -123,7 +122,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let restarts = data_dir.as_ref().and_then(|it| count_start(&base, it));
     let system = Arc::new(SystemReader::new(base.clock.clone(), restarts));
     let levels = Arc::new(levels(&base.config)?);
-    let tracing = Tracing::new(&base.config, &base.requests, &base.record_queue)?;
+    let tracing = tracing(&base, data_dir.as_ref())?;
     let errors = error_tracker(&base, data_dir.as_ref(), &tracing);
     // The registry was made before the traces, so it learns only now where exemplars get their trace from.
     let source = trace_source(&base, tracing.traces.clone());
@@ -157,9 +156,11 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let worker = Worker::start(setup)
         .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
     errors.set_deadlines(worker.deadlines());
+    if let Some(store) = &tracing.store {
+        store.set_deadlines(worker.deadlines());
+    }
 
     // The parts below need the worker's runtime, or only what stands already. None of them waits for anything.
-    let dashboard = DashboardState::new(&base.config, keys.clone());
     let health = health(&base, &worker, keys);
     let users = user_tracker(&base, data_dir.as_ref());
     let inbound = layer_context(&base, &tracing, &users);
@@ -189,7 +190,6 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         errors,
         recent_logs,
         health,
-        dashboard,
         history,
         worker,
         settings,
@@ -217,22 +217,16 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
 /// Creates the resolver of the access tokens.
 fn keys(base: &Foundation, settings: &Settings, environment: Environment) -> TokenResolver {
     let look_up = move |name: &str| environment.text(name).map(str::to_owned);
+    let setting = access_token(&base.config, settings);
     let diagnostics = Arc::clone(&base.diagnostics);
-    let tokens = TokenSettings {
-        operator: token("access.token", base.config.access_token.as_ref(), settings),
-        viewer: token(
-            "access.viewer_token",
-            base.config.access_viewer_token.as_ref(),
-            settings,
-        ),
-    };
-    TokenResolver::new(look_up, access::to_stderr, diagnostics, tokens)
+    TokenResolver::new(look_up, access::to_stderr, diagnostics, setting)
 }
 
-/// Returns the name of a token's setting in diagnostics, and the token.
-fn token(key: &str, token: Option<&Secret>, settings: &Settings) -> Option<(String, Secret)> {
-    let origin = settings.origin(key).unwrap_or_default();
-    Some((format!("{key} ({origin})"), token?.clone()))
+/// Returns the name of the token's setting in diagnostics, and the token.
+fn access_token(config: &Config, settings: &Settings) -> Option<(String, Secret)> {
+    let origin = settings.origin("access.token").unwrap_or_default();
+    let token = config.access_token.clone()?;
+    Some((format!("access.token ({origin})"), token))
 }
 
 /// Enables backtraces for all errors if the environment requests them.
@@ -276,6 +270,20 @@ fn levels(config: &Config) -> Result<LevelDirectives> {
     LevelDirectives::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))
 }
 
+/// Creates the tracing parts, which store kept traces on disk if there is a data directory.
+fn tracing(base: &Foundation, data_dir: Option<&DataDir>) -> Result<Tracing> {
+    let stored = data_dir.map(|data_dir| SpoolSetup {
+        name: "kept traces",
+        path: data_dir.path().join("traces"),
+        max_bytes: base.config.trace.max_stored_bytes as u64,
+        clock: base.clock.clone(),
+        record_queue: Arc::clone(&base.record_queue),
+        diagnostics: Arc::clone(&base.diagnostics),
+        key_of: None,
+    });
+    Tracing::new(&base.config, &base.requests, &base.record_queue, stored)
+}
+
 /// Creates the error tracker, which stores errors on disk if there is a data directory.
 fn error_tracker(base: &Foundation, data_dir: Option<&DataDir>, tracing: &Tracing) -> ErrorTracker {
     let spool = data_dir.map(|data_dir| {
@@ -286,6 +294,7 @@ fn error_tracker(base: &Foundation, data_dir: Option<&DataDir>, tracing: &Tracin
             clock: base.clock.clone(),
             record_queue: Arc::clone(&base.record_queue),
             diagnostics: Arc::clone(&base.diagnostics),
+            key_of: None,
         })
     });
     ErrorTracker::new(ErrorTrackerSetup {

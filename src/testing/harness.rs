@@ -125,7 +125,6 @@ impl Harness {
     #[cfg(feature = "history")]
     pub fn snapshot(&self) {
         self.monitor.history().record();
-        self.monitor.history().persist();
     }
 
     /// Returns the wall time of the clock.

@@ -8,10 +8,6 @@ mod calls;
 mod console_faults;
 mod content;
 mod conventions;
-#[cfg(feature = "dashboard")]
-pub(crate) mod dashboard_access;
-#[cfg(feature = "dashboard")]
-mod dashboard_live;
 #[cfg(feature = "sqlx-sqlite")]
 mod database_errors;
 #[cfg(all(feature = "deadpool-postgres", feature = "sqlx"))]
@@ -21,8 +17,6 @@ mod floods;
 mod grpc_calls;
 mod grpc_routes;
 mod health;
-#[cfg(feature = "history")]
-mod history_files;
 #[cfg(feature = "sentry")]
 mod host_sentry;
 mod http_axum;
@@ -58,6 +52,7 @@ mod span_limits;
 mod spans;
 #[cfg(feature = "sqlx")]
 mod sqlx;
+mod stored_traces;
 #[cfg(feature = "history")]
 mod summary;
 mod support;

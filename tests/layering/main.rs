@@ -24,12 +24,11 @@ use crate::ranks::{RANKS, Ranks};
 
 /// Paths that are used in few places only: the path's beginning, and the files or directories below `src/` that may
 /// use it.
-const HOMES: [(&[&str], &[&str]); 35] = [
+const HOMES: [(&[&str], &[&str]); 34] = [
     (&["axum"], &["http/axum.rs", "monitor/", "dashboard/"]),
     (
         &["hyper"],
         &[
-            "dashboard/",
             "external/error_kind/",
             "http/upload.rs",
             "monitor/serve/",
@@ -38,12 +37,7 @@ const HOMES: [(&[&str], &[&str]); 35] = [
     ),
     (
         &["hyper_util"],
-        &[
-            "dashboard/",
-            "external/error_kind/",
-            "monitor/serve/",
-            "worker/client/",
-        ],
+        &["external/error_kind/", "monitor/serve/", "worker/client/"],
     ),
     (&["rustls"], &["worker/client/"]),
     (&["tokio_rustls"], &["worker/client/"]),
@@ -81,12 +75,7 @@ const HOMES: [(&[&str], &[&str]); 35] = [
     ),
     (
         &["flate2"],
-        &[
-            "dashboard/",
-            "history/enabled/disk/",
-            "metrics/",
-            "trace/otlp/",
-        ],
+        &["history/enabled/disk/", "metrics/", "trace/otlp/"],
     ),
     (
         &["serde_json"],
@@ -96,8 +85,7 @@ const HOMES: [(&[&str], &[&str]); 35] = [
     (&["metrics_process"], &["system/"]),
     (&["tokio_metrics"], &["metrics/"]),
     (&["subtle"], &["access/"]),
-    (&["getrandom"], &["access/", "dashboard/", "users/"]),
-    (&["ring"], &["dashboard/"]),
+    (&["getrandom"], &["access/", "users/"]),
     (&["exaloglog"], &["users/"]),
     (&["siphasher"], &["users/"]),
     (&["rustix"], &["clock/", "system/"]),

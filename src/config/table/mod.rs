@@ -13,12 +13,11 @@ use crate::trace::{
 };
 
 use super::value::{
-    Binding, BoolParser, CappedParser, CertificateFileParser, ChoiceParser, DashboardLineItem,
-    DirectivesParser, DirectoryParser, DsnParser, DurationParser, GrpcMethodItem, HeaderNameItem,
-    HeadersParser, HistogramsParser, IntegerParser, ListParser, NetworkItem, OptionalParser,
-    OptionalTextParser, PropagatorsParser, QueryNameItem, RatioParser, RequestMethodItem,
-    SecretKeyItem, SecretPathItem, SettingField, SizeParser, StatusItem, TextParser, TokenParser,
-    UrlParser,
+    Binding, BoolParser, CappedParser, CertificateFileParser, ChoiceParser, DirectivesParser,
+    DirectoryParser, DsnParser, DurationParser, GrpcMethodItem, HeaderNameItem, HeadersParser,
+    HistogramsParser, IntegerParser, ListParser, NetworkItem, OptionalParser, OptionalTextParser,
+    PropagatorsParser, QueryNameItem, RatioParser, RequestMethodItem, SecretKeyItem,
+    SecretPathItem, SettingField, SizeParser, StatusItem, TextParser, TokenParser, UrlParser,
 };
 
 /// The prefix of the variables of this crate.
@@ -113,30 +112,9 @@ const fn duration(min_millis: u64, max_millis: u64) -> DurationParser {
     }
 }
 
-const fn clients() -> IntegerParser<usize> {
-    IntegerParser {
-        min: 1,
-        max: 10_000,
-    }
-}
-
 /// Returns the parser of a size from `min` to 1 GiB.
 const fn size(min: usize) -> SizeParser {
     SizeParser { min, max: 1 << 30 }
-}
-
-/// The maximum size of files.
-#[cfg(target_pointer_width = "64")]
-const MAX_FILES: usize = 1 << 40;
-#[cfg(not(target_pointer_width = "64"))]
-const MAX_FILES: usize = 2 << 30;
-
-/// Returns the parser of a size of files, from `min`.
-const fn size_of_files(min: usize) -> SizeParser {
-    SizeParser {
-        min,
-        max: MAX_FILES,
-    }
 }
 
 /// The parser of the number of attributes of a span.
@@ -469,6 +447,11 @@ pub(super) static SETTINGS: &[Setting] = &[
         "The most bytes of kept traces in memory",
     ),
     Setting::new(
+        "trace.max_stored_bytes",
+        field!(size(0), trace.max_stored_bytes),
+        "The most bytes of kept traces in the data directory; the oldest are removed first, `0` stores none",
+    ),
+    Setting::new(
         "trace.level",
         field!(DirectivesParser, trace.level),
         "Which `tracing` spans are recorded",
@@ -765,26 +748,6 @@ pub(super) static SETTINGS: &[Setting] = &[
         "The most bytes of snapshots in memory; the oldest are removed first",
     ),
     Setting::new(
-        "history.max_bytes",
-        field!(size_of_files(16 << 20), history.max_bytes),
-        "The most bytes of the history in the data directory; the oldest snapshots are removed first, then minutes and hours",
-    ),
-    Setting::new(
-        "history.raw_age",
-        field!(duration(HOUR, 3650 * 24 * HOUR), history.raw_age),
-        "How long snapshots are kept in the data directory",
-    ),
-    Setting::new(
-        "history.minute_age",
-        field!(duration(HOUR, 3650 * 24 * HOUR), history.minute_age),
-        "How long minutes are kept in the data directory",
-    ),
-    Setting::new(
-        "history.hour_age",
-        field!(duration(HOUR, 3650 * 24 * HOUR), history.hour_age),
-        "How long hours are kept in the data directory",
-    ),
-    Setting::new(
         "drain.wait",
         field!(duration(0, 10 * MINUTE), drain_wait),
         "How long `/readyz` responds 503 before `drain` completes",
@@ -796,32 +759,6 @@ pub(super) static SETTINGS: &[Setting] = &[
     )
     .variables(&[Named("WATCHPOST_TOKEN")])
     .secret(),
-    Setting::new(
-        "access.viewer_token",
-        field!(TokenParser, access_viewer_token),
-        "The token with which protected pages can be read, and nothing changed",
-    )
-    .secret(),
-    Setting::new(
-        "dashboard.serve",
-        field!(BoolParser, dashboard.serve),
-        "Whether `serve` serves the dashboard too, under `/monitoring`",
-    ),
-    Setting::new(
-        "dashboard.max_clients",
-        field!(clients(), dashboard.max_clients),
-        "The most live connections of dashboards",
-    ),
-    Setting::new(
-        "dashboard.max_clients_per_address",
-        field!(clients(), dashboard.max_clients_per_address),
-        "The most live connections of dashboards from one address",
-    ),
-    Setting::new(
-        "dashboard.lines",
-        field!(ListParser::<DashboardLineItem>::NEW, dashboard.lines),
-        "The warning and critical lines of cards that differ from the defaults",
-    ),
 ];
 
 /// Returns the index of the setting with this key.

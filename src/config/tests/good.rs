@@ -64,6 +64,7 @@ max_open = "90s"
 max_open_bytes = "1MiB"
 max_bytes_per_second = 1000
 recent_bytes = "2MiB"
+max_stored_bytes = "1GiB"
 level = "debug"
 spans = "tracing-opentelemetry"
 events = false
@@ -134,23 +135,12 @@ timeout = "30s"
 interval = "1s"
 memory_age = "30m"
 max_memory_bytes = "4MiB"
-max_bytes = "1GiB"
-raw_age = "1h"
-minute_age = "7d"
-hour_age = "365d"
 
 [drain]
 wait = "0s"
 
 [access]
 token = "Zq7Rf2Lw9Xk4Tn8Vb3Mc6Hd1Js5Pg0Qy"
-viewer_token = "Hd1Js5Pg0QyZq7Rf2Lw9Xk4Tn8Vb3Mc6"
-
-[dashboard]
-serve = true
-max_clients = 100
-max_clients_per_address = 20
-lines = ["cpu=0.5/0.75", "users=-/9"]
 "#;
 
 #[test]
@@ -223,7 +213,7 @@ fn every_key_of_a_file_arrives() {
         (config.health.interval, config.health.timeout),
         (Duration::from_secs(30), Duration::from_secs(30))
     );
-    assert_last_sections(&config);
+    assert_history(&config.history);
     assert_eq!(config.drain_wait, Duration::ZERO);
     let nothing = crate::config::InstallConfig {
         subscriber: false,
@@ -299,36 +289,11 @@ fn assert_pushes(metrics: &MetricsConfig, otlp: &OtlpConfig) {
     assert_eq!(tenants, ["metrics", "traces"]);
 }
 
-fn assert_last_sections(config: &crate::config::Config) {
-    assert_history(&config.history);
-    assert_dashboard(config);
-}
-
-/// Asserts the settings of the dashboard of `ALL`, and the token of its viewers.
-fn assert_dashboard(config: &crate::config::Config) {
-    assert!(config.access_viewer_token.is_some());
-    let dashboard = &config.dashboard;
-    assert_eq!(
-        (
-            dashboard.serve,
-            dashboard.max_clients,
-            dashboard.max_clients_per_address
-        ),
-        (true, 100, 20)
-    );
-    assert_eq!(dashboard.lines.len(), 2);
-}
-
 /// Asserts the settings of the history of `ALL`.
 fn assert_history(history: &HistoryConfig) {
     assert_eq!(history.interval, Duration::from_secs(1));
     assert_eq!(history.memory_age, Duration::from_secs(1800));
     assert_eq!(history.max_memory_bytes, 4 << 20);
-    assert_eq!(history.max_bytes, 1 << 30);
-    let hours = |hours: u64| Duration::from_secs(hours * 3600);
-    assert_eq!(history.raw_age, hours(1));
-    assert_eq!(history.minute_age, hours(7 * 24));
-    assert_eq!(history.hour_age, hours(365 * 24));
 }
 
 fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
@@ -345,6 +310,7 @@ fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
         (trace.max_open_bytes, trace.recent_bytes),
         (1 << 20, 2 << 20)
     );
+    assert_eq!(trace.max_stored_bytes, 1 << 30);
     assert_eq!((trace.level.as_str(), trace.events), ("debug", false));
     assert_eq!(trace.spans, crate::trace::SpanBackend::TracingOpentelemetry);
     assert!(trace.disabled && trace.exporter == TraceExporter::None);

@@ -5,7 +5,7 @@ use super::level::{BracketLevel, BracketLevels, CteState, Expected, Verb};
 use super::operation::{SecondWord, second_word};
 use super::target::{SummaryMark, SummaryText, TargetName};
 use super::token::{SqlToken, TokenKind};
-use super::word::{Keyword, NAME, WordRole};
+use super::word::{Keyword, NAME, Role};
 
 /// Bytes of the longest string that is taken for a table's name.
 const MAX_STRING: usize = 64;
@@ -18,8 +18,8 @@ pub(super) struct SummaryBuilder<'a> {
     out: SummaryText<'a>,
     /// The keyword of the current operation, in upper case.
     verb: &'static str,
-    /// The role of the object kind in a definition, once it was read; [`WordRole::Plain`] before.
-    object_kind: WordRole,
+    /// The role of the object kind in a definition, once it was read; [`Role::Plain`] before.
+    object_kind: Role,
     /// What follows is the definition of a routine, which does not run.
     in_definition: bool,
     expected: Expected,
@@ -41,7 +41,7 @@ struct BeforeOperation {
     mark: SummaryMark,
     level: BracketLevel,
     verb: &'static str,
-    object_kind: WordRole,
+    object_kind: Role,
 }
 
 impl<'a> SummaryBuilder<'a> {
@@ -51,7 +51,7 @@ impl<'a> SummaryBuilder<'a> {
             levels: BracketLevels::new(),
             out: SummaryText::new(),
             verb: "",
-            object_kind: WordRole::Plain,
+            object_kind: Role::Plain,
             in_definition: false,
             expected: Expected::Nothing,
             name: TargetName::default(),
@@ -128,7 +128,7 @@ impl<'a> SummaryBuilder<'a> {
     /// Whether the token continues the current name with a database link: `table@link`.
     fn is_link(&self, token: &SqlToken<'_>) -> bool {
         let dialect = self.dialect.is_ambiguous() && !self.after_dot && !token.spaced;
-        let constant = matches!(self.last_word.role, WordRole::Null | WordRole::Bool);
+        let constant = matches!(self.last_word.role, Role::Null | Role::Bool);
         dialect && !constant && !self.name.is_empty() && token.text.starts_with('@')
     }
 
@@ -167,15 +167,15 @@ impl<'a> SummaryBuilder<'a> {
         match self.expected {
             Expected::Nothing => false,
             Expected::Table => !distinct,
-            Expected::ObjectKind => self.object_kind != WordRole::Plain,
+            Expected::ObjectKind => self.object_kind != Role::Plain,
             Expected::Object | Expected::Deleted => top.verb != Verb::Call && self.verb != "PRAGMA",
         }
     }
 
     /// Whether the last words are `IS DISTINCT` or `NOT DISTINCT`. A `FROM` after them does not name a table.
     fn is_distinct(&self) -> bool {
-        self.last_word.role == WordRole::Distinct
-            && matches!(self.word_before.role, WordRole::Is | WordRole::Not)
+        self.last_word.role == Role::Distinct
+            && matches!(self.word_before.role, Role::Is | Role::Not)
     }
 
     /// Undoes an operation or the start of a list of tables that turns out to be the name of a column.
@@ -183,7 +183,7 @@ impl<'a> SummaryBuilder<'a> {
         if let Some(before_operation) = before_operation {
             if matches!(
                 self.last_word.role,
-                WordRole::Select | WordRole::Insert | WordRole::Update | WordRole::Delete
+                Role::Select | Role::Insert | Role::Update | Role::Delete
             ) {
                 self.out.restore(before_operation.mark);
                 self.verb = before_operation.verb;
@@ -195,7 +195,7 @@ impl<'a> SummaryBuilder<'a> {
             return;
         }
         if self.last == TokenKind::Word
-            && self.last_word.role == WordRole::From
+            && self.last_word.role == Role::From
             && self.expected == Expected::Table
         {
             self.expected = Expected::Nothing;
@@ -209,11 +209,7 @@ impl<'a> SummaryBuilder<'a> {
     fn take_second_word(&mut self, token: &SqlToken<'a>) -> bool {
         if matches!(
             self.last_word.role,
-            WordRole::Select
-                | WordRole::Insert
-                | WordRole::Update
-                | WordRole::Delete
-                | WordRole::Merge
+            Role::Select | Role::Insert | Role::Update | Role::Delete | Role::Merge
         ) {
             return false;
         }
@@ -247,16 +243,16 @@ impl<'a> SummaryBuilder<'a> {
         self.name.clear();
         self.after_dot = false;
         self.in_definition =
-            self.object_kind == WordRole::Routine && matches!(self.verb, "CREATE" | "ALTER");
+            self.object_kind == Role::Routine && matches!(self.verb, "CREATE" | "ALTER");
     }
 
     /// Whether the token after the current name shows that the name is not a target.
     fn is_no_target(&mut self, next: Option<&SqlToken<'_>>) -> bool {
-        let role = next.map_or(WordRole::Plain, SqlToken::role);
+        let role = next.map_or(Role::Plain, SqlToken::role);
         let kind = next.map(|token| token.kind);
         // The names before the `FROM` of a `DELETE` are aliases or repeat a target.
         if self.name_role == Expected::Deleted {
-            return self.after_dot || kind == Some(TokenKind::Comma) || role == WordRole::From;
+            return self.after_dot || kind == Some(TokenKind::Comma) || role == Role::From;
         }
         let Some(word) = self.name.word() else {
             return false;
@@ -279,7 +275,7 @@ impl<'a> SummaryBuilder<'a> {
                 self.expected = Expected::Table;
             }
             Verb::Insert
-                if (is("ALL") || is("FIRST")) && (role == WordRole::Into || next_is("WHEN")) =>
+                if (is("ALL") || is("FIRST")) && (role == Role::Into || next_is("WHEN")) =>
             {
                 self.levels.top().verb = Verb::InsertMany;
             }
@@ -303,7 +299,7 @@ impl<'a> SummaryBuilder<'a> {
         self.levels.reset();
         self.out.forget_ctes();
         self.expected = Expected::Nothing;
-        self.object_kind = WordRole::Plain;
+        self.object_kind = Role::Plain;
     }
 
     fn open(&mut self, kind: TokenKind) {
@@ -311,7 +307,7 @@ impl<'a> SummaryBuilder<'a> {
             may_begin: kind == TokenKind::Open,
             ..BracketLevel::default()
         };
-        if self.last_word.role == WordRole::Using {
+        if self.last_word.role == Role::Using {
             self.expected = Expected::Nothing;
         }
         // A bracket in place of a name ends the list of CTEs. The bracket after `AS` holds the statement of one.
@@ -358,7 +354,7 @@ impl<'a> SummaryBuilder<'a> {
         if top.cte == CteState::Name {
             top.cte = CteState::Named;
             self.out.add_cte(token);
-        } else if self.expected == Expected::ObjectKind && self.object_kind == WordRole::Plain {
+        } else if self.expected == Expected::ObjectKind && self.object_kind == Role::Plain {
             // In a definition, the name of the definer may precede the kind of the object.
         } else if self.expected != Expected::Nothing {
             self.begin_name(token);
@@ -367,8 +363,7 @@ impl<'a> SummaryBuilder<'a> {
 
     /// A literal or an operator: no target follows, except in `EXEC @result = name` and after `DEFINER =`.
     fn other(&mut self) {
-        let in_definer =
-            self.expected == Expected::ObjectKind && self.object_kind == WordRole::Plain;
+        let in_definer = self.expected == Expected::ObjectKind && self.object_kind == Role::Plain;
         if !in_definer && self.levels.top().verb != Verb::Call {
             self.expected = Expected::Nothing;
         }
@@ -382,53 +377,46 @@ impl<'a> SummaryBuilder<'a> {
         if self.is_operation(role) {
             return self.begin_operation(token);
         }
-        let with = role == WordRole::With && self.begins_ctes();
+        let with = role == Role::With && self.begins_ctes();
         let inserted = matches!(self.dialect, Dialect::Mysql | Dialect::Sqlite);
-        let distinct = role == WordRole::From && self.is_distinct();
-        let next_value = role == WordRole::Before
-            && self.last_word.role == WordRole::Values
-            && token.word.text == "FOR";
+        let distinct = role == Role::From && self.is_distinct();
+        let next_value =
+            role == Role::Before && self.last_word.role == Role::Values && token.word.text == "FOR";
         let outermost = self.levels.is_outermost();
         let top = self.levels.top();
         match role {
-            WordRole::With if with => top.cte = CteState::Name,
+            Role::With if with => top.cte = CteState::Name,
             // A query without its `SELECT`.
-            WordRole::From if outermost && top.may_begin && top.any_statement => {
+            Role::From if outermost && top.may_begin && top.any_statement => {
                 let lower = token.text.starts_with('f');
                 self.out.push(if lower { "select" } else { "SELECT" });
                 top.verb = Verb::Select;
                 top.after_comma = Expected::Table;
                 self.expected = Expected::Table;
             }
-            WordRole::From if top.from_expected && !distinct => {
+            Role::From if top.from_expected && !distinct => {
                 top.from_expected = false;
                 top.after_comma = Expected::Table;
                 self.expected = Expected::Table;
             }
-            WordRole::Join if top.after_comma != Expected::Nothing => {
-                self.expected = Expected::Table;
-            }
-            WordRole::Using if matches!(top.verb, Verb::Delete | Verb::Merge) => {
+            Role::Join if top.after_comma != Expected::Nothing => self.expected = Expected::Table,
+            Role::Using if matches!(top.verb, Verb::Delete | Verb::Merge) => {
                 top.after_comma = Expected::Table;
                 self.expected = Expected::Table;
             }
-            WordRole::Into if top.verb == Verb::Select && top.from_expected && !inserted => {
+            Role::Into if top.verb == Verb::Select && top.from_expected && !inserted => {
                 self.expected = Expected::Object;
             }
-            WordRole::Into if matches!(top.verb, Verb::InsertMany | Verb::Load) => {
+            Role::Into if matches!(top.verb, Verb::InsertMany | Verb::Load) => {
                 self.expected = Expected::Object;
             }
-            WordRole::Before if top.verb == Verb::Call && next_value => {
+            Role::Before if top.verb == Verb::Call && next_value => {
                 self.expected = Expected::Object;
             }
-            WordRole::Clause
-            | WordRole::Set
-            | WordRole::SetOperator
-            | WordRole::Values
-            | WordRole::Before => {
+            Role::Clause | Role::Set | Role::SetOperator | Role::Values | Role::Before => {
                 top.after_comma = Expected::Nothing;
             }
-            WordRole::On | WordRole::With | WordRole::From if top.verb == Verb::Other => {
+            Role::On | Role::With | Role::From if top.verb == Verb::Other => {
                 top.after_comma = Expected::Nothing;
             }
             _ => {}
@@ -448,7 +436,7 @@ impl<'a> SummaryBuilder<'a> {
                 top.cte = CteState::Named;
                 self.out.add_cte(token);
             }
-            CteState::Named if token.role() == WordRole::As => top.cte = CteState::Body,
+            CteState::Named if token.role() == Role::As => top.cte = CteState::Body,
             CteState::Named | CteState::Body => {}
             CteState::Done => {
                 top.cte = CteState::None;
@@ -465,8 +453,8 @@ impl<'a> SummaryBuilder<'a> {
         let (last, role) = (self.last, self.last_word.role);
         let top = self.levels.top();
         let inserting = top.verb == Verb::Insert
-            && (last == TokenKind::Close || last == TokenKind::Quoted || role == WordRole::Plain);
-        top.may_begin || role == WordRole::As || inserting
+            && (last == TokenKind::Close || last == TokenKind::Quoted || role == Role::Plain);
+        top.may_begin || role == Role::As || inserting
     }
 
     /// Takes the word if it begins a target or is between an operation and its target.
@@ -475,7 +463,7 @@ impl<'a> SummaryBuilder<'a> {
         match self.expected {
             Expected::Nothing => false,
             Expected::ObjectKind => self.take_object_kind(token),
-            Expected::Table if role == WordRole::Only => true,
+            Expected::Table if role == Role::Only => true,
             // It may be a table of this name. What follows decides.
             Expected::Object if token.word.text == "TABLE" => {
                 self.begin_name(token);
@@ -483,7 +471,7 @@ impl<'a> SummaryBuilder<'a> {
             }
             Expected::Object | Expected::Deleted if self.is_noise(token.word) => true,
             _ if role.is_structure() => {
-                if !matches!(role, WordRole::Select | WordRole::With | WordRole::Values) {
+                if !matches!(role, Role::Select | Role::With | Role::Values) {
                     self.undo(None);
                 }
                 self.expected = Expected::Nothing;
@@ -498,14 +486,11 @@ impl<'a> SummaryBuilder<'a> {
 
     fn is_noise(&self, word: &Keyword) -> bool {
         match word.role {
-            WordRole::Noise
-            | WordRole::Only
-            | WordRole::Into
-            | WordRole::Relation
-            | WordRole::Replace
-            | WordRole::Not => true,
-            WordRole::TargetOperation => self.verb == "VACUUM",
-            WordRole::ObjectKind => self.verb == "REINDEX",
+            Role::Noise | Role::Only | Role::Into | Role::Relation | Role::Replace | Role::Not => {
+                true
+            }
+            Role::TargetOperation => self.verb == "VACUUM",
+            Role::ObjectKind => self.verb == "REINDEX",
             _ => matches!(word.text, "OR" | "IF" | "ROLLBACK" | "ABORT"),
         }
     }
@@ -515,36 +500,32 @@ impl<'a> SummaryBuilder<'a> {
         let role = token.role();
         match (self.object_kind, role) {
             (
-                WordRole::Plain,
-                WordRole::Relation
-                | WordRole::ObjectKind
-                | WordRole::Routine
-                | WordRole::Materialized,
+                Role::Plain,
+                Role::Relation | Role::ObjectKind | Role::Routine | Role::Materialized,
             ) => {
                 self.out.push(token.text);
-                if role != WordRole::Materialized {
+                if role != Role::Materialized {
                     self.object_kind = role;
                 }
             }
             // Users, roles and logins: their names must not become labels.
-            (WordRole::Plain, WordRole::Nameless) => self.push_nameless(token),
-            (WordRole::Plain, _) if token.word.text == "GROUP" => self.push_nameless(token),
+            (Role::Plain, Role::Nameless) => self.push_nameless(token),
+            (Role::Plain, _) if token.word.text == "GROUP" => self.push_nameless(token),
             (
-                WordRole::Plain,
-                WordRole::Set
-                | WordRole::Default
-                | WordRole::With
-                | WordRole::As
-                | WordRole::On
-                | WordRole::From
-                | WordRole::Before
-                | WordRole::Using,
+                Role::Plain,
+                Role::Set
+                | Role::Default
+                | Role::With
+                | Role::As
+                | Role::On
+                | Role::From
+                | Role::Before
+                | Role::Using,
             ) => {
                 self.expected = Expected::Nothing;
                 return false;
             }
-            (WordRole::Plain, _)
-            | (_, WordRole::Noise | WordRole::Only | WordRole::Not | WordRole::On) => {}
+            (Role::Plain, _) | (_, Role::Noise | Role::Only | Role::Not | Role::On) => {}
             // `IF NOT EXISTS` and `IF EXISTS`, between the kind and the name.
             _ if token.word.text == "IF" => {}
             _ if role.is_structure() || names_owner(token.text) => {
@@ -569,12 +550,12 @@ impl<'a> SummaryBuilder<'a> {
     /// Takes the kind of an object whose name is not shown.
     fn push_nameless(&mut self, token: &SqlToken<'a>) {
         self.out.push(token.text);
-        self.object_kind = WordRole::Nameless;
+        self.object_kind = Role::Nameless;
         self.expected = Expected::Nothing;
     }
 
     /// Whether a keyword with this role is an operation at this position.
-    fn is_operation(&mut self, role: WordRole) -> bool {
+    fn is_operation(&mut self, role: Role) -> bool {
         let outermost = self.levels.is_outermost();
         let (last, last_role) = (self.last, self.last_word.role);
         let top = self.levels.top();
@@ -586,35 +567,30 @@ impl<'a> SummaryBuilder<'a> {
                 last,
                 TokenKind::Comma | TokenKind::Dot | TokenKind::Operator
             )
-            && !matches!(
-                last_role,
-                WordRole::Before | WordRole::On | WordRole::As | WordRole::With
-            );
+            && !matches!(last_role, Role::Before | Role::On | Role::As | Role::With);
         match role {
-            WordRole::Select => {
+            Role::Select => {
                 top.verb != Verb::Grant
-                    && last_role != WordRole::Grant
+                    && last_role != Role::Grant
                     && !matches!(
                         last,
                         TokenKind::Comma | TokenKind::Dot | TokenKind::Operator
                     )
             }
-            WordRole::Insert | WordRole::Update | WordRole::Delete | WordRole::Merge => {
-                at_start || anywhere || last_role == WordRole::As && top.verb == Verb::Other
+            Role::Insert | Role::Update | Role::Delete | Role::Merge => {
+                at_start || anywhere || last_role == Role::As && top.verb == Verb::Other
             }
-            WordRole::Call => outermost && (at_start || anywhere),
-            WordRole::TargetOperation | WordRole::Use => {
-                at_start && outermost && top.verb != Verb::Explain
-            }
-            WordRole::Replace
-            | WordRole::Define
-            | WordRole::Copy
-            | WordRole::Explain
-            | WordRole::Grant
-            | WordRole::PlainOperation
-            | WordRole::Set
-            | WordRole::Values
-            | WordRole::Relation => at_start && outermost,
+            Role::Call => outermost && (at_start || anywhere),
+            Role::TargetOperation | Role::Use => at_start && outermost && top.verb != Verb::Explain,
+            Role::Replace
+            | Role::Define
+            | Role::Copy
+            | Role::Explain
+            | Role::Grant
+            | Role::PlainOperation
+            | Role::Set
+            | Role::Values
+            | Role::Relation => at_start && outermost,
             _ => false,
         }
     }
@@ -631,22 +607,22 @@ impl<'a> SummaryBuilder<'a> {
         });
         self.out.push(token.text);
         self.verb = word.text;
-        self.object_kind = WordRole::Plain;
+        self.object_kind = Role::Plain;
         // What may follow: the first name, the name after a comma, and whether a `FROM` begins a list of tables.
         let (verb, expected, after_comma, from) = match word.role {
-            WordRole::Select => (Verb::Select, Expected::Nothing, Expected::Nothing, true),
-            WordRole::Insert | WordRole::Replace => {
+            Role::Select => (Verb::Select, Expected::Nothing, Expected::Nothing, true),
+            Role::Insert | Role::Replace => {
                 (Verb::Insert, Expected::Object, Expected::Nothing, false)
             }
-            WordRole::Update => (Verb::Update, Expected::Object, Expected::Object, true),
-            WordRole::Delete => (Verb::Delete, Expected::Deleted, Expected::Deleted, true),
-            WordRole::Merge => (Verb::Merge, Expected::Object, Expected::Nothing, false),
-            WordRole::Define => (Verb::Other, Expected::ObjectKind, Expected::Nothing, false),
-            WordRole::Call => (Verb::Call, Expected::Object, Expected::Nothing, false),
-            WordRole::Explain => (Verb::Explain, Expected::Nothing, Expected::Nothing, false),
-            WordRole::Grant => (Verb::Grant, Expected::Nothing, Expected::Nothing, false),
-            WordRole::TargetOperation => (Verb::Other, Expected::Object, Expected::Object, false),
-            WordRole::Copy | WordRole::Relation | WordRole::Use => {
+            Role::Update => (Verb::Update, Expected::Object, Expected::Object, true),
+            Role::Delete => (Verb::Delete, Expected::Deleted, Expected::Deleted, true),
+            Role::Merge => (Verb::Merge, Expected::Object, Expected::Nothing, false),
+            Role::Define => (Verb::Other, Expected::ObjectKind, Expected::Nothing, false),
+            Role::Call => (Verb::Call, Expected::Object, Expected::Nothing, false),
+            Role::Explain => (Verb::Explain, Expected::Nothing, Expected::Nothing, false),
+            Role::Grant => (Verb::Grant, Expected::Nothing, Expected::Nothing, false),
+            Role::TargetOperation => (Verb::Other, Expected::Object, Expected::Object, false),
+            Role::Copy | Role::Relation | Role::Use => {
                 (Verb::Other, Expected::Object, Expected::Nothing, false)
             }
             _ => (Verb::Other, Expected::Nothing, Expected::Nothing, false),

@@ -1,4 +1,5 @@
 mod column;
+#[expect(dead_code, reason = "the store that uses it is to come")]
 mod disk;
 mod evaluate;
 mod export;
@@ -12,6 +13,10 @@ mod plan;
 #[cfg(feature = "prometheus-reader")]
 mod prometheus;
 mod recorder;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "for the store on disk, which is to come")
+)]
 mod roll_up;
 mod steps;
 mod store;
@@ -20,7 +25,6 @@ mod timeline;
 mod view;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -33,29 +37,20 @@ pub use self::metric_reader::{MetricReader, ReadFuture};
 #[cfg(feature = "prometheus-reader")]
 pub use self::prometheus::PrometheusReader;
 
-pub(crate) use self::disk::DiskStatus;
 pub(crate) use self::markers::MarkerStore;
 
-use self::disk::{DiskStore, DiskStoreSetup};
 use self::recorder::Recorder;
 use self::store::MemoryStore;
 use self::time_range::{TimeRange, millis, time_of};
 use self::view::{HistoryView, StoredList, covered, evaluate};
 use super::HistoryConfig;
-use crate::clock::Clock;
-#[cfg(feature = "dashboard")]
-use crate::clock::Nanos;
 use crate::error::Result;
-#[cfg(feature = "dashboard")]
-use crate::metrics::HistogramTotals;
 use crate::metrics::Metrics;
-use crate::model::{Diagnostics, InProgress, lock, lock_for_status};
+use crate::model::{InProgress, lock, lock_for_status};
 use crate::worker::PeriodicTask;
 
 /// The maximum number of reads that use the blocking pool at the same time.
 const MAX_READS: usize = 4;
-/// The longest time from a snapshot until it is stored, unless the disk is slow.
-const PERSIST_EVERY: Duration = Duration::from_secs(1);
 
 /// The history of all metrics of one monitor. [`Monitor::history`](crate::Monitor::history) returns it. Cheap to clone.
 #[derive(Clone)]
@@ -70,114 +65,29 @@ pub struct History {
     /// The snapshot in progress.
     snapshot: Arc<InProgress>,
     markers: Arc<MarkerStore>,
-    /// The files. `None` without a data directory.
-    disk: Option<Arc<DiskStore>>,
-}
-
-/// The parts of a [`History`].
-pub(crate) struct HistorySetup<'a> {
-    pub(crate) config: &'a HistoryConfig,
-    pub(crate) metrics: &'a Metrics,
-    /// Where the history is stored. Without it, it is in memory alone.
-    pub(crate) directory: Option<PathBuf>,
-    pub(crate) clock: &'a Clock,
-    pub(crate) diagnostics: &'a Arc<Diagnostics>,
-    pub(crate) markers: &'a Arc<MarkerStore>,
 }
 
 impl History {
-    /// Creates the history, and the tasks that take the snapshots and store them. The files are opened by the first run of
-    /// these tasks, so that a slow disk does not delay the start of the service.
-    pub(crate) fn new(setup: HistorySetup<'_>) -> (Self, Vec<PeriodicTask>) {
-        let HistorySetup {
-            config,
-            metrics,
-            directory,
-            clock,
-            diagnostics,
-            markers,
-        } = setup;
-        let store = Arc::new(Mutex::new(MemoryStore::new(config)));
-        let stored = StoredList::default();
-        let disk = directory.map(|path| {
-            let setup = DiskStoreSetup {
-                config: config.clone(),
-                memory: Arc::clone(&store),
-                stored: stored.clone(),
-                path: path.display().to_string(),
-                clock: clock.clone(),
-                diagnostics: Arc::clone(diagnostics),
-            };
-            Arc::new(DiskStore::in_directory(setup, &path))
-        });
+    /// Creates an empty history, and the task that takes the snapshots.
+    pub(crate) fn new(
+        config: &HistoryConfig,
+        metrics: &Metrics,
+        markers: &Arc<MarkerStore>,
+    ) -> (Self, PeriodicTask) {
         let recorder = Recorder::new(metrics);
         let history = Self {
             metrics: metrics.clone(),
             interval: config.interval,
-            store,
-            stored,
+            store: Arc::new(Mutex::new(MemoryStore::new(config))),
+            stored: StoredList::default(),
             snapshot: recorder.progress(),
             recorder: Arc::new(Mutex::new(recorder)),
             reads: Arc::new(Semaphore::new(MAX_READS)),
             markers: Arc::clone(markers),
-            disk,
         };
         let recording = history.clone();
-        let mut tasks = vec![PeriodicTask::on_pool(config.interval, move || {
-            recording.record();
-        })];
-        if let Some(disk) = &history.disk {
-            let disk = Arc::clone(disk);
-            let period = config.interval.min(PERSIST_EVERY);
-            tasks.push(PeriodicTask::on_pool(period, move || disk.persist()));
-            let last = history.clone();
-            tasks.push(PeriodicTask::at_end(move || last.record_last()));
-        }
-        (history, tasks)
-    }
-
-    /// A history without files.
-    #[cfg(test)]
-    fn in_memory(config: &HistoryConfig, metrics: &Metrics) -> Self {
-        let clock = Clock::system();
-        let setup = HistorySetup {
-            config,
-            metrics,
-            directory: None,
-            clock: &clock,
-            diagnostics: &Arc::default(),
-            markers: &Arc::new(MarkerStore::new(&clock, "")),
-        };
-        Self::new(setup).0
-    }
-
-    /// Takes a last snapshot and stores it. Blocks as long as the disk does.
-    fn record_last(&self) {
-        self.record();
-        if let Some(disk) = &self.disk {
-            disk.persist_last();
-        }
-    }
-
-    /// Stores what was recorded, as a task of the monitor does every second. Blocks as long as the disk does.
-    #[cfg(any(test, feature = "testing"))]
-    pub(crate) fn persist(&self) {
-        if let Some(disk) = &self.disk {
-            disk.persist();
-        }
-    }
-
-    /// The state of the files. `None` without a data directory.
-    pub(crate) fn disk_status(&self) -> Option<DiskStatus> {
-        self.disk.as_ref()?.status()
-    }
-
-    /// Reads the state of the files. `None` without a data directory.
-    pub(crate) fn disk_status_reader(
-        &self,
-    ) -> Option<impl Fn() -> Option<DiskStatus> + Send + Sync + use<>> {
-        let disk = Arc::clone(self.disk.as_ref()?);
-        Some(move || disk.status())
+        let task = PeriodicTask::on_pool(config.interval, move || recording.record());
+        (history, task)
     }
 
     /// Begins the history once the monitor's own metrics are registered: the first snapshot has the increases of the
@@ -258,19 +168,6 @@ impl History {
     /// The snapshot in progress. Holds nothing of the history.
     pub(crate) fn snapshot_in_progress(&self) -> Arc<InProgress> {
         Arc::clone(&self.snapshot)
-    }
-
-    /// The wall time of the latest snapshot, in milliseconds since the Unix epoch.
-    #[cfg(feature = "dashboard")]
-    pub(crate) fn latest(&self) -> Option<i64> {
-        lock_for_status(&self.store)?.timeline().latest()
-    }
-
-    /// The totals of all histograms at the latest snapshot, and its monotonic time. `None` before the first snapshot, and
-    /// while another is taken, which may wait for the host's code.
-    #[cfg(feature = "dashboard")]
-    pub(crate) fn last_histograms(&self) -> Option<(Nanos, HistogramTotals)> {
-        self.recorder.try_lock().ok()?.last_histograms()
     }
 
     /// The time between two snapshots.

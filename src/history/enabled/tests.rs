@@ -17,7 +17,8 @@ impl Fixture {
     fn with(config: &HistoryConfig) -> Self {
         let clock = Clock::driven(Duration::from_secs(1_000_000));
         let metrics = Metrics::new(MetricsConfig::default(), clock.clone(), Arc::default());
-        let history = History::in_memory(config, &metrics);
+        let markers = Arc::new(MarkerStore::new(&clock, ""));
+        let (history, _) = History::new(config, &metrics, &markers);
         Self {
             metrics,
             history,

@@ -5,7 +5,6 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Uri};
 
 use super::*;
-use crate::dashboard::DashboardCard;
 use crate::error::Error;
 use crate::metrics::{HistogramAggregation, MetricsExporter, MetricsTemporality};
 use crate::monitor::Global;
@@ -41,27 +40,12 @@ fn set_health(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
     })
 }
 
-fn set_dashboard(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
-    let dashboard = DashboardConfig::default();
-    builder.dashboard(match key {
-        "dashboard.serve" => dashboard.serve(true),
-        "dashboard.max_clients" => dashboard.max_clients(7),
-        "dashboard.max_clients_per_address" => dashboard.max_clients_per_address(5),
-        "dashboard.lines" => dashboard.line(DashboardCard::Cpu, 0.5, 0.75),
-        key => panic!("no call sets `{key}`: add one to `DashboardConfig`"),
-    })
-}
-
 fn set_history(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
     let history = HistoryConfig::default();
     builder.history(match key {
         "history.interval" => history.interval(Duration::from_secs(1)),
         "history.memory_age" => history.memory_age(Duration::from_secs(600)),
         "history.max_memory_bytes" => history.max_memory_bytes(2 << 20),
-        "history.max_bytes" => history.max_bytes(1 << 30),
-        "history.raw_age" => history.raw_age(Duration::from_secs(7200)),
-        "history.minute_age" => history.minute_age(Duration::from_secs(86_400)),
-        "history.hour_age" => history.hour_age(Duration::from_secs(864_000)),
         key => panic!("no call sets `{key}`: add one to `HistoryConfig`"),
     })
 }
@@ -178,6 +162,7 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         "trace.max_open_bytes" => builder.trace(trace().max_open_bytes(1 << 20)),
         "trace.max_bytes_per_second" => builder.trace(trace().max_bytes_per_second(0)),
         "trace.recent_bytes" => builder.trace(trace().recent_bytes(0)),
+        "trace.max_stored_bytes" => builder.trace(trace().max_stored_bytes(0)),
         "trace.level" => builder.trace(trace().level("debug")),
         "trace.spans" => builder.trace(trace().spans(SpanBackend::TracingOpentelemetry)),
         "trace.events" => builder.trace(trace().events(false)),
@@ -197,8 +182,6 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         key if key.starts_with("history.") => set_history(key, builder),
         "drain.wait" => builder.drain_wait(Duration::ZERO),
         "access.token" => builder.access_token(TOKEN),
-        "access.viewer_token" => builder.access_viewer_token(TOKEN),
-        key if key.starts_with("dashboard.") => set_dashboard(key, builder),
         key => panic!("no call sets `{key}`: add one to the builder or to a config struct"),
     }
 }

@@ -2,7 +2,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::health::ComponentStatus;
 use crate::history::HistoryConfig;
 use crate::metrics::Metrics;
 use crate::model::{Diagnostics, InProgress};
@@ -22,18 +21,6 @@ impl HistoryState {
         _: Option<&str>,
     ) -> (Self, Vec<PeriodicTask>) {
         (Self, Vec::new())
-    }
-
-    /// There are no files.
-    #[expect(clippy::unused_self, reason = "the other build needs it")]
-    pub(in crate::monitor) fn observe(&self, _: &Metrics) {}
-
-    /// There are no files.
-    #[expect(clippy::unused_self, reason = "the other build needs it")]
-    pub(in crate::monitor) fn component(
-        &self,
-    ) -> impl Fn() -> Option<ComponentStatus> + Send + Sync + use<> {
-        || None
     }
 
     /// Does nothing.

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::io;
 
+use super::keys::{RecordKey, RemovedKeys, SegmentKeys};
 use crate::files::{Files, HEAD, HEADER, MAX_BODY, header, put, records};
 
 /// A file is closed at this size. Only complete files are removed.
@@ -20,12 +21,12 @@ const CORRUPT: &str = ".corrupt-";
 /// Nothing is appended to a file of an earlier process or to a file on which a write or a sync has failed, because the
 /// content of such a file is unknown.
 pub(super) struct Spool {
-    files: Box<dyn Files>,
+    pub(super) files: Box<dyn Files>,
     max_bytes: u64,
-    segments: VecDeque<SpoolSegment>,
+    pub(super) segments: VecDeque<SpoolSegment>,
     bytes: u64,
     /// Whether records are appended to the last segment.
-    open: bool,
+    pub(super) open: bool,
     next: u64,
     acked: u64,
     acked_on_disk: u64,
@@ -33,15 +34,19 @@ pub(super) struct Spool {
     /// Damaged files that were renamed and are still there, as of the last count.
     damaged: u64,
     evicted: u64,
+    /// Reads the keys of records; `None` if records are not searched.
+    pub(super) key_of: Option<RecordKey>,
+    pub(super) removed: RemovedKeys,
 }
 
 #[derive(Debug)]
-struct SpoolSegment {
-    name: String,
+pub(super) struct SpoolSegment {
+    pub(super) name: String,
     /// The number of its first record. Every record in it has a smaller number than the first of the next segment, or
     /// is in that segment too.
-    first: u64,
+    pub(super) first: u64,
     bytes: u64,
+    pub(super) keys: SegmentKeys,
 }
 
 impl Spool {
@@ -51,7 +56,12 @@ impl Spool {
         for (name, bytes) in files.list()? {
             damaged += u64::from(name.contains(CORRUPT));
             if let Some(first) = first_of(&name) {
-                found.push(SpoolSegment { name, first, bytes });
+                found.push(SpoolSegment {
+                    name,
+                    first,
+                    bytes,
+                    keys: SegmentKeys::default(),
+                });
             }
         }
         found.sort_by_key(|segment| segment.first);
@@ -71,7 +81,15 @@ impl Spool {
             corrupt: 0,
             damaged,
             evicted: 0,
+            key_of: None,
+            removed: RemovedKeys::default(),
         })
+    }
+
+    /// Lets records be found by the keys that a function reads from them.
+    pub(super) fn with_keys(mut self, key_of: Option<RecordKey>) -> Self {
+        self.key_of = key_of;
+        self
     }
 
     /// The number of the next record.
@@ -133,6 +151,11 @@ impl Spool {
                 if !bytes.is_empty() && len >= MAX_SEGMENT {
                     break;
                 }
+                if let Some(key) = self.key_of.and_then(|key_of| key_of(body))
+                    && let Some(segment) = self.segments.back_mut()
+                {
+                    segment.keys.add(key);
+                }
                 let before = bytes.len();
                 put(&mut bytes, *number, body.get(..MAX_BODY).unwrap_or(body));
                 len += (bytes.len() - before) as u64;
@@ -168,6 +191,7 @@ impl Spool {
             name,
             first,
             bytes: HEADER as u64,
+            keys: SegmentKeys::empty(),
         });
         self.bytes += HEADER as u64;
         self.files.append(&header(first))?;
@@ -185,10 +209,12 @@ impl Spool {
             };
             self.bytes = self.bytes.saturating_sub(oldest.bytes);
             if let Ok(file) = self.files.read(&oldest.name) {
-                let lost = records(&file).map_or(0, |all| {
-                    all.filter(|(number, _)| *number > self.acked).count()
-                });
-                self.evicted += lost as u64;
+                for (number, body) in records(&file).into_iter().flatten() {
+                    self.evicted += u64::from(number > self.acked);
+                    if let Some(key) = self.key_of.and_then(|key_of| key_of(body)) {
+                        self.removed.add(key);
+                    }
+                }
             }
             // If the file cannot be removed, it is found again at the next start.
             let _left = self.files.remove(&oldest.name);
@@ -233,8 +259,15 @@ impl Spool {
         out
     }
 
+    /// Removes a file from the list that is not there any more.
+    pub(super) fn forget(&mut self, at: usize) {
+        if let Some(segment) = self.segments.remove(at) {
+            self.bytes = self.bytes.saturating_sub(segment.bytes);
+        }
+    }
+
     /// Removes an unreadable file from the list and renames it to `*.corrupt-N`. An empty one is removed.
-    fn set_aside(&mut self, at: usize, empty: bool) {
+    pub(super) fn set_aside(&mut self, at: usize, empty: bool) {
         let Some(segment) = self.segments.remove(at) else {
             return;
         };

@@ -1,4 +1,2 @@
 mod fake;
-mod journals;
 mod segments;
-mod stores;
