@@ -52,8 +52,10 @@ fn growth(work: impl FnOnce()) -> i64 {
 const PATHS: u64 = 100_000;
 /// Warm-up: fills caches, pools and buffers as in a running service.
 const WARM: u64 = 10_000;
-/// Limits for kept traces and log records that the warm-up reaches, so that the result does not include them.
-const RECENT: &str = "[trace]\nrecent_bytes = 32768\n[log]\nrecent_bytes = 65536\n";
+/// Limits for kept traces and log records that the warm-up reaches, and a history without snapshots, so that the result
+/// does not include them.
+const RECENT: &str =
+    "[trace]\nrecent_bytes = 32768\n[log]\nrecent_bytes = 65536\n[history]\ninterval = \"1h\"\n";
 
 fn unmatched_paths(what: &str, configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder) {
     let settings = tempfile::NamedTempFile::new().unwrap();

@@ -221,7 +221,6 @@
 //! | `trace.max_open_bytes` | `WATCHPOST_TRACE_MAX_OPEN_BYTES` | `"16MiB"` | a size from `64KiB` to `1GiB` | The most bytes that the spans of undecided traces may hold together |
 //! | `trace.max_bytes_per_second` | `WATCHPOST_TRACE_MAX_BYTES_PER_SECOND` | `"1MiB"` | a size from `0` to `1GiB` | The average of bytes a second of traces that are kept for what happened in them |
 //! | `trace.recent_bytes` | `WATCHPOST_TRACE_RECENT_BYTES` | `"4MiB"` | a size from `0` to `1GiB` | The most bytes of kept traces in memory |
-//! | `trace.max_stored_bytes` | `WATCHPOST_TRACE_MAX_STORED_BYTES` | `"256MiB"` | a size from `0` to `1GiB` | The most bytes of kept traces in the data directory; the oldest are removed first, `0` stores none |
 //! | `trace.level` | `WATCHPOST_TRACE_LEVEL` | `"info"` | a level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or directives such as `info,hyper=off,my_crate::db=debug` | Which `tracing` spans are recorded |
 //! | `trace.spans` | `WATCHPOST_TRACE_SPANS` | `"watchpost"` | `watchpost` or `tracing-opentelemetry` | Which layer makes spans of `tracing` spans |
 //! | `trace.events` | `WATCHPOST_TRACE_EVENTS` | `true` | `true` or `false` | Whether `tracing` events become events of their span |
@@ -270,6 +269,10 @@
 //! | `history.interval` | `WATCHPOST_HISTORY_INTERVAL` | `"10s"` | a duration from `100ms` to `1h` | The time from one snapshot of all metrics to the next |
 //! | `history.memory_age` | `WATCHPOST_HISTORY_MEMORY_AGE` | `"2h"` | a duration from `1m` to `1d` | How long snapshots are kept in memory |
 //! | `history.max_memory_bytes` | `WATCHPOST_HISTORY_MAX_MEMORY_BYTES` | `"16MiB"` | a size from `1MiB` to `1GiB` | The most bytes of snapshots in memory; the oldest are removed first |
+//! | `history.max_bytes` | `WATCHPOST_HISTORY_MAX_BYTES` | `"2GiB"` | a size from `16MiB` to `1024GiB` | The most bytes of the history in the data directory; the oldest snapshots are removed first, then minutes and hours |
+//! | `history.raw_age` | `WATCHPOST_HISTORY_RAW_AGE` | `"2d"` | a duration from `1h` to `3650d` | How long snapshots are kept in the data directory |
+//! | `history.minute_age` | `WATCHPOST_HISTORY_MINUTE_AGE` | `"15d"` | a duration from `1h` to `3650d` | How long minutes are kept in the data directory |
+//! | `history.hour_age` | `WATCHPOST_HISTORY_HOUR_AGE` | `"395d"` | a duration from `1h` to `3650d` | How long hours are kept in the data directory |
 //! | `drain.wait` | `WATCHPOST_DRAIN_WAIT` | `"3s"` | a duration from `0s` to `10m` | How long `/readyz` responds 503 before `drain` completes |
 //! | `access.token` | `WATCHPOST_ACCESS_TOKEN`, `WATCHPOST_TOKEN` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | The token that opens protected pages |
 

@@ -32,11 +32,31 @@ impl ComponentStatus {
         }
     }
 
-    /// A store on disk of these items: whether the disk refuses writes, how many damaged files there are, and the bytes
-    /// of its files.
-    pub(crate) fn store(items: &str, failing: bool, damaged: u64, bytes: u64) -> Self {
-        let output = if failing {
-            format!("the data directory refuses writes: {items} are in memory only")
+    /// The store of captured errors: whether the disk refuses writes, how many damaged files there are, and the bytes of its
+    /// files.
+    pub(crate) fn store(failing: bool, damaged: u64, bytes: u64) -> Self {
+        let refused = "the data directory refuses writes: captured errors are in memory only";
+        Self::files(failing.then(|| refused.to_owned()), damaged, bytes)
+    }
+
+    /// A store on disk: why and since when it fails, if it does, how many damaged files there are, and the bytes of its
+    /// files.
+    #[cfg(feature = "history")]
+    pub(crate) fn failing_store(
+        failure: Option<(String, Duration)>,
+        damaged: u64,
+        bytes: u64,
+    ) -> Self {
+        let failure = failure.map(|(why, since)| {
+            let since = format_span(nanos(since));
+            format!("{why}, for {since} already")
+        });
+        Self::files(failure, damaged, bytes)
+    }
+
+    fn files(failure: Option<String>, damaged: u64, bytes: u64) -> Self {
+        let output = if let Some(failure) = failure {
+            failure
         } else if damaged > 0 {
             format!(
                 "{damaged} damaged files were set aside as `*.corrupt-N`: look at them, then remove them"
@@ -188,12 +208,12 @@ mod tests {
     #[test]
     fn a_store_is_a_warning_while_it_fails_or_has_damaged_files() {
         assert_eq!(
-            ComponentStatus::store("errors", false, 0, 9).status,
+            ComponentStatus::store(false, 0, 9).status,
             HealthStatus::Pass
         );
         for component in [
-            ComponentStatus::store("errors", true, 0, 9),
-            ComponentStatus::store("errors", false, 2, 9),
+            ComponentStatus::store(true, 0, 9),
+            ComponentStatus::store(false, 2, 9),
         ] {
             assert_eq!(component.status, HealthStatus::Warn);
             assert!(!component.output.is_empty());

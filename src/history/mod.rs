@@ -101,16 +101,33 @@
 //!
 //! Snapshots are kept in memory: for two hours, and about 16 MiB, whatever is reached first. The oldest are removed. With
 //! more series than there is room for, the newest are left out, and the report says so. `History::begins_at` returns from
-//! when there is data, and `History::covered` how much of a period. Nothing is kept over a restart. A series whose kind or
-//! bounds change keeps its earlier values. A series takes about a byte for each
-//! snapshot in which it changes by a small whole number, up to nine bytes for an arbitrary one, and none worth mentioning
-//! while it stays the same; a histogram takes two bytes for each bucket that has new values, and six for the sum.
+//! when there is data, and `History::covered` how much of a period. A series whose kind
+//! or bounds change keeps its earlier values. A series takes about a byte for each snapshot in which it
+//! changes by a small whole number, up to nine bytes for an arbitrary one, and none worth mentioning while it stays the same;
+//! a histogram takes two bytes for each bucket that has new values, and six for the sum.
+//!
+//! With a [data directory](crate::MonitorBuilder::data_dir), they are stored in its sub-directory `history` too, and rolled up
+//! into minutes and hours: snapshots for 48 hours, minutes for 15 days, hours for 395 days, and at most 2 GiB. Each snapshot is
+//! on the disk within about a second. A process that ends in any way loses at most the snapshot that it was taking; an orderly
+//! shutdown takes a last one. The next process continues the history.
+//!
+//! Ages are measured by the time that monitors ran with the directory. A wall clock that is set removes nothing and does not
+//! change the order of what is stored. If there is no room, the oldest snapshots are removed first, then minutes, then hours.
+//!
+//! If the disk is full, read-only, gone or hangs, the history is in memory alone: a notice and `/health` say why. It is tried
+//! again every 30 s, and what is still in memory is then stored. Damaged files are renamed to `*.corrupt-N`; a damaged part costs
+//! a series of an hour, and is never read as other values. Files of a newer version of this crate are left as they are.
+//! `watchpost_history_dropped_total` counts the snapshots that are missing, by `reason`.
 //!
 //! | setting | default | |
 //! |---|---|---|
 //! | `history.interval` | 10 s | the time between snapshots |
 //! | `history.memory_age` | 2 h | the age of the oldest snapshot |
-//! | `history.max_memory_bytes` | 16 MiB | the size of all snapshots |
+//! | `history.max_memory_bytes` | 16 MiB | the size of all snapshots in memory |
+//! | `history.max_bytes` | 2 GiB | the size of all files |
+//! | `history.raw_age` | 48 h | the age of the oldest snapshot in files |
+//! | `history.minute_age` | 15 d | the age of the oldest minute |
+//! | `history.hour_age` | 395 d | the age of the oldest hour |
 //!
 //! Metrics of [joined expositions](crate::metrics::Metrics::join_exposition) are not in the history.
 //!
@@ -132,4 +149,4 @@ pub use self::enabled::{
 };
 
 #[cfg(feature = "history")]
-pub(crate) use self::enabled::MarkerStore;
+pub(crate) use self::enabled::{DiskStatus, HistorySetup, MarkerStore};

@@ -291,6 +291,8 @@
 //! - **Error.** Up to 2,048 users in each minute or hour, and 3,584 in the whole window, the numbers are exact but for a
 //!   rare difference of one. Beyond that they are estimates with a standard error of 0.6 %, so nearly always within 2 %.
 //! - **Memory.** Nothing without users, and never more than 512 KiB.
+//! - **Restarts.** With a data directory, the count is stored once a minute and at the shutdown, without the IDs, and goes
+//!   on after a restart.
 //! - **Absent, not 0.** There is no number until a request with a user has ended. A service without the hook has none.
 //! - **Privacy.** Of an ID, only a keyed hash is counted, and only in part. The key is random; with a data directory it
 //!   is the file `users.key` there. Whoever has the key and the counts can test whether an ID that they know was active,

@@ -37,7 +37,7 @@ use crate::model::{
 use crate::redact::RedactionRules;
 use crate::system::{READ_EVERY, SystemReader};
 use crate::trace::Traces;
-use crate::users::{UserKey, UserTracker};
+use crate::users::{UserKey, UserStore, UserTracker};
 use crate::worker::{
     Console, LineObserver, PeriodicTask, RecordProcessor, RecordQueue, RemoteSetup, SinkSetup,
     SpoolSetup, SpoolWriter, Worker, WorkerSetup,
@@ -45,6 +45,9 @@ use crate::worker::{
 
 /// The interval between searches for idle series, and between the upkeep of joined expositions.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
+
+/// The interval at which the store of active users looks whether it has to write. It restores them after the first.
+const STORE_USERS_EVERY: Duration = Duration::from_secs(5);
 
 /// The inputs of [`assemble`].
 pub(super) struct AssemblyInput {
@@ -122,13 +125,13 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let restarts = data_dir.as_ref().and_then(|it| count_start(&base, it));
     let system = Arc::new(SystemReader::new(base.clock.clone(), restarts));
     let levels = Arc::new(levels(&base.config)?);
-    let tracing = tracing(&base, data_dir.as_ref())?;
+    let tracing = Tracing::new(&base.config, &base.requests, &base.record_queue)?;
     let errors = error_tracker(&base, data_dir.as_ref(), &tracing);
     // The registry was made before the traces, so it learns only now where exemplars get their trace from.
     let source = trace_source(&base, tracing.traces.clone());
     base.metrics.set_trace_source(source);
 
-    let (history, history_tasks) = HistoryState::new(
+    let (history, mut store_tasks) = HistoryState::new(
         &base.config.history,
         &base.metrics,
         data_dir.as_ref().map(DataDir::path),
@@ -136,6 +139,9 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         &base.diagnostics,
         base.config.service.version.as_deref(),
     );
+
+    let users = user_tracker(&base, data_dir.as_ref());
+    store_tasks.extend(user_tasks(&base, data_dir.as_ref(), &users));
 
     // The worker drains the queue from here on. The error store gets its deadlines from the worker, which did not exist
     // before.
@@ -145,7 +151,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         sinks: console(&base, writer),
         processors: processors(&base, &errors, &tracing),
         observer: observer(&base, &recent_logs),
-        tasks: periodic_tasks(&base, &tracing, &doctor_task, &system, history_tasks),
+        tasks: periodic_tasks(&base, &tracing, &doctor_task, &system, store_tasks),
         remotes: remotes(&base, &errors, &tracing, before_send),
         config: base.config.worker.clone(),
         clock: base.clock.clone(),
@@ -156,13 +162,9 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let worker = Worker::start(setup)
         .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
     errors.set_deadlines(worker.deadlines());
-    if let Some(store) = &tracing.store {
-        store.set_deadlines(worker.deadlines());
-    }
 
     // The parts below need the worker's runtime, or only what stands already. None of them waits for anything.
     let health = health(&base, &worker, keys);
-    let users = user_tracker(&base, data_dir.as_ref());
     let inbound = layer_context(&base, &tracing, &users);
     let (queries, calls) = outgoing(&base, &tracing);
     let content = ContentInstruments::new(&base.metrics, &base.clock);
@@ -270,20 +272,6 @@ fn levels(config: &Config) -> Result<LevelDirectives> {
     LevelDirectives::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))
 }
 
-/// Creates the tracing parts, which store kept traces on disk if there is a data directory.
-fn tracing(base: &Foundation, data_dir: Option<&DataDir>) -> Result<Tracing> {
-    let stored = data_dir.map(|data_dir| SpoolSetup {
-        name: "kept traces",
-        path: data_dir.path().join("traces"),
-        max_bytes: base.config.trace.max_stored_bytes as u64,
-        clock: base.clock.clone(),
-        record_queue: Arc::clone(&base.record_queue),
-        diagnostics: Arc::clone(&base.diagnostics),
-        key_of: None,
-    });
-    Tracing::new(&base.config, &base.requests, &base.record_queue, stored)
-}
-
 /// Creates the error tracker, which stores errors on disk if there is a data directory.
 fn error_tracker(base: &Foundation, data_dir: Option<&DataDir>, tracing: &Tracing) -> ErrorTracker {
     let spool = data_dir.map(|data_dir| {
@@ -294,7 +282,6 @@ fn error_tracker(base: &Foundation, data_dir: Option<&DataDir>, tracing: &Tracin
             clock: base.clock.clone(),
             record_queue: Arc::clone(&base.record_queue),
             diagnostics: Arc::clone(&base.diagnostics),
-            key_of: None,
         })
     });
     ErrorTracker::new(ErrorTrackerSetup {
@@ -381,7 +368,7 @@ fn periodic_tasks(
     tracing: &Tracing,
     doctor: &DoctorTask,
     system: &Arc<SystemReader>,
-    history: Vec<PeriodicTask>,
+    stores: Vec<PeriodicTask>,
 ) -> Vec<PeriodicTask> {
     let metrics = base.metrics.clone();
     let expire = PeriodicTask::new(EXPIRE_EVERY, move || metrics.expire());
@@ -396,7 +383,7 @@ fn periodic_tasks(
     let mut all = vec![expire, read_system, doctor.tick(&base.diagnostics), upkeep];
     all.extend(tracing.tick());
     // After the system is read, so that a snapshot has the rates of the same interval.
-    all.extend(history);
+    all.extend(stores);
     all
 }
 
@@ -449,6 +436,25 @@ fn user_tracker(base: &Foundation, data_dir: Option<&DataDir>) -> Arc<UserTracke
         }
     };
     Arc::new(UserTracker::new(base.clock.clone(), key))
+}
+
+/// Creates the tasks that store the active users, if there is a data directory.
+fn user_tasks(
+    base: &Foundation,
+    data_dir: Option<&DataDir>,
+    users: &Arc<UserTracker>,
+) -> Vec<PeriodicTask> {
+    let Some(data_dir) = data_dir else {
+        return Vec::new();
+    };
+    let path = data_dir.path();
+    let store = UserStore::in_directory(path, users, &base.clock, &base.diagnostics);
+    let store = Arc::new(store);
+    let last = Arc::clone(&store);
+    vec![
+        PeriodicTask::on_pool(STORE_USERS_EVERY, move || store.tick()),
+        PeriodicTask::at_end(move || last.finish()),
+    ]
 }
 
 /// Creates the state that all endpoint layers share.

@@ -9,12 +9,12 @@ use super::state::MonitorState;
 use crate::clock::Clock;
 use crate::db::Queries;
 use crate::errors::{ErrorTracker, unrouted};
-use crate::health::{ComponentStatus, Health};
+use crate::health::ComponentStatus;
 use crate::metrics::{InstrumentKind, Metrics};
 use crate::model::{DropReason, InProgress, RecordCounters, RecordKind};
 use crate::semconv;
 use crate::system;
-use crate::trace::{TraceStore, TraceStoreStatus, Traces};
+use crate::trace::Traces;
 use crate::users::UserTracker;
 use crate::worker::{SinkStatus, SpoolStatus, Worker, WorkerStatus};
 
@@ -56,9 +56,6 @@ pub(super) fn observe(inner: &MonitorState) {
     if let Some(traces) = &inner.tracing.traces {
         observe_traces(metrics, traces);
     }
-    if let Some(store) = &inner.tracing.store {
-        observe_trace_store(metrics, store);
-    }
     metrics.watch_itself();
     system::register(metrics, &inner.system);
     observe_servers(metrics, &inner.server_counters);
@@ -69,14 +66,8 @@ pub(super) fn observe(inner: &MonitorState) {
         queries: Arc::downgrade(&inner.queries),
     };
     observe_snapshots(metrics, worker, &snapshots);
-    watch_parts(
-        health,
-        worker,
-        errors,
-        inner.tracing.store.clone(),
-        snapshots,
-        inner.data_dir_problem.clone(),
-    );
+    inner.history.observe(metrics);
+    watch_parts(inner, snapshots);
     if let Some(data_dir) = &inner.data_dir {
         health.check_disk(data_dir.path().to_owned(), &inner.system);
     }
@@ -154,81 +145,6 @@ fn observe_traces(metrics: &Metrics, traces: &Arc<Traces>) {
         "What the spans of undecided traces hold",
         InstrumentKind::Gauge,
         Arc::new(move |record| record(&[], of.lost().open_bytes as f64)),
-    );
-}
-
-fn observe_trace_store(metrics: &Metrics, store: &TraceStore) {
-    type StoreMetric = (
-        &'static str,
-        &'static str,
-        &'static str,
-        InstrumentKind,
-        fn(&TraceStoreStatus) -> u64,
-    );
-    const STORE: [StoreMetric; 5] = [
-        (
-            "watchpost.traces.stored",
-            "By",
-            "Bytes of the files in which kept traces are stored",
-            InstrumentKind::Gauge,
-            |store| store.spool.bytes,
-        ),
-        (
-            "watchpost.traces.store.emitted",
-            "",
-            "Records of kept traces for the data directory",
-            InstrumentKind::Counter,
-            |store| store.emitted,
-        ),
-        (
-            "watchpost.traces.store.written",
-            "",
-            "Records of kept traces that were written to the data directory",
-            InstrumentKind::Counter,
-            |store| store.spool.written,
-        ),
-        (
-            "watchpost.traces.store.evicted",
-            "",
-            "Written records of kept traces that made room for newer ones",
-            InstrumentKind::Counter,
-            |store| store.spool.evicted,
-        ),
-        (
-            "watchpost.traces.store.corrupt_files",
-            "",
-            "Files of kept traces that were damaged",
-            InstrumentKind::Counter,
-            |store| store.spool.corrupt,
-        ),
-    ];
-    for (name, unit, description, kind, of) in STORE {
-        // The store holds no registry, so there is no reference cycle.
-        let store = store.clone();
-        let read = move |record: &mut dyn FnMut(&[(&str, &str)], f64)| {
-            if let Some(status) = store.status() {
-                record(&[], of(&status) as f64);
-            }
-        };
-        metrics.observe(name, unit, description, kind, Arc::new(read));
-    }
-    let store = store.clone();
-    metrics.observe(
-        "watchpost.traces.store.dropped",
-        "",
-        "Records of kept traces that were not written to the data directory, by reason",
-        InstrumentKind::Counter,
-        Arc::new(move |record| {
-            let Some(status) = store.status() else { return };
-            for (reason, count) in [
-                (DropReason::Io.as_str(), status.spool.unstored),
-                (DropReason::QueueOverflow.as_str(), status.overflowed),
-                (DropReason::Shutdown.as_str(), status.at_shutdown),
-                ("malformed", status.unreadable),
-            ] {
-                record(&[("reason", reason)], count as f64);
-            }
-        }),
     );
 }
 
@@ -370,37 +286,23 @@ fn observe_users(metrics: &Metrics, users: &Arc<UserTracker>) {
     );
 }
 
-fn watch_parts(
-    health: &Health,
-    worker: &Arc<Worker>,
-    errors: &ErrorTracker,
-    traces: Option<TraceStore>,
-    snapshots: SnapshotWatch,
-    data_dir_problem: Option<String>,
-) {
-    let errors = errors.clone();
-    let of = Arc::downgrade(worker);
-    health.set_components(move |record| {
+fn watch_parts(inner: &MonitorState, snapshots: SnapshotWatch) {
+    let data_dir_problem = inner.data_dir_problem.clone();
+    let errors = inner.errors.clone();
+    let history = inner.history.component();
+    let of = Arc::downgrade(&inner.worker);
+    inner.health.set_components(move |record| {
         if let Some(problem) = &data_dir_problem {
             record("data directory", ComponentStatus::warning(problem));
         }
         if let Some(store) = errors.store_status() {
             record(
                 "errors.store",
-                ComponentStatus::store(
-                    "captured errors",
-                    store.failing,
-                    store.damaged,
-                    store.bytes,
-                ),
+                ComponentStatus::store(store.failing, store.damaged, store.bytes),
             );
         }
-        if let Some(store) = traces.as_ref().and_then(TraceStore::status) {
-            let TraceStoreStatus { spool, .. } = store;
-            record(
-                "traces.store",
-                ComponentStatus::store("kept traces", spool.failing, spool.damaged, spool.bytes),
-            );
+        if let Some(store) = history() {
+            record("history.store", store);
         }
         let slowest = snapshots.slowest_pool();
         let slowest = slowest.as_ref().map(|(pool, age)| (&**pool, *age));

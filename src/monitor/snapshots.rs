@@ -10,7 +10,7 @@ use crate::external::{Dependency, ModelUsage};
 use crate::logs::{LogQuery, RecentLogs};
 use crate::model::{RecordKind, RecordTotals, TraceId};
 use crate::system::SystemFigures;
-use crate::trace::{KeptTrace, StoredTraces, TraceLookup, TraceStore, find_trace, stored_traces};
+use crate::trace::KeptTrace;
 use crate::users::ActiveUsers;
 
 impl Monitor {
@@ -37,66 +37,6 @@ impl Monitor {
     /// Returns the kept trace with this ID, if it is in memory.
     pub fn recent_trace(&self, trace_id: TraceId) -> Option<KeptTrace> {
         self.inner.tracing.recent.trace(trace_id)
-    }
-
-    /// Finds a kept trace by its ID, in memory or else in the data directory, where traces of earlier starts are too.
-    ///
-    /// Traces are written to the data directory within about a second. The future resolves within two seconds, also if
-    /// the disk hangs. No thread of the host reads a file.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe: nothing is lost if the future is dropped.
-    ///
-    /// ```
-    /// use watchpost::TraceId;
-    /// use watchpost::trace::TraceLookup;
-    ///
-    /// # async fn show(monitor: watchpost::Monitor, id: TraceId) {
-    /// match monitor.find_trace(id).await {
-    ///     TraceLookup::Found(trace) => println!("{trace}"),
-    ///     TraceLookup::Removed => println!("the trace is not kept any more"),
-    ///     TraceLookup::NotFound { .. } => println!("the trace was never kept"),
-    ///     _ => println!("the disk does not answer"),
-    /// }
-    /// # }
-    /// ```
-    pub fn find_trace(
-        &self,
-        trace_id: TraceId,
-    ) -> impl Future<Output = TraceLookup> + Send + use<> + 'static {
-        find_trace(&self.inner.tracing.recent, self.trace_store(), trace_id)
-    }
-
-    /// Reads the newest kept traces of the data directory that are not in memory, where
-    /// [`recent_traces`](Self::recent_traces) finds the others: `limit` at most, from 1 to 1,000. Traces of earlier
-    /// starts are among them. For older ones, pass [`StoredTraces::next`] as `before`.
-    ///
-    /// A trace whose spans were kept at different times may be in two pages, each with a part of its spans;
-    /// [`find_trace`](Self::find_trace) returns all of them. The future resolves within two seconds, also if the disk
-    /// hangs.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe: nothing is lost if the future is dropped.
-    pub fn stored_traces(
-        &self,
-        before: Option<u64>,
-        limit: usize,
-    ) -> impl Future<Output = StoredTraces> + Send + use<> + 'static {
-        let limit = limit.clamp(1, 1_000);
-        stored_traces(
-            &self.inner.tracing.recent,
-            self.trace_store(),
-            before,
-            limit,
-        )
-    }
-
-    /// The store of traces, unless this process is a child made by `fork`, which has no worker to read it.
-    fn trace_store(&self) -> Option<&TraceStore> {
-        let forked = self.inner.worker.sink_observer().is_forked();
-        self.inner.tracing.store.as_ref().filter(|_| !forked)
     }
 
     /// Returns the log records in memory that a query selects, newest first. Records of the last 20 ms may be missing.

@@ -15,10 +15,10 @@ use crate::model::LevelDirectives;
 use crate::otel::Otel;
 use crate::trace::otlp::DecodeSpans;
 use crate::trace::{
-    KeptTracesProcessor, RecentTraces, SpanBackend, SpanDecoder, SpanLayer, SpanLayerConfig,
-    TraceStore, Traces, TracingOtelFilter,
+    RecentTraces, RecentTracesProcessor, SpanBackend, SpanDecoder, SpanLayer, SpanLayerConfig,
+    Traces, TracingOtelFilter,
 };
-use crate::worker::{PeriodicTask, RecordProcessor, RecordQueue, RemoteSetup, SpoolSetup};
+use crate::worker::{PeriodicTask, RecordProcessor, RecordQueue, RemoteSetup};
 
 /// The interval between checks for traces that are open for too long.
 const EVERY: Duration = Duration::from_secs(5);
@@ -29,8 +29,6 @@ pub(super) struct Tracing {
     pub(super) traces: Option<Arc<Traces>>,
     pub(super) layer: Arc<SpanLayer>,
     pub(super) recent: Arc<RecentTraces>,
-    /// `None` without a data directory, or if none are stored.
-    pub(super) store: Option<TraceStore>,
     pub(super) otel: Otel,
     clock: Clock,
 }
@@ -40,7 +38,6 @@ impl Tracing {
         config: &Config,
         requests: &Arc<Requests>,
         record_queue: &Arc<RecordQueue>,
-        stored: Option<SpoolSetup>,
     ) -> Result<Self> {
         let trace = &config.trace;
         let clock = requests.clock().clone();
@@ -71,20 +68,16 @@ impl Tracing {
                 clock.clone(),
                 trace.limits,
             )),
-            store: stored
-                .filter(|_| !trace.disabled && trace.max_stored_bytes > 0)
-                .map(|setup| TraceStore::new(setup, trace.limits)),
             clock,
         })
     }
 
-    /// Returns the processor that keeps traces in memory and on disk, if spans are recorded.
+    /// Returns the processor that keeps recent traces in memory, if spans are recorded.
     pub(super) fn tap(&self) -> Option<Box<dyn RecordProcessor>> {
-        let processor = KeptTracesProcessor {
-            recent: Arc::clone(&self.recent),
-            store: self.store.clone(),
-        };
-        self.traces.as_ref().map(|_| Box::new(processor) as Box<_>)
+        let recent = Arc::clone(&self.recent);
+        self.traces
+            .as_ref()
+            .map(|_| Box::new(RecentTracesProcessor(recent)) as Box<_>)
     }
 
     pub(super) fn tick(&self) -> Option<PeriodicTask> {

@@ -21,9 +21,7 @@ use crate::model::{
 };
 use crate::monitor::{Finding, Global, GlobalReport, GlobalState, InstallReport};
 use crate::system::{CgroupFigures, DiskSpace, InterfaceFigures, SystemFigures};
-use crate::trace::{
-    AttributeValue, KeptTrace, Span, SpanEvent, SpanKind, SpanLink, SpanStatus, StoredTraces,
-};
+use crate::trace::{AttributeValue, KeptTrace, Span, SpanEvent, SpanKind, SpanLink, SpanStatus};
 use crate::users::ActiveUsers;
 
 /// Serializes types as the text that they display.
@@ -125,11 +123,6 @@ as_struct!(InFlight { route, trace_id } with {
 as_struct!(KeptTrace { trace_id, kept, spans } with {
     start: Time as "start",
     duration: Millis as "duration_ms",
-});
-as_struct!(StoredTraces {
-    traces,
-    next,
-    is_available
 });
 as_struct!(Span {
     trace_id, span_id, parent_span_id, is_root, parent_is_remote, name, kind, status, status_message, events, links,

@@ -125,6 +125,7 @@ impl Harness {
     #[cfg(feature = "history")]
     pub fn snapshot(&self) {
         self.monitor.history().record();
+        self.monitor.history().persist();
     }
 
     /// Returns the wall time of the clock.

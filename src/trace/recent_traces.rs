@@ -9,7 +9,6 @@ use rustc_hash::FxHashMap;
 use super::decode::{Span, read_part};
 use super::limits::SpanLimits;
 use super::span_record::{TracePart, TraceRoot};
-use super::trace_store::TraceStore;
 use crate::clock::{Clock, Nanos};
 use crate::model::lock;
 use crate::model::lock_for_status;
@@ -54,8 +53,6 @@ struct RecentState {
     sources: Vec<SourceTraces>,
     /// The number of traces added so far.
     count: u64,
-    /// The traces that were removed last.
-    removed: VecDeque<TraceId>,
 }
 
 /// The stored records of one trace.
@@ -86,33 +83,6 @@ const SOURCES: usize = 256;
 
 /// The estimated overhead of an entry, in bytes, on top of its record.
 const OVERHEAD: usize = 96;
-
-/// The maximum number of removed traces that are remembered.
-const MAX_REMOVED: usize = 16 * 1024;
-
-impl KeptTrace {
-    /// Assembles a trace from its parts; `None` without spans.
-    pub(super) fn of_parts(
-        trace_id: TraceId,
-        parts: impl Iterator<Item = (KeepReason, Vec<Span>)>,
-    ) -> Option<Self> {
-        let (mut kept, mut spans) = (None, Vec::new());
-        for (reason, of_part) in parts {
-            kept = Some(kept.map_or(reason, |before: KeepReason| before.min(reason)));
-            spans.extend(of_part);
-        }
-        spans.sort_by_key(|span: &Span| span.start);
-        let start = spans.first()?.start;
-        let end = spans.iter().map(|span| span.start + span.duration).max()?;
-        Some(Self {
-            trace_id,
-            kept: kept?,
-            start,
-            duration: end.duration_since(start).unwrap_or_default(),
-            spans,
-        })
-    }
-}
 
 impl RecentTraces {
     pub(crate) fn new(max_bytes: usize, clock: Clock, limits: SpanLimits) -> Self {
@@ -175,17 +145,21 @@ impl RecentTraces {
         let read = parts
             .iter()
             .filter_map(|part| read_part(&part.record, part.at, &self.clock, &self.limits));
-        KeptTrace::of_parts(trace_id, read.map(|part| (part.kept, part.spans)))
-    }
-
-    /// Whether a trace is in memory.
-    pub(super) fn contains(&self, trace_id: TraceId) -> bool {
-        lock_for_status(&self.state).is_some_and(|state| state.traces.contains_key(&trace_id))
-    }
-
-    /// Whether a trace was in memory and was removed, as far as that is remembered.
-    pub(super) fn was_removed(&self, trace_id: TraceId) -> bool {
-        lock_for_status(&self.state).is_some_and(|state| state.removed.contains(&trace_id))
+        let (mut kept, mut spans) = (None, Vec::new());
+        for part in read {
+            kept = Some(kept.map_or(part.kept, |before: KeepReason| before.min(part.kept)));
+            spans.extend(part.spans);
+        }
+        spans.sort_by_key(|span: &Span| span.start);
+        let start = spans.first()?.start;
+        let end = spans.iter().map(|span| span.start + span.duration).max()?;
+        Some(KeptTrace {
+            trace_id,
+            kept: kept?,
+            start,
+            duration: end.duration_since(start).unwrap_or_default(),
+            spans,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, RecentState> {
@@ -223,10 +197,6 @@ impl RecentState {
         let Some(oldest) = most.order.pop_front() else {
             return false;
         };
-        if self.removed.len() == MAX_REMOVED {
-            self.removed.pop_front();
-        }
-        self.removed.push_back(oldest);
         let parts = self.traces.remove(&oldest).map(|held| held.parts);
         let parts = parts.unwrap_or_default();
         let freed: usize = parts.iter().map(|part| part.record.len() + OVERHEAD).sum();
@@ -255,54 +225,16 @@ fn source_of(part: &TracePart<'_>) -> usize {
     1 + (hash >> 32) as usize % (SOURCES - 1)
 }
 
-/// Adds kept traces to the in-memory store, and to the one on disk if there is one.
-pub(crate) struct KeptTracesProcessor {
-    pub(crate) recent: Arc<RecentTraces>,
-    pub(crate) store: Option<TraceStore>,
-}
+/// Adds kept traces to the in-memory store.
+pub(crate) struct RecentTracesProcessor(pub(crate) Arc<RecentTraces>);
 
-impl RecordProcessor for KeptTracesProcessor {
+impl RecordProcessor for RecentTracesProcessor {
     fn kind(&self) -> RecordKind {
         RecordKind::Span
     }
 
     fn process(&mut self, record: &Record<'_>, _: &BlockingPool<'_>) {
-        self.recent.add(record.at, record.body);
-        if let Some(store) = &self.store {
-            store.add(record.at, record.body);
-        }
-    }
-
-    fn run_due(&mut self, pool: &BlockingPool<'_>) {
-        if let Some(store) = &self.store {
-            store.run_due(pool);
-        }
-    }
-
-    fn due(&self) -> Option<Nanos> {
-        self.store.as_ref()?.due()
-    }
-
-    fn position(&self) -> u64 {
-        self.store.as_ref().map_or(0, TraceStore::request_flush)
-    }
-
-    fn is_settled(&self, position: u64) -> bool {
-        let store = self.store.as_ref();
-        store.is_none_or(|store| store.is_settled(position))
-    }
-
-    fn finish(&mut self) -> bool {
-        let store = self.store.as_ref();
-        store.is_none_or(|store| store.is_settled(store.request_flush()))
-    }
-}
-
-impl Drop for KeptTracesProcessor {
-    fn drop(&mut self) {
-        if let Some(store) = &self.store {
-            store.end();
-        }
+        self.0.add(record.at, record.body);
     }
 }
 

@@ -100,10 +100,6 @@ impl UserTracker {
     }
 
     /// Passes the users of each slot to `keep`, as bytes for [`restore`](Self::restore).
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the store of the history, which is to come")
-    )]
     pub(crate) fn snapshots(&self, mut keep: impl FnMut(Vec<u8>)) {
         let Some(counts) = self.counts.get() else {
             return;
@@ -130,10 +126,6 @@ impl UserTracker {
     /// # Errors
     ///
     /// Returns an error, and adds nothing, if the bytes are damaged, of another version, or made with another key.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the store of the history, which is to come")
-    )]
     pub(crate) fn restore(&self, bytes: &[u8]) -> Result<(), InvalidSnapshot> {
         // The sketch's crate decodes the bytes and calculates with them.
         let snapshot = catch_panic(|| UserSnapshot::read(bytes, self.key.fingerprint()));

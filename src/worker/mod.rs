@@ -136,7 +136,7 @@ pub(crate) use self::remote::{Batch, Deliver, Encode, RemoteSetup, Verdict};
 )]
 pub(crate) use self::remote::{BatchOutcome, ItemOutcome};
 pub(crate) use self::sink_status::SinkStatus;
-pub(crate) use self::spool::{SpoolAnswer, SpoolQuery, SpoolSetup, SpoolStatus, SpoolWriter};
+pub(crate) use self::spool::{SpoolSetup, SpoolStatus, SpoolWriter};
 
 /// A test receiver that follows a script.
 #[cfg(all(test, feature = "_client"))]

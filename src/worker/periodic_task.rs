@@ -20,10 +20,6 @@ enum TaskRun {
     /// On the blocking pool.
     OnPool(Arc<PoolTask>),
     /// Once, on the blocking pool, when the worker shuts down.
-    #[cfg_attr(
-        not(feature = "history"),
-        expect(dead_code, reason = "only the history has such a task")
-    )]
     AtEnd {
         run: Option<Box<dyn FnOnce() + Send>>,
         is_done: Arc<AtomicBool>,
@@ -59,7 +55,6 @@ impl PeriodicTask {
 
     /// Work for the end of the worker. It runs once, on the blocking pool, when a shutdown is requested. The shutdown waits
     /// for it until its deadline.
-    #[cfg(feature = "history")]
     pub(crate) fn at_end(run: impl FnOnce() + Send + 'static) -> Self {
         Self {
             period: Duration::MAX,

@@ -147,16 +147,6 @@ impl WorkerShared {
     }
 }
 
-impl<T: Clone + Send> Pending for Completion<Option<T>> {
-    fn is_settled(&self) -> bool {
-        self.value().is_some()
-    }
-
-    fn expire(&self) {
-        self.complete(None);
-    }
-}
-
 impl Pending for Completion<bool> {
     fn is_settled(&self) -> bool {
         self.value().is_some()

@@ -186,3 +186,20 @@ fn the_numbers_are_serializable() {
     let json = serde_json::to_value(users).unwrap();
     assert_eq!(json, serde_json::json!({"five_minutes": null, "day": 7}));
 }
+
+#[tokio::test]
+async fn a_restart_keeps_the_count_of_the_day() {
+    let directory = tempfile::tempdir().unwrap();
+    for (users, expected) in [(["ada", "bob"], 2), (["bob", "eve"], 3)] {
+        let harness = Harness::in_real_time(|builder| builder.data_dir(directory.path()));
+        let app = app(&harness);
+        for user in users {
+            visit(&app, "/", user).await;
+        }
+        // It restores the users of earlier processes, if that is not done yet, and stores all.
+        let report = harness.shutdown(Duration::from_secs(20)).await;
+        assert!(report.is_complete());
+        assert_eq!(harness.active_users().day, Some(expected));
+        assert!(harness.notices().is_empty(), "{:?}", harness.notices());
+    }
+}

@@ -17,6 +17,8 @@ mod floods;
 mod grpc_calls;
 mod grpc_routes;
 mod health;
+#[cfg(feature = "history")]
+mod history_files;
 #[cfg(feature = "sentry")]
 mod host_sentry;
 mod http_axum;
@@ -52,7 +54,6 @@ mod span_limits;
 mod spans;
 #[cfg(feature = "sqlx")]
 mod sqlx;
-mod stored_traces;
 #[cfg(feature = "history")]
 mod summary;
 mod support;

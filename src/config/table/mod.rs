@@ -117,6 +117,20 @@ const fn size(min: usize) -> SizeParser {
     SizeParser { min, max: 1 << 30 }
 }
 
+/// The maximum size of files.
+#[cfg(target_pointer_width = "64")]
+const MAX_FILES: usize = 1 << 40;
+#[cfg(not(target_pointer_width = "64"))]
+const MAX_FILES: usize = 2 << 30;
+
+/// Returns the parser of a size of files, from `min`.
+const fn size_of_files(min: usize) -> SizeParser {
+    SizeParser {
+        min,
+        max: MAX_FILES,
+    }
+}
+
 /// The parser of the number of attributes of a span.
 const ATTRIBUTE_COUNT: CappedParser = CappedParser {
     max: SpanLimits::MAX_ATTRIBUTES,
@@ -447,11 +461,6 @@ pub(super) static SETTINGS: &[Setting] = &[
         "The most bytes of kept traces in memory",
     ),
     Setting::new(
-        "trace.max_stored_bytes",
-        field!(size(0), trace.max_stored_bytes),
-        "The most bytes of kept traces in the data directory; the oldest are removed first, `0` stores none",
-    ),
-    Setting::new(
         "trace.level",
         field!(DirectivesParser, trace.level),
         "Which `tracing` spans are recorded",
@@ -746,6 +755,26 @@ pub(super) static SETTINGS: &[Setting] = &[
         "history.max_memory_bytes",
         field!(size(1 << 20), history.max_memory_bytes),
         "The most bytes of snapshots in memory; the oldest are removed first",
+    ),
+    Setting::new(
+        "history.max_bytes",
+        field!(size_of_files(16 << 20), history.max_bytes),
+        "The most bytes of the history in the data directory; the oldest snapshots are removed first, then minutes and hours",
+    ),
+    Setting::new(
+        "history.raw_age",
+        field!(duration(HOUR, 3650 * 24 * HOUR), history.raw_age),
+        "How long snapshots are kept in the data directory",
+    ),
+    Setting::new(
+        "history.minute_age",
+        field!(duration(HOUR, 3650 * 24 * HOUR), history.minute_age),
+        "How long minutes are kept in the data directory",
+    ),
+    Setting::new(
+        "history.hour_age",
+        field!(duration(HOUR, 3650 * 24 * HOUR), history.hour_age),
+        "How long hours are kept in the data directory",
     ),
     Setting::new(
         "drain.wait",

@@ -64,7 +64,6 @@ max_open = "90s"
 max_open_bytes = "1MiB"
 max_bytes_per_second = 1000
 recent_bytes = "2MiB"
-max_stored_bytes = "1GiB"
 level = "debug"
 spans = "tracing-opentelemetry"
 events = false
@@ -135,6 +134,10 @@ timeout = "30s"
 interval = "1s"
 memory_age = "30m"
 max_memory_bytes = "4MiB"
+max_bytes = "1GiB"
+raw_age = "1h"
+minute_age = "7d"
+hour_age = "365d"
 
 [drain]
 wait = "0s"
@@ -294,6 +297,11 @@ fn assert_history(history: &HistoryConfig) {
     assert_eq!(history.interval, Duration::from_secs(1));
     assert_eq!(history.memory_age, Duration::from_secs(1800));
     assert_eq!(history.max_memory_bytes, 4 << 20);
+    assert_eq!(history.max_bytes, 1 << 30);
+    let hours = |hours: u64| Duration::from_secs(hours * 3600);
+    assert_eq!(history.raw_age, hours(1));
+    assert_eq!(history.minute_age, hours(7 * 24));
+    assert_eq!(history.hour_age, hours(365 * 24));
 }
 
 fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
@@ -310,7 +318,6 @@ fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
         (trace.max_open_bytes, trace.recent_bytes),
         (1 << 20, 2 << 20)
     );
-    assert_eq!(trace.max_stored_bytes, 1 << 30);
     assert_eq!((trace.level.as_str(), trace.events), ("debug", false));
     assert_eq!(trace.spans, crate::trace::SpanBackend::TracingOpentelemetry);
     assert!(trace.disabled && trace.exporter == TraceExporter::None);

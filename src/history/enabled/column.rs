@@ -98,6 +98,27 @@ impl Column {
         }
     }
 
+    /// Appends the values of a column of the same kind and bounds. Others are left out.
+    pub(super) fn append(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Numbers(values), Self::Numbers(mut others)) => values.append(&mut others),
+            (
+                Self::Histograms { steps, .. },
+                Self::Histograms {
+                    steps: mut others, ..
+                },
+            ) => {
+                steps.append(&mut others);
+            }
+            (Self::Gauges(gauges), Self::Gauges(mut others)) => {
+                for (part, other) in gauges.parts_mut().into_iter().zip(others.parts_mut()) {
+                    part.append(other);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Takes the first `count` values out of the column.
     pub(super) fn split_front(&mut self, count: usize) -> Self {
         match self {

@@ -1,5 +1,4 @@
 mod column;
-#[expect(dead_code, reason = "the store that uses it is to come")]
 mod disk;
 mod evaluate;
 mod export;
@@ -13,10 +12,6 @@ mod plan;
 #[cfg(feature = "prometheus-reader")]
 mod prometheus;
 mod recorder;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for the store on disk, which is to come")
-)]
 mod roll_up;
 mod steps;
 mod store;
@@ -25,6 +20,7 @@ mod timeline;
 mod view;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -37,20 +33,25 @@ pub use self::metric_reader::{MetricReader, ReadFuture};
 #[cfg(feature = "prometheus-reader")]
 pub use self::prometheus::PrometheusReader;
 
+pub(crate) use self::disk::DiskStatus;
 pub(crate) use self::markers::MarkerStore;
 
+use self::disk::{DiskStore, DiskStoreSetup};
 use self::recorder::Recorder;
 use self::store::MemoryStore;
 use self::time_range::{TimeRange, millis, time_of};
 use self::view::{HistoryView, StoredList, covered, evaluate};
 use super::HistoryConfig;
+use crate::clock::Clock;
 use crate::error::Result;
 use crate::metrics::Metrics;
-use crate::model::{InProgress, lock, lock_for_status};
+use crate::model::{Diagnostics, InProgress, lock, lock_for_status};
 use crate::worker::PeriodicTask;
 
 /// The maximum number of reads that use the blocking pool at the same time.
 const MAX_READS: usize = 4;
+/// The longest time from a snapshot until it is stored, unless the disk is slow.
+const PERSIST_EVERY: Duration = Duration::from_secs(1);
 
 /// The history of all metrics of one monitor. [`Monitor::history`](crate::Monitor::history) returns it. Cheap to clone.
 #[derive(Clone)]
@@ -65,29 +66,115 @@ pub struct History {
     /// The snapshot in progress.
     snapshot: Arc<InProgress>,
     markers: Arc<MarkerStore>,
+    /// The files. `None` without a data directory.
+    disk: Option<Arc<DiskStore>>,
+}
+
+/// The parts of a [`History`].
+pub(crate) struct HistorySetup<'a> {
+    pub(crate) config: &'a HistoryConfig,
+    pub(crate) metrics: &'a Metrics,
+    /// Where the history is stored. Without it, it is in memory alone.
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) clock: &'a Clock,
+    pub(crate) diagnostics: &'a Arc<Diagnostics>,
+    pub(crate) markers: &'a Arc<MarkerStore>,
 }
 
 impl History {
-    /// Creates an empty history, and the task that takes the snapshots.
-    pub(crate) fn new(
-        config: &HistoryConfig,
-        metrics: &Metrics,
-        markers: &Arc<MarkerStore>,
-    ) -> (Self, PeriodicTask) {
+    /// Creates the history, and the tasks that take the snapshots and store them. The files are opened by the first run of
+    /// these tasks, so that a slow disk does not delay the start of the service.
+    pub(crate) fn new(setup: HistorySetup<'_>) -> (Self, Vec<PeriodicTask>) {
+        let HistorySetup {
+            config,
+            metrics,
+            directory,
+            clock,
+            diagnostics,
+            markers,
+        } = setup;
+        let store = Arc::new(Mutex::new(MemoryStore::new(config)));
+        let stored = StoredList::default();
+        let disk = directory.map(|path| {
+            let setup = DiskStoreSetup {
+                config: config.clone(),
+                memory: Arc::clone(&store),
+                stored: stored.clone(),
+                path: path.display().to_string(),
+                clock: clock.clone(),
+                diagnostics: Arc::clone(diagnostics),
+            };
+            Arc::new(DiskStore::in_directory(setup, &path))
+        });
         let recorder = Recorder::new(metrics);
         let history = Self {
             metrics: metrics.clone(),
             interval: config.interval,
-            store: Arc::new(Mutex::new(MemoryStore::new(config))),
-            stored: StoredList::default(),
+            store,
+            stored,
             snapshot: recorder.progress(),
             recorder: Arc::new(Mutex::new(recorder)),
             reads: Arc::new(Semaphore::new(MAX_READS)),
             markers: Arc::clone(markers),
+            disk,
         };
         let recording = history.clone();
-        let task = PeriodicTask::on_pool(config.interval, move || recording.record());
-        (history, task)
+        let mut tasks = vec![PeriodicTask::on_pool(config.interval, move || {
+            recording.record();
+        })];
+        if let Some(disk) = &history.disk {
+            let disk = Arc::clone(disk);
+            let period = config.interval.min(PERSIST_EVERY);
+            tasks.push(PeriodicTask::on_pool(period, move || disk.persist()));
+            let last = history.clone();
+            tasks.push(PeriodicTask::at_end(move || last.record_last()));
+        }
+        (history, tasks)
+    }
+
+    /// A history without files.
+    #[cfg(test)]
+    fn in_memory(config: &HistoryConfig, metrics: &Metrics) -> Self {
+        let clock = Clock::system();
+        let setup = HistorySetup {
+            config,
+            metrics,
+            directory: None,
+            clock: &clock,
+            diagnostics: &Arc::default(),
+            markers: &Arc::new(MarkerStore::new(&clock, "")),
+        };
+        Self::new(setup).0
+    }
+
+    /// Takes a last snapshot and stores it. Blocks as long as the disk does.
+    fn record_last(&self) {
+        self.record();
+        if let Some(disk) = &self.disk {
+            disk.persist_last();
+        }
+    }
+
+    /// Stores what was recorded, as a task of the monitor does every second. Blocks as long as the disk does, and waits for
+    /// that task.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn persist(&self) {
+        if let Some(disk) = &self.disk {
+            disk.persist_last();
+        }
+    }
+
+    /// The state of the files. `None` without a data directory.
+    pub(crate) fn disk_status(&self) -> Option<DiskStatus> {
+        self.disk.as_ref()?.status()
+    }
+
+    /// Reads the state of the files. `None` without a data directory.
+    pub(crate) fn disk_status_reader(
+        &self,
+    ) -> Option<impl Fn() -> Option<DiskStatus> + Send + Sync + use<>> {
+        let disk = Arc::clone(self.disk.as_ref()?);
+        Some(move || disk.status())
     }
 
     /// Begins the history once the monitor's own metrics are registered: the first snapshot has the increases of the

@@ -11,8 +11,7 @@ use crate::metrics::MetricsConfig;
 fn history() -> (History, SystemTime) {
     let clock = Clock::driven(Duration::from_secs(1_000_000));
     let metrics = Metrics::new(MetricsConfig::default(), clock.clone(), Arc::default());
-    let markers = Arc::new(MarkerStore::new(&clock, ""));
-    let (history, _) = History::new(&HistoryConfig::default(), &metrics, &markers);
+    let history = History::in_memory(&HistoryConfig::default(), &metrics);
     metrics.counter("jobs").build().add(30);
     clock.advance(Duration::from_secs(10));
     history.record();

@@ -72,6 +72,11 @@ pub(super) enum SeriesKind {
 }
 
 impl StepTime {
+    /// The number of the snapshot after the step.
+    pub(super) fn end(&self) -> Tick {
+        self.first_snapshot + u64::from(self.snapshots)
+    }
+
     /// The numbers of its snapshots.
     pub(super) fn snapshots(&self) -> Range<Tick> {
         self.first_snapshot..self.first_snapshot + u64::from(self.snapshots)

@@ -1,10 +1,12 @@
-use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::column::Column;
+use super::numbers::is_missing;
 use super::steps::{SeriesKey, SeriesKind, SeriesRun, StepFlags, StepTime, Tick};
 use super::timeline::Timeline;
 use crate::clock::{Nanos, nanos};
@@ -27,6 +29,24 @@ pub(super) enum Step {
     Histogram(HistogramValues),
 }
 
+/// The value of one series at one tick.
+#[derive(Debug, Clone)]
+pub(super) struct SeriesStep {
+    pub(super) key: SeriesKey,
+    pub(super) kind: SeriesKind,
+    pub(super) step: Step,
+    pub(super) flags: StepFlags,
+}
+
+/// Which snapshots are in files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OnDisk {
+    /// Those before it are in segments, or lost.
+    pub(super) written: Tick,
+    /// Those before it are in segments or in a journal.
+    pub(super) saved: Tick,
+}
+
 /// The metrics of the last hours, in memory.
 #[derive(Debug)]
 pub(super) struct MemoryStore {
@@ -38,6 +58,12 @@ pub(super) struct MemoryStore {
     max_series: usize,
     /// How often a value was left out, since there were too many series.
     left_out: u64,
+    /// `None` without files: what is removed from memory was never to be kept.
+    on_disk: Option<OnDisk>,
+    /// The number of snapshots that were removed before they were in a file.
+    dropped: u64,
+    /// Whether there is soon no room for snapshots that are in no segment.
+    needs_segment: bool,
 }
 
 #[derive(Debug)]
@@ -82,6 +108,49 @@ pub(super) struct SeriesData {
     flags: Vec<(Tick, StepFlags)>,
 }
 
+impl SeriesStep {
+    pub(super) fn new(key: SeriesKey, kind: SeriesKind, step: Step) -> Self {
+        Self {
+            key,
+            kind,
+            step,
+            flags: StepFlags::default(),
+        }
+    }
+}
+
+impl Step {
+    /// A column with this value.
+    pub(super) fn column(&self) -> Column {
+        match self {
+            Self::Number(value) => Column::Numbers(vec![*value]),
+            Self::Histogram(values) => Column::Histograms {
+                empty: Box::new(values.with(Vec::new(), 0.0)),
+                steps: vec![Some(values.clone())],
+            },
+        }
+    }
+
+    /// A column for such values.
+    pub(super) fn empty_column(&self) -> Column {
+        match self {
+            Self::Number(_) => Column::numbers(),
+            Self::Histogram(values) => Column::histograms(values),
+        }
+    }
+
+    /// Whether a column is for such values.
+    pub(super) fn is_of(&self, column: &Column) -> bool {
+        match (column, self) {
+            (Column::Histograms { empty, .. }, Self::Histogram(values)) => {
+                empty.bounds() == values.bounds()
+            }
+            (Column::Numbers(_), Self::Number(_)) => true,
+            _ => false,
+        }
+    }
+}
+
 impl MemoryStore {
     pub(super) fn new(config: &HistoryConfig) -> Self {
         Self {
@@ -92,6 +161,9 @@ impl MemoryStore {
             max_bytes: config.max_memory_bytes,
             max_series: config.max_memory_bytes / (2 * OF_SERIES),
             left_out: 0,
+            on_disk: None,
+            dropped: 0,
+            needs_segment: false,
         }
     }
 
@@ -113,10 +185,6 @@ impl MemoryStore {
     }
 
     /// Adds the values of a snapshot of an earlier process. Returns whether it follows the last one.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the store on disk, which is to come")
-    )]
     pub(super) fn restore(
         &mut self,
         time: StepTime,
@@ -151,10 +219,6 @@ impl MemoryStore {
     }
 
     /// Adds flags to the value that a series has at a tick. Returns whether there is one.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the detection of anomalies, which is to come")
-    )]
     pub(super) fn flag(&mut self, key: &SeriesKey, tick: Tick, flags: StepFlags) -> bool {
         let is_kept = self.timeline.ticks().contains(&tick);
         let series = self.series.get_mut(key);
@@ -173,6 +237,74 @@ impl MemoryStore {
         true
     }
 
+    /// Says which snapshots are in files. The others are removed only if there is no room.
+    pub(super) fn set_on_disk(&mut self, on_disk: OnDisk) {
+        let before = self.on_disk.map_or(0, |before| before.written);
+        self.needs_segment &= on_disk.written <= before;
+        self.on_disk = Some(on_disk);
+    }
+
+    /// The number of snapshots that were removed before they were in a file.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Whether there is soon no room for snapshots that are in no segment.
+    pub(super) fn needs_segment(&self) -> bool {
+        self.needs_segment
+    }
+
+    /// Numbers the snapshots of this process from `next` on, and dates them after `base`: files have those before. `before`
+    /// are the last of those, which are put in front.
+    pub(super) fn continue_after(
+        &mut self,
+        before: Self,
+        next: Tick,
+        base: Nanos,
+        on_disk: OnDisk,
+    ) {
+        let from = self.timeline.ticks().start;
+        self.timeline.renumber(next, base);
+        for series in self.series.values_mut() {
+            series.renumber(from, next);
+        }
+        self.on_disk = Some(on_disk);
+        if before.timeline.len() > 0 && before.timeline.ticks().end == next {
+            self.timeline.prepend(before.timeline);
+            for (key, older) in before.series {
+                match self.series.entry(key) {
+                    Entry::Occupied(mut series) => series.get_mut().prepend(older),
+                    Entry::Vacant(place) => drop(place.insert(older)),
+                }
+            }
+        }
+    }
+
+    /// The time of a snapshot, and all its values.
+    pub(super) fn snapshot_at(&self, tick: Tick) -> Option<(StepTime, Vec<SeriesStep>)> {
+        let time = *self.timeline.get(tick)?;
+        let values = self.series.iter().filter_map(|(key, series)| {
+            let (kind, step, flags) = series.at(tick)?;
+            let key = key.clone();
+            Some(SeriesStep {
+                key,
+                kind,
+                step,
+                flags,
+            })
+        });
+        Some((time, values.collect()))
+    }
+
+    /// The names of the metrics, and how many series each has.
+    pub(super) fn metrics(&self) -> BTreeMap<Arc<str>, u64> {
+        let mut metrics = BTreeMap::new();
+        for key in self.series.keys() {
+            *metrics.entry(Arc::clone(&key.name)).or_default() += 1;
+        }
+        metrics
+    }
+
     /// How often a value was left out, since there were too many series.
     pub(super) fn left_out(&self) -> u64 {
         self.left_out
@@ -187,7 +319,7 @@ impl MemoryStore {
             series.encode(end, n % CHUNK == turn);
         }
         let old = self.timeline.too_old(now, self.max_age);
-        self.remove(old);
+        self.remove(old.min(self.removable()));
 
         // If there is too much, first encode everything: that alone may be enough.
         if self.bytes() > self.max_bytes {
@@ -201,6 +333,17 @@ impl MemoryStore {
         while self.timeline.len() > 1 && self.bytes() > self.max_bytes {
             self.remove(self.timeline.len() / 16 + 1);
         }
+        self.needs_segment = self.on_disk.is_some()
+            && self.bytes() > self.max_bytes - self.max_bytes / 8
+            && self.removable() <= self.timeline.len() / 16 + 1;
+    }
+
+    /// The number of the oldest ticks that segments have, or that no file shall have.
+    fn removable(&self) -> usize {
+        let first = self.timeline.ticks().start;
+        self.on_disk.map_or(usize::MAX, |on_disk| {
+            usize::try_from(on_disk.written.saturating_sub(first)).unwrap_or(usize::MAX)
+        })
     }
 
     /// Removes the oldest ticks, and the series that have no later values.
@@ -211,6 +354,11 @@ impl MemoryStore {
         self.timeline
             .remove_first(ticks.min(self.timeline.len().saturating_sub(1)));
         let first = self.timeline.ticks().start;
+        if let Some(on_disk) = &mut self.on_disk {
+            self.dropped += first.saturating_sub(on_disk.saved);
+            on_disk.written = on_disk.written.max(first);
+            on_disk.saved = on_disk.saved.max(first);
+        }
         self.series.retain(|_, series| {
             series.remove_before(first);
             series.end() > first
@@ -268,13 +416,7 @@ impl StoredSeries {
 
     /// Begins a new chunk if the kind or the bounds change.
     fn change_to(&mut self, kind: SeriesKind, step: &Step, tick: Tick) {
-        let is_same = match (&self.shape.empty, step) {
-            (Column::Histograms { empty, .. }, Step::Histogram(values)) => {
-                empty.bounds() == values.bounds()
-            }
-            (Column::Numbers(_), Step::Number(_)) => self.shape.kind == kind,
-            _ => false,
-        };
+        let is_same = self.shape.kind == kind && step.is_of(&self.shape.empty);
         if !is_same && tick >= self.end() {
             self.close(usize::MAX);
             let shape = SeriesShape::of(kind, step);
@@ -324,6 +466,50 @@ impl StoredSeries {
             (Column::Histograms { steps, .. }, Step::Histogram(values)) => steps.push(Some(values)),
             _ => {}
         }
+    }
+
+    /// The kind, the value and the flags at a tick.
+    fn at(&self, tick: Tick) -> Option<(SeriesKind, Step, StepFlags)> {
+        let flags = self.flags.binary_search_by_key(&tick, |(tick, _)| *tick);
+        let flags = flags.ok().and_then(|place| self.flags.get(place));
+        let flags = flags.map_or(StepFlags::default(), |(_, flags)| *flags);
+        if let Some(index) = tick.checked_sub(self.open_at) {
+            let step = step_of(&self.open, usize::try_from(index).ok()?)?;
+            return Some((self.shape.kind, step, flags));
+        }
+        let chunks = self.chunks.iter().rev();
+        let mut chunks = chunks.take_while(|chunk| chunk.first + chunk.len as u64 > tick);
+        let chunk = chunks.find(|chunk| chunk.first <= tick)?;
+        let index = usize::try_from(tick - chunk.first).ok()?;
+        Some((chunk.shape.kind, step_of(&chunk.decode()?, index)?, flags))
+    }
+
+    /// Gives the tick `from` the number `to`, which is not lower, and moves all others with it.
+    fn renumber(&mut self, from: Tick, to: Tick) {
+        let by = to.saturating_sub(from);
+        self.open_at += by;
+        for (tick, _) in &mut self.flags {
+            *tick += by;
+        }
+        for chunk in &mut self.chunks {
+            // Queries that share it go on with the old numbers.
+            *chunk = Arc::new(Chunk {
+                shape: Arc::clone(&chunk.shape),
+                first: chunk.first + by,
+                len: chunk.len,
+                bytes: chunk.bytes.clone(),
+            });
+        }
+    }
+
+    /// Puts the earlier values of the same series in front.
+    fn prepend(&mut self, mut older: Self) {
+        older.close(usize::MAX);
+        older.chunks.append(&mut self.chunks);
+        older.flags.append(&mut self.flags);
+        self.chunks = older.chunks;
+        self.flags = older.flags;
+        self.chunk_bytes += older.chunk_bytes;
     }
 
     /// Encodes the values if there are many, if it is this series' turn and there are some, or if the series has ended.
@@ -398,11 +584,22 @@ impl Chunk {
 
 impl SeriesShape {
     fn of(kind: SeriesKind, step: &Step) -> Self {
-        let empty = match step {
-            Step::Number(_) => Column::numbers(),
-            Step::Histogram(values) => Column::histograms(values),
-        };
-        Self { kind, empty }
+        Self {
+            kind,
+            empty: step.empty_column(),
+        }
+    }
+}
+
+/// The value at a position of a column.
+fn step_of(column: &Column, index: usize) -> Option<Step> {
+    match column {
+        Column::Numbers(values) => {
+            let value = *values.get(index)?;
+            (!is_missing(value)).then_some(Step::Number(value))
+        }
+        Column::Histograms { steps, .. } => Some(Step::Histogram(steps.get(index)?.clone()?)),
+        Column::Gauges(_) => None,
     }
 }
 

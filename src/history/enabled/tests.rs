@@ -17,8 +17,7 @@ impl Fixture {
     fn with(config: &HistoryConfig) -> Self {
         let clock = Clock::driven(Duration::from_secs(1_000_000));
         let metrics = Metrics::new(MetricsConfig::default(), clock.clone(), Arc::default());
-        let markers = Arc::new(MarkerStore::new(&clock, ""));
-        let (history, _) = History::new(config, &metrics, &markers);
+        let history = History::in_memory(config, &metrics);
         Self {
             metrics,
             history,

@@ -82,6 +82,34 @@ impl Timeline {
         Some(tick)
     }
 
+    /// Numbers the ticks from `first` on, and lets the monotonic clock of this process begin at the operating time `base`.
+    pub(super) fn renumber(&mut self, first: Tick, base: Nanos) {
+        self.first = first;
+        for (tick, time) in (first..).zip(&mut self.times) {
+            time.first_snapshot = tick;
+            time.at = time.at.wrapping_sub(self.base).wrapping_add(base);
+        }
+        // Nothing is known about the time between two processes.
+        if let Some(time) = self.times.front_mut() {
+            time.has_gap |= first > 0;
+        }
+        self.base = base;
+    }
+
+    /// Puts the ticks before the first one in front.
+    pub(super) fn prepend(&mut self, before: Self) {
+        self.first = before.first;
+        let mut times = before.times;
+        times.append(&mut self.times);
+        self.times = times;
+    }
+
+    /// The time of a tick that is kept.
+    pub(super) fn get(&self, tick: Tick) -> Option<&StepTime> {
+        let index = usize::try_from(tick.checked_sub(self.first)?).ok()?;
+        self.times.get(index)
+    }
+
     /// The times of the snapshots that are kept.
     pub(super) fn times(&self) -> &VecDeque<StepTime> {
         &self.times

@@ -46,6 +46,10 @@ fn set_history(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         "history.interval" => history.interval(Duration::from_secs(1)),
         "history.memory_age" => history.memory_age(Duration::from_secs(600)),
         "history.max_memory_bytes" => history.max_memory_bytes(2 << 20),
+        "history.max_bytes" => history.max_bytes(1 << 30),
+        "history.raw_age" => history.raw_age(Duration::from_secs(7200)),
+        "history.minute_age" => history.minute_age(Duration::from_secs(86_400)),
+        "history.hour_age" => history.hour_age(Duration::from_secs(864_000)),
         key => panic!("no call sets `{key}`: add one to `HistoryConfig`"),
     })
 }
@@ -162,7 +166,6 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         "trace.max_open_bytes" => builder.trace(trace().max_open_bytes(1 << 20)),
         "trace.max_bytes_per_second" => builder.trace(trace().max_bytes_per_second(0)),
         "trace.recent_bytes" => builder.trace(trace().recent_bytes(0)),
-        "trace.max_stored_bytes" => builder.trace(trace().max_stored_bytes(0)),
         "trace.level" => builder.trace(trace().level("debug")),
         "trace.spans" => builder.trace(trace().spans(SpanBackend::TracingOpentelemetry)),
         "trace.events" => builder.trace(trace().events(false)),

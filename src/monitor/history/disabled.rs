@@ -2,6 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::health::ComponentStatus;
 use crate::history::HistoryConfig;
 use crate::metrics::Metrics;
 use crate::model::{Diagnostics, InProgress};
@@ -21,6 +22,18 @@ impl HistoryState {
         _: Option<&str>,
     ) -> (Self, Vec<PeriodicTask>) {
         (Self, Vec::new())
+    }
+
+    /// There are no files.
+    #[expect(clippy::unused_self, reason = "the other build needs it")]
+    pub(in crate::monitor) fn observe(&self, _: &Metrics) {}
+
+    /// There are no files.
+    #[expect(clippy::unused_self, reason = "the other build needs it")]
+    pub(in crate::monitor) fn component(
+        &self,
+    ) -> impl Fn() -> Option<ComponentStatus> + Send + Sync + use<> {
+        || None
     }
 
     /// Does nothing.

@@ -1,24 +1,19 @@
 //! The spool: records in append-only files of the data directory, stored before they are sent.
 //!
 //! Once [`SpoolWriter`] reports a record as stored, it is on the disk, and it is found again after a restart until it
-//! is acknowledged. [`Spool`] is the state machine over [`Files`](crate::files::Files). [`SpoolWriter`] runs it on the
-//! worker's blocking pool. A spool whose records are never acknowledged keeps the newest ones; with keys they are found.
+//! is acknowledged. [`Spool`] is the state machine over [`Files`](crate::files::Files). [`SpoolWriter`] runs it on the worker's blocking
+//! pool.
 
-mod find;
-mod keys;
-mod queries;
 mod store;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-pub(crate) use self::queries::{SpoolAnswer, SpoolQuery};
 pub(crate) use self::writer::{SpoolStatus, SpoolWriter};
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use self::keys::RecordKey;
 use self::store::Spool;
 use self::writer::SpoolWriterSetup;
 use super::RecordQueue;
@@ -37,8 +32,6 @@ pub(crate) struct SpoolSetup {
     /// Wakes the worker when something is stored or read.
     pub(crate) record_queue: Arc<RecordQueue>,
     pub(crate) diagnostics: Arc<Diagnostics>,
-    /// Reads the keys by which records are found; `None` if they are not searched.
-    pub(crate) key_of: Option<RecordKey>,
 }
 
 impl SpoolWriter {
@@ -51,12 +44,8 @@ impl SpoolWriter {
             clock,
             record_queue,
             diagnostics,
-            key_of,
         } = setup;
-        let open = move || {
-            let spool = Spool::open(Box::new(Disk::new(&path)), max_bytes);
-            spool.map(|spool| spool.with_keys(key_of))
-        };
+        let open = move || Spool::open(Box::new(Disk::new(&path)), max_bytes);
         Self::new(SpoolWriterSetup {
             name,
             open: Box::new(open),

@@ -1,7 +1,6 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::keys::{RecordKey, RemovedKeys, SegmentKeys};
 use crate::files::{Files, HEAD, HEADER, MAX_BODY, header, put, records};
 
 /// A file is closed at this size. Only complete files are removed.
@@ -21,12 +20,12 @@ const CORRUPT: &str = ".corrupt-";
 /// Nothing is appended to a file of an earlier process or to a file on which a write or a sync has failed, because the
 /// content of such a file is unknown.
 pub(super) struct Spool {
-    pub(super) files: Box<dyn Files>,
+    files: Box<dyn Files>,
     max_bytes: u64,
-    pub(super) segments: VecDeque<SpoolSegment>,
+    segments: VecDeque<SpoolSegment>,
     bytes: u64,
     /// Whether records are appended to the last segment.
-    pub(super) open: bool,
+    open: bool,
     next: u64,
     acked: u64,
     acked_on_disk: u64,
@@ -34,19 +33,15 @@ pub(super) struct Spool {
     /// Damaged files that were renamed and are still there, as of the last count.
     damaged: u64,
     evicted: u64,
-    /// Reads the keys of records; `None` if records are not searched.
-    pub(super) key_of: Option<RecordKey>,
-    pub(super) removed: RemovedKeys,
 }
 
 #[derive(Debug)]
-pub(super) struct SpoolSegment {
-    pub(super) name: String,
+struct SpoolSegment {
+    name: String,
     /// The number of its first record. Every record in it has a smaller number than the first of the next segment, or
     /// is in that segment too.
-    pub(super) first: u64,
+    first: u64,
     bytes: u64,
-    pub(super) keys: SegmentKeys,
 }
 
 impl Spool {
@@ -56,12 +51,7 @@ impl Spool {
         for (name, bytes) in files.list()? {
             damaged += u64::from(name.contains(CORRUPT));
             if let Some(first) = first_of(&name) {
-                found.push(SpoolSegment {
-                    name,
-                    first,
-                    bytes,
-                    keys: SegmentKeys::default(),
-                });
+                found.push(SpoolSegment { name, first, bytes });
             }
         }
         found.sort_by_key(|segment| segment.first);
@@ -81,15 +71,7 @@ impl Spool {
             corrupt: 0,
             damaged,
             evicted: 0,
-            key_of: None,
-            removed: RemovedKeys::default(),
         })
-    }
-
-    /// Lets records be found by the keys that a function reads from them.
-    pub(super) fn with_keys(mut self, key_of: Option<RecordKey>) -> Self {
-        self.key_of = key_of;
-        self
     }
 
     /// The number of the next record.
@@ -151,11 +133,6 @@ impl Spool {
                 if !bytes.is_empty() && len >= MAX_SEGMENT {
                     break;
                 }
-                if let Some(key) = self.key_of.and_then(|key_of| key_of(body))
-                    && let Some(segment) = self.segments.back_mut()
-                {
-                    segment.keys.add(key);
-                }
                 let before = bytes.len();
                 put(&mut bytes, *number, body.get(..MAX_BODY).unwrap_or(body));
                 len += (bytes.len() - before) as u64;
@@ -191,7 +168,6 @@ impl Spool {
             name,
             first,
             bytes: HEADER as u64,
-            keys: SegmentKeys::empty(),
         });
         self.bytes += HEADER as u64;
         self.files.append(&header(first))?;
@@ -209,12 +185,10 @@ impl Spool {
             };
             self.bytes = self.bytes.saturating_sub(oldest.bytes);
             if let Ok(file) = self.files.read(&oldest.name) {
-                for (number, body) in records(&file).into_iter().flatten() {
-                    self.evicted += u64::from(number > self.acked);
-                    if let Some(key) = self.key_of.and_then(|key_of| key_of(body)) {
-                        self.removed.add(key);
-                    }
-                }
+                let lost = records(&file).map_or(0, |all| {
+                    all.filter(|(number, _)| *number > self.acked).count()
+                });
+                self.evicted += lost as u64;
             }
             // If the file cannot be removed, it is found again at the next start.
             let _left = self.files.remove(&oldest.name);
@@ -259,15 +233,8 @@ impl Spool {
         out
     }
 
-    /// Removes a file from the list that is not there any more.
-    pub(super) fn forget(&mut self, at: usize) {
-        if let Some(segment) = self.segments.remove(at) {
-            self.bytes = self.bytes.saturating_sub(segment.bytes);
-        }
-    }
-
     /// Removes an unreadable file from the list and renames it to `*.corrupt-N`. An empty one is removed.
-    pub(super) fn set_aside(&mut self, at: usize, empty: bool) {
+    fn set_aside(&mut self, at: usize, empty: bool) {
         let Some(segment) = self.segments.remove(at) else {
             return;
         };

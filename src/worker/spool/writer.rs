@@ -3,7 +3,6 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::queries::{SpoolAnswer, SpoolQuery, WaitingQueries};
 use super::store::Spool;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::{Diagnostics, catch_panic, lock, lock_for_status};
@@ -62,7 +61,6 @@ struct SpoolState {
     /// When damaged files are counted again; `None` if there are none.
     recount_due: Option<Nanos>,
     read: ReadState,
-    queries: WaitingQueries,
     /// After an error: when the disk is tried again.
     not_before: Nanos,
     status: SpoolStatus,
@@ -96,8 +94,6 @@ pub(crate) struct SpoolStatus {
     pub(crate) unstored: u64,
     /// Records removed to make room for newer ones.
     pub(crate) evicted: u64,
-    /// Records written to the disk.
-    pub(crate) written: u64,
 }
 
 /// One round of work of a task.
@@ -164,7 +160,6 @@ impl SpoolWriter {
                 acks_due: None,
                 recount_due: (damaged > 0).then(|| monotonic.now() + nanos(RECOUNT_DAMAGED)),
                 read: ReadState::Idle,
-                queries: WaitingQueries::default(),
                 not_before: 0,
                 status: SpoolStatus {
                     bytes,
@@ -255,30 +250,6 @@ impl SpoolWriter {
         }
     }
 
-    /// Requests records by a query, also while the disk refuses writes. `answer` completes with `None` if there is no
-    /// answer. If the disk hangs it does not complete: the caller has to bound the wait.
-    pub(crate) fn query(
-        &self,
-        query: SpoolQuery,
-        answer: Arc<Completion<Option<Arc<SpoolAnswer>>>>,
-    ) {
-        let refused = match lock_for_status(&self.0.state) {
-            Some(mut state) => state.queries.add(query, answer),
-            None => Some(answer),
-        };
-        match refused {
-            Some(answer) => answer.complete(None),
-            None => self.0.record_queue.wake(),
-        }
-    }
-
-    /// Discards the records that no task has taken yet, and returns their number.
-    pub(crate) fn discard_pending(&self) -> u64 {
-        let mut state = self.0.lock();
-        state.pending_bytes = 0;
-        std::mem::take(&mut state.pending).len() as u64
-    }
-
     /// The number of the last record.
     pub(crate) fn last(&self) -> u64 {
         self.0.lock().next - 1
@@ -332,7 +303,7 @@ impl SpoolWriter {
         {
             let now = self.0.monotonic.now();
             let mut state = self.0.lock();
-            if state.busy || !state.has_work(now) && state.queries.is_empty() {
+            if state.busy || !state.has_work(now) {
                 return;
             }
             state.busy = true;
@@ -342,9 +313,6 @@ impl SpoolWriter {
             let mut state = self.0.lock();
             state.busy = false;
             state.not_before = self.0.monotonic.now() + nanos(RETRY_AFTER);
-            let queries = std::mem::take(&mut state.queries);
-            drop(state);
-            queries.answer(None);
         }
     }
 
@@ -353,9 +321,6 @@ impl SpoolWriter {
         let state = self.0.lock();
         if state.busy {
             return None;
-        }
-        if !state.queries.is_empty() {
-            return Some(0);
         }
         let waits = !state.pending.is_empty() || matches!(state.read, ReadState::Requested(_));
         let work = waits.then_some(state.not_before);
@@ -372,21 +337,6 @@ impl SpoolState {
                 || matches!(self.read, ReadState::Requested(_))
                 || self.acks_due.is_some_and(|due| now >= due)
                 || self.recount_due.is_some_and(|due| now >= due))
-    }
-
-    /// Takes all work that is due now.
-    fn take_work(&mut self, now: Nanos) -> SpoolWork {
-        self.pending_bytes = 0;
-        SpoolWork {
-            records: self.pending.drain(..).collect(),
-            acked: self.acked,
-            save_acks: self.acks_due.is_some_and(|due| now >= due),
-            recount: self.recount_due.is_some_and(|due| now >= due),
-            read_after: match self.read {
-                ReadState::Requested(after) => Some(after),
-                _ => None,
-            },
-        }
     }
 
     fn is_stored(&self, number: u64) -> bool {
@@ -418,28 +368,26 @@ impl SpoolShared {
             let now = self.monotonic.now();
             // All that waits is taken under the lock, and the disk is used without it. The check and the end of the
             // task are one step, so that no record that arrives meanwhile is left without a task.
-            let (work, queries) = {
+            let work = {
                 let mut state = self.lock();
-                let has_work = state.has_work(now);
-                if !has_work && state.queries.is_empty() {
+                if !state.has_work(now) {
                     state.spool = spool;
                     state.busy = false;
                     break;
                 }
-                // After an error, writes wait, but records can still be read.
-                let work = has_work.then(|| state.take_work(now));
-                (work, std::mem::take(&mut state.queries))
-            };
-            if let Some(work) = work {
-                spool = self.run_work(spool, work);
-            }
-            if !queries.is_empty() {
-                spool = spool.or_else(|| catch_panic(&self.open)?.ok());
-                queries.answer(spool.as_mut());
-                if let Some(spool) = &spool {
-                    self.publish_files(&mut self.lock(), spool);
+                state.pending_bytes = 0;
+                SpoolWork {
+                    records: state.pending.drain(..).collect(),
+                    acked: state.acked,
+                    save_acks: state.acks_due.is_some_and(|due| now >= due),
+                    recount: state.recount_due.is_some_and(|due| now >= due),
+                    read_after: match state.read {
+                        ReadState::Requested(after) => Some(after),
+                        _ => None,
+                    },
                 }
-            }
+            };
+            spool = self.run_work(spool, work);
         }
         // The worker checks whether anything waits for the records that were just stored or read.
         self.record_queue.wake();
@@ -502,12 +450,20 @@ impl SpoolShared {
         if let Some(records) = read {
             state.read = ReadState::Done(records);
         }
-        self.publish_files(&mut state, &spool);
+        state.status.bytes = spool.bytes();
+        if spool.corrupt() > state.status.corrupt {
+            self.diagnostics.report(format!(
+                "a file of the stored {} is damaged and was set aside as `*.corrupt-N` in the data directory: the \
+                 records in it are lost; look at the file, then remove it",
+                self.name
+            ));
+        }
+        state.status.corrupt = spool.corrupt();
+        state.status.damaged = spool.damaged();
         // The due time is unchanged unless this round has counted: frequent writes must not delay the count.
         let due = state.recount_due.filter(|_| !recount);
         let due = due.unwrap_or_else(|| self.monotonic.now() + nanos(RECOUNT_DAMAGED));
         state.recount_due = (spool.damaged() > 0).then_some(due);
-        state.status.written += numbered.len() as u64;
         state.status.evicted += spool.take_evicted();
         if std::mem::take(&mut state.status.failing) {
             self.diagnostics
@@ -540,24 +496,6 @@ impl SpoolShared {
         drop(state);
         for receipt in receipts.into_iter().flatten() {
             receipt.complete(false);
-        }
-    }
-
-    /// Publishes what is known of the files, and reports damaged ones.
-    fn publish_files(&self, state: &mut SpoolState, spool: &Spool) {
-        state.status.bytes = spool.bytes();
-        if spool.corrupt() > state.status.corrupt {
-            self.diagnostics.report(format!(
-                "a file of the stored {} is damaged and was set aside as `*.corrupt-N` in the data directory: the \
-                 records in it are lost; look at the file, then remove it",
-                self.name
-            ));
-        }
-        state.status.corrupt = spool.corrupt();
-        state.status.damaged = spool.damaged();
-        if spool.damaged() > 0 {
-            let due = self.monotonic.now() + nanos(RECOUNT_DAMAGED);
-            state.recount_due.get_or_insert(due);
         }
     }
 

@@ -1,7 +1,7 @@
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use super::super::column::Column;
 use super::super::numbers::take_varint;
@@ -36,6 +36,8 @@ struct SegmentFile {
     footer: SegmentFooter,
     /// The most series that one read found damaged.
     damaged: AtomicU64,
+    /// Whether the index is damaged, or the file is gone.
+    is_unreadable: AtomicBool,
 }
 
 impl Segment {
@@ -55,6 +57,7 @@ impl Segment {
             metrics_at,
             footer,
             damaged: AtomicU64::new(0),
+            is_unreadable: AtomicBool::new(false),
         }))
     }
 
@@ -111,11 +114,26 @@ impl Segment {
         self.0.damaged.load(Relaxed)
     }
 
-    /// The names of its metrics, in order.
-    pub(in crate::history) fn metrics(&self) -> io::Result<Vec<Arc<str>>> {
-        let mut file = self.0.files.open(&self.0.name)?;
+    /// Whether a read found that the index is damaged, or that the file is gone.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.0.is_unreadable.load(Relaxed)
+    }
+
+    /// The names of its metrics, in order, and how many series each has.
+    pub(super) fn sizes(&self) -> io::Result<Vec<(Arc<str>, u64)>> {
+        let mut file = self.file()?;
         let index = self.index(&mut *file)?;
-        Ok(index.into_iter().map(|metric| metric.name).collect())
+        Ok(index.into_iter().map(|it| (it.name, it.series)).collect())
+    }
+
+    /// The names of its metrics, in order.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the queries that use it are to come")
+    )]
+    pub(in crate::history) fn metrics(&self) -> io::Result<Vec<Arc<str>>> {
+        let sizes = self.sizes()?;
+        Ok(sizes.into_iter().map(|(name, _)| name).collect())
     }
 
     /// Reads the series of a metric that `is_wanted` at some steps, and the number of series that are damaged and left
@@ -143,7 +161,7 @@ impl Segment {
         if steps.start >= own.end || steps.end <= own.start {
             return Ok(0);
         }
-        let mut file = self.0.files.open(&self.0.name)?;
+        let mut file = self.file()?;
         let mut offset = self.0.metrics_at;
         let index = self.index(&mut *file)?;
         let mut found = None;
@@ -239,6 +257,14 @@ impl Segment {
         Ok(table.and_then(|table| decode_table(&table, entry, self.times().len())))
     }
 
+    fn file(&self) -> io::Result<Box<dyn InputFile>> {
+        self.0.files.open(&self.0.name).inspect_err(|error| {
+            if error.kind() == ErrorKind::NotFound {
+                self.0.is_unreadable.store(true, Relaxed);
+            }
+        })
+    }
+
     fn index(&self, file: &mut dyn InputFile) -> io::Result<Vec<MetricEntry>> {
         let footer = &self.0.footer;
         let len = usize::try_from(footer.len).map_err(io::Error::other)?;
@@ -246,6 +272,7 @@ impl Segment {
         let index = (crc32fast::hash(&bytes) == footer.crc).then(|| self.decode_index(&bytes));
         index.flatten().ok_or_else(|| {
             self.0.damaged.fetch_max(1, Relaxed);
+            self.0.is_unreadable.store(true, Relaxed);
             damaged(&self.0.name)
         })
     }
@@ -286,7 +313,7 @@ fn read_header(file: &mut dyn InputFile, limit: u64) -> Option<io::Result<(Segme
 }
 
 /// The part of a run at some steps. `None` if there is none.
-fn cut(mut run: SeriesRun, steps: &Range<Tick>) -> Option<SeriesRun> {
+pub(super) fn cut(mut run: SeriesRun, steps: &Range<Tick>) -> Option<SeriesRun> {
     let end = run.first + run.column.len() as u64;
     if steps.start <= run.first && steps.end >= end {
         return Some(run);

@@ -1,4 +1,5 @@
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::sync::Arc;
 
 use super::super::numbers::push_varint;
@@ -12,7 +13,7 @@ pub(super) const TEMPORARY: &str = ".tmp";
 /// The bytes that are written at a time.
 const BUFFER: usize = 256 << 10;
 
-/// Writes a segment, one metric at a time, so that only one metric is in memory.
+/// Writes a segment, some series at a time, so that only one metric is in memory, and that encoded.
 pub(super) struct SegmentWriter {
     files: Arc<dyn StoreFiles>,
     file: Box<dyn OutputFile>,
@@ -23,6 +24,10 @@ pub(super) struct SegmentWriter {
     len: u64,
     /// Where the first metric begins.
     metrics_at: u64,
+    /// The table and the chunks of the metric whose series are being added, and their number.
+    table: Vec<u8>,
+    chunks: Vec<u8>,
+    series: u64,
     index: Vec<u8>,
     metrics: u64,
 }
@@ -54,16 +59,17 @@ impl SegmentWriter {
             len: head.len() as u64,
             metrics_at: head.len() as u64,
             buffer: head,
+            table: Vec::new(),
+            chunks: Vec::new(),
+            series: 0,
             index: Vec::new(),
             metrics: 0,
         })
     }
 
-    /// Adds the series of a metric. Metrics are added in the order of their names. A series may have several runs. Runs that
+    /// Adds series of the metric that [`end_metric`](Self::end_metric) will name. A series may have several runs. Runs that
     /// are not within the segment's steps are left out.
-    pub(super) fn add_metric(&mut self, name: &str, runs: &[SeriesRun]) -> io::Result<()> {
-        let (mut table, mut chunks) = (Vec::new(), Vec::new());
-        let mut series = 0;
+    pub(super) fn add_runs(&mut self, runs: &[SeriesRun]) {
         for run in runs {
             let first = run.first.checked_sub(self.header.first);
             let first = first.and_then(|first| usize::try_from(first).ok());
@@ -71,10 +77,17 @@ impl SegmentWriter {
             if let Some(first) = first.filter(is_inside)
                 && run.column.len() > 0
             {
-                chunks.extend_from_slice(&encode_run(&mut table, run, first));
-                series += 1;
+                let chunk = encode_run(&mut self.table, run, first);
+                self.chunks.extend_from_slice(&chunk);
+                self.series += 1;
             }
         }
+    }
+
+    /// Writes the metric whose series were added. Metrics are written in the order of their names.
+    pub(super) fn end_metric(&mut self, name: &str) -> io::Result<()> {
+        let (table, chunks) = (mem::take(&mut self.table), mem::take(&mut self.chunks));
+        let series = mem::take(&mut self.series);
         if series == 0 {
             return Ok(());
         }

@@ -40,11 +40,11 @@ pub(crate) struct MarkerStore {
 struct MarkerDisk {
     diagnostics: Arc<Diagnostics>,
     /// Locked as long as the disk takes. Only the tasks lock it.
-    state: Mutex<DiskState>,
+    state: Mutex<MarkerWriterState>,
 }
 
 #[derive(Debug)]
-struct DiskState {
+struct MarkerWriterState {
     files: MarkerFiles,
     /// No attempt is made before this time.
     retry_at: Nanos,
@@ -71,7 +71,7 @@ impl MarkerStore {
     }
 
     fn in_files(self, files: impl Files + 'static, diagnostics: &Arc<Diagnostics>) -> Self {
-        let state = DiskState {
+        let state = MarkerWriterState {
             files: MarkerFiles::new(files),
             retry_at: 0,
         };

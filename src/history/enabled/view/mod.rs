@@ -71,10 +71,6 @@ impl StoredSteps for Segment {
 pub(super) struct StoredList(Arc<Mutex<Arc<Vec<Arc<dyn StoredSteps>>>>>);
 
 impl StoredList {
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the store on disk, which is to come")
-    )]
     pub(super) fn replace(&self, stored: Vec<Arc<dyn StoredSteps>>) {
         *lock(&self.0) = Arc::new(stored);
     }
@@ -100,17 +96,20 @@ impl HistoryView {
         stored: &StoredList,
         is_wanted: impl Fn(&SeriesKey) -> bool,
     ) -> Self {
-        let (times, series) = lock_for_status(memory).map_or_else(Default::default, |store| {
+        // Under one lock: the snapshots in memory get other numbers when the files of an earlier process are found.
+        let view = lock_for_status(memory).map(|store| {
             let timeline = store.timeline();
-            let times: Vec<_> = timeline.times().iter().copied().collect();
-            (times, store.read(&timeline.ticks(), is_wanted))
+            Self {
+                memory: timeline.times().iter().copied().collect(),
+                series: store.read(&timeline.ticks(), is_wanted),
+                stored: stored.get(),
+            }
         });
-        // The memory is read first: a snapshot that leaves it is in a segment before.
-        Self {
-            memory: times,
-            series,
+        view.unwrap_or_else(|| Self {
+            memory: Vec::new(),
+            series: Vec::new(),
             stored: stored.get(),
-        }
+        })
     }
 
     /// The times only.

@@ -19,12 +19,15 @@ pub(super) struct FakeState {
     synced: BTreeMap<String, FakeFile>,
     /// The number of calls that change something.
     pub(super) changes: u64,
-    /// From this change on, every call fails.
-    pub(super) ends_at: Option<u64>,
     /// Every change fails with this error.
     pub(super) error: Option<ErrorKind>,
     pub(super) bytes_read: u64,
-    pub(super) names_opened: Vec<String>,
+    /// If it is set, what a power loss before each change may leave, and the mark at that time.
+    pub(super) crashes: Option<Vec<(u64, Contents)>>,
+    /// What the test wants to know of the time of a crash.
+    pub(super) mark: u64,
+    /// While it is locked by a test, every list of the files waits.
+    pub(super) gate: Arc<Mutex<()>>,
 }
 
 /// The content of a file, and how much of it is synced.
@@ -95,14 +98,39 @@ impl FakeFiles {
             .collect()
     }
 
+    /// Remembers what a power loss at this moment may leave.
+    pub(super) fn record_crashes(&self) {
+        for names in [true, false] {
+            for unsynced in [
+                Unsynced::Kept,
+                Unsynced::Lost,
+                Unsynced::Half,
+                Unsynced::Zeros,
+            ] {
+                let left = self.after_crash(names, unsynced);
+                let mut state = self.state();
+                let mark = state.mark;
+                let crashes = state.crashes.get_or_insert_default();
+                let is_new = !crashes
+                    .iter()
+                    .rev()
+                    .take(16)
+                    .any(|(of, other)| *of == mark && *other == left);
+                if is_new {
+                    crashes.push((mark, left));
+                }
+            }
+        }
+    }
+
     /// Counts a change, or fails.
     fn change(&self) -> io::Result<MutexGuard<'_, FakeState>> {
+        if self.state().crashes.is_some() {
+            self.record_crashes();
+        }
         let mut state = self.state();
         if let Some(error) = state.error {
             return Err(error.into());
-        }
-        if state.ends_at.is_some_and(|end| state.changes >= end) {
-            return Err(ErrorKind::Other.into());
         }
         state.changes += 1;
         Ok(state)
@@ -111,16 +139,21 @@ impl FakeFiles {
 
 impl StoreFiles for FakeFiles {
     fn list(&self) -> io::Result<Vec<(String, u64)>> {
-        let contents = self.contents();
-        Ok(contents
+        let gate = Arc::clone(&self.state().gate);
+        drop(gate.lock().unwrap());
+        if let Some(error) = self.state().error {
+            return Err(error.into());
+        }
+        let files = self.state().files.clone();
+        Ok(files
             .into_iter()
-            .map(|(name, bytes)| (name, bytes.len() as u64))
+            .map(|(name, file)| (name, file.0.lock().unwrap().0.len() as u64))
             .collect())
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn InputFile>> {
-        let bytes = self.contents().remove(name).ok_or(ErrorKind::NotFound)?;
-        self.state().names_opened.push(name.to_owned());
+        let file = self.state().files.get(name).cloned();
+        let bytes = file.ok_or(ErrorKind::NotFound)?.0.lock().unwrap().0.clone();
         let state = self.clone();
         Ok(Box::new(FakeInput { state, bytes }))
     }

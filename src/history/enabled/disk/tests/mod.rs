@@ -1,2 +1,4 @@
 mod fake;
+mod journals;
 mod segments;
+mod stores;

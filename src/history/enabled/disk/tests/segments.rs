@@ -100,7 +100,8 @@ fn write(files: &FakeFiles, steps: usize, runs: &[SeriesRun]) -> Segment {
     let files: Arc<dyn StoreFiles> = Arc::new(files.clone());
     let mut writer = SegmentWriter::create(&files, Resolution::Raw, FIRST, times(steps)).unwrap();
     for metric in runs.chunk_by(|one, other| one.key.name == other.key.name) {
-        writer.add_metric(&metric[0].key.name, metric).unwrap();
+        writer.add_runs(metric);
+        writer.end_metric(&metric[0].key.name).unwrap();
     }
     writer.finish().unwrap()
 }
