@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::super::steps::{Resolution, StepFlags, StepTime, Tick};
@@ -19,7 +19,7 @@ use super::segment::Segment;
 use super::status::DiskStatus;
 use crate::clock::{Clock, nanos};
 use crate::history::HistoryConfig;
-use crate::model::{Diagnostics, catch_panic, lock, lock_for_status};
+use crate::model::{Diagnostics, catch_panic, lock, lock_for_status, recover, try_lock};
 
 /// The maximum number of snapshots of one segment.
 const MAX_BLOCK: u64 = 720;
@@ -130,12 +130,9 @@ impl DiskStore {
     /// Saves the snapshots that are not in files yet. Blocks as long as the disk does. Does nothing while another call works,
     /// and for 30 s after an error.
     pub(in crate::history) fn persist(&self) {
-        let mut state = match self.state.try_lock() {
-            Ok(state) => state,
-            Err(TryLockError::Poisoned(state)) => state.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
-        };
-        if self.setup.clock.now() >= state.not_before {
+        if let Some(mut state) = try_lock(&self.state)
+            && self.setup.clock.now() >= state.not_before
+        {
             self.work(&mut state);
         }
     }
@@ -256,7 +253,7 @@ impl DiskStore {
             if is_known {
                 memory.set_on_disk(on_disk);
             } else {
-                let before = before.into_inner().unwrap_or_else(PoisonError::into_inner);
+                let before = recover(before.into_inner());
                 memory.continue_after(before, first, base, on_disk);
             }
             self.publish(folder.segments());
