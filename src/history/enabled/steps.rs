@@ -27,6 +27,20 @@ impl Resolution {
             Self::Hour => Some(3_600_000),
         }
     }
+
+    /// The end of the step that contains a wall time: for a snapshot, that time.
+    pub(super) fn end_of_step(self, wall: i64) -> i64 {
+        self.millis()
+            .map_or(wall, |length| period_end(wall, length))
+    }
+}
+
+/// The end of the period of a wall time, in milliseconds. A period contains the time after its begin, up to its end.
+pub(super) fn period_end(wall: i64, length: i64) -> i64 {
+    match wall.rem_euclid(length) {
+        0 => wall,
+        rest => wall.saturating_add(length - rest),
+    }
 }
 
 /// The time of a step.

@@ -10,7 +10,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::super::column::Column;
 use super::super::roll_up::{roll_up_runs, roll_up_times};
-use super::super::steps::{Resolution, SeriesKey, SeriesRun, StepTime, Tick};
+use super::super::steps::{Resolution, SeriesKey, SeriesRun, StepTime, Tick, period_end};
 use super::folder::{SegmentFolder, is_damage};
 use super::segment::Segment;
 use super::segment_writer::SegmentWriter;
@@ -159,7 +159,7 @@ fn next_stretch(segments: &[Segment], covered: Tick) -> Option<Stretch> {
 /// Removes the last steps if more of the same coarser step may come. `next` is the snapshot after them: whether it follows
 /// immediately, and its wall time.
 fn cut_incomplete(times: &mut Vec<StepTime>, to: Resolution, next: Option<(bool, i64)>) {
-    let group = |wall: i64| to.millis().map(|millis| ceil(wall, millis));
+    let group = |wall: i64| to.end_of_step(wall);
     let last = times.last().map(|time| group(time.wall));
     let is_complete = next.is_some_and(|(follows, wall)| !follows || Some(group(wall)) != last);
     while !is_complete && !times.is_empty() && times.last().map(|time| group(time.wall)) == last {
@@ -176,11 +176,11 @@ fn merge_next(
     now: Option<i64>,
 ) -> io::Result<bool> {
     let period_of = |segment: &Segment| {
-        let number = |time: &StepTime| ceil(time.wall, period);
+        let number = |time: &StepTime| period_end(time.wall, period);
         let first = segment.times().first().map(number)?;
         (segment.times().last().map(number) == Some(first)).then_some(first)
     };
-    let now = now.map(|wall| ceil(wall, period));
+    let now = now.map(|wall| period_end(wall, period));
     let segments = folder.of(resolution);
     let belong_together = |one: &Segment, next: &Segment| {
         let of_one = period_of(one);
@@ -311,12 +311,4 @@ fn join(run: &mut SeriesRun, later: &SeriesRun) -> bool {
     let flags = flags.map(|(step, flags)| (step.saturating_add(moved), *flags));
     run.flags.extend(flags);
     true
-}
-
-/// The end of the period of a wall time, which is after its begin, up to its end.
-fn ceil(wall: i64, period: i64) -> i64 {
-    match wall.rem_euclid(period) {
-        0 => wall,
-        rest => wall.saturating_add(period - rest),
-    }
 }

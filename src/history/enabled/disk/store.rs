@@ -29,8 +29,6 @@ const MAX_WAITING: u64 = 60;
 const MAX_NAMED: usize = 1 << 16;
 /// The wait after an error of the disk.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
-/// A segment does not continue over an hour of the wall clock, in milliseconds.
-const HOUR: i64 = 3_600_000;
 
 /// The number of stores that this process has made. It tells apart those that it makes at one moment.
 static STORES: AtomicU64 = AtomicU64::new(0);
@@ -435,7 +433,8 @@ impl OpenStore {
             return false;
         }
         let before = lock(&store.setup.memory).timeline().get(tick - 1).copied();
-        let hour = |wall: i64| wall.saturating_sub(1).div_euclid(HOUR);
+        // A segment does not continue over an hour of the wall clock.
+        let hour = |wall: i64| Resolution::Hour.end_of_step(wall);
         tick - self.written >= MAX_BLOCK
             || before.is_some_and(|before| hour(before.wall) != hour(wall))
     }

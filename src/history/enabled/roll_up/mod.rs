@@ -84,7 +84,7 @@ pub(super) fn roll_up_times(first: Tick, times: &[StepTime], to: Resolution) -> 
         of: StepGroups::new(first),
     };
     for time in times {
-        let wall = end_of_step(time.wall, to);
+        let wall = to.end_of_step(time.wall);
         match groups.times.last_mut() {
             Some(group) if group.wall == wall && to != Resolution::Raw => {
                 group.length = group.length.saturating_add(time.length);
@@ -100,17 +100,6 @@ pub(super) fn roll_up_times(first: Tick, times: &[StepTime], to: Resolution) -> 
         }
     }
     groups
-}
-
-/// The end of the step that contains a wall time.
-fn end_of_step(wall: i64, resolution: Resolution) -> i64 {
-    let Some(length) = resolution.millis() else {
-        return wall;
-    };
-    match wall.rem_euclid(length) {
-        0 => wall,
-        rest => wall.saturating_add(length - rest),
-    }
 }
 
 /// Rolls up the values of series: increases are added, gauges become [`Column::Gauges`], and flags are united.
