@@ -2,6 +2,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::directory::{list_directory, make_directory};
 use super::operations::Files;
 
 /// The maximum number of bytes that are read of a file: our files are shorter.
@@ -26,20 +27,6 @@ impl Disk {
         }
     }
 
-    fn make(&self) -> io::Result<()> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&self.path)?;
-        let found = fs::symlink_metadata(&self.path)?;
-        if found.is_symlink() {
-            let text = format!("{} is a symbolic link", self.path.display());
-            return Err(io::Error::new(ErrorKind::InvalidInput, text));
-        }
-        Ok(())
-    }
-
     fn open(&self, name: &str) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
@@ -60,18 +47,7 @@ impl Disk {
 
 impl Files for Disk {
     fn list(&mut self) -> io::Result<Vec<(String, u64)>> {
-        self.make()?;
-        let mut all = Vec::new();
-        for entry in fs::read_dir(&self.path)? {
-            let entry = entry?;
-            let found = entry.metadata()?;
-            if let Ok(name) = entry.file_name().into_string()
-                && found.is_file()
-            {
-                all.push((name, found.len()));
-            }
-        }
-        Ok(all)
+        list_directory(&self.path)
     }
 
     fn read(&mut self, name: &str) -> io::Result<Vec<u8>> {
@@ -84,7 +60,7 @@ impl Files for Disk {
 
     fn create(&mut self, name: &str) -> io::Result<()> {
         self.current = None;
-        self.make()?;
+        make_directory(&self.path)?;
         self.current = Some(self.open(name)?);
         self.new = true;
         Ok(())

@@ -3,6 +3,7 @@ use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::files::{InputFile, OutputFile, StoreFiles};
+use crate::files::{list_directory, refuse_link};
 
 /// A directory of the file system. It is created with mode 0700 if it is missing, also if it is removed later. Its files
 /// have mode 0600. No symbolic link is followed.
@@ -33,24 +34,7 @@ impl StoreDirectory {
 
 impl StoreFiles for StoreDirectory {
     fn list(&self) -> io::Result<Vec<(String, u64)>> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&self.path)?;
-        refuse_link(&self.path)?;
-        let mut all = Vec::new();
-        for entry in fs::read_dir(&self.path)? {
-            let entry = entry?;
-            // Not that of a link's target.
-            let found = entry.metadata()?;
-            if let Ok(name) = entry.file_name().into_string()
-                && found.is_file()
-            {
-                all.push((name, found.len()));
-            }
-        }
-        Ok(all)
+        list_directory(&self.path)
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn InputFile>> {
@@ -141,12 +125,4 @@ fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_same_file(_: &fs::Metadata, _: &fs::Metadata) -> bool {
     true
-}
-
-fn refuse_link(path: &Path) -> io::Result<()> {
-    if fs::symlink_metadata(path)?.is_symlink() {
-        let text = format!("{} is a symbolic link", path.display());
-        return Err(io::Error::new(ErrorKind::InvalidInput, text));
-    }
-    Ok(())
 }
