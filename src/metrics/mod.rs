@@ -600,13 +600,7 @@ impl Metrics {
         kind: InstrumentKind,
         observer: Observer,
     ) {
-        let spec = InstrumentSpec {
-            name,
-            kind,
-            unit,
-            description,
-            bounds: None,
-        };
+        let spec = InstrumentSpec::observed(name, unit, description, kind);
         self.registry.observe(&spec, TotalOrigin::Earlier, observer);
     }
 
@@ -620,13 +614,7 @@ impl Metrics {
         kind: InstrumentKind,
         observer: Observer,
     ) {
-        let spec = InstrumentSpec {
-            name,
-            kind,
-            unit,
-            description,
-            bounds: None,
-        };
+        let spec = InstrumentSpec::observed(name, unit, description, kind);
         self.registry.observe(&spec, TotalOrigin::Monitor, observer);
     }
 
@@ -636,8 +624,8 @@ impl Metrics {
     /// `tokio_busy_ratio`, `tokio_busy_seconds_total` and `tokio_parks_total`. A second runtime with the same `name`
     /// replaces the first. A runtime that has ended keeps its last figures.
     ///
-    /// The monitor measures `tokio_busy_ratio` every ten seconds, whoever else reads it. It is absent before that, and
-    /// when the monitor has ended.
+    /// The monitor measures `tokio_busy_ratio` every ten seconds. Scrapes do not change that interval. The ratio is absent
+    /// before the first measurement, and after the monitor has ended.
     ///
     /// # Examples
     ///

@@ -93,6 +93,24 @@ pub(super) struct InstrumentSpec<'a> {
     pub(super) bounds: Option<&'a [f64]>,
 }
 
+impl<'a> InstrumentSpec<'a> {
+    /// The specification of a metric whose values are read when they are needed.
+    pub(super) fn observed(
+        name: &'a str,
+        unit: &'a str,
+        description: &'a str,
+        kind: InstrumentKind,
+    ) -> Self {
+        Self {
+            name,
+            kind,
+            unit,
+            description,
+            bounds: None,
+        }
+    }
+}
+
 /// A metric that is about to be registered.
 struct NewMetric<'a> {
     name: MetricName,

@@ -77,13 +77,8 @@ pub(super) fn watch(registry: &Arc<Registry>, name: &str, handle: &Handle) {
                 registry.runtimes.observe(&clock, observe, metric.value);
             }
         });
-        let spec = InstrumentSpec {
-            name: metric.name,
-            kind: metric.kind,
-            unit: metric.unit,
-            description: metric.description,
-            bounds: None,
-        };
+        let spec =
+            InstrumentSpec::observed(metric.name, metric.unit, metric.description, metric.kind);
         registry.observe(&spec, TotalOrigin::Monitor, observer);
     }
 }

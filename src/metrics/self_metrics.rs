@@ -64,13 +64,7 @@ pub(super) fn register(registry: &Arc<Registry>) {
                 (metric.observe)(&registry, observe);
             }
         });
-        let spec = InstrumentSpec {
-            name: metric.name,
-            kind: metric.kind,
-            unit: "",
-            description: metric.description,
-            bounds: None,
-        };
+        let spec = InstrumentSpec::observed(metric.name, "", metric.description, metric.kind);
         registry.observe(&spec, TotalOrigin::Monitor, observer);
     }
 }

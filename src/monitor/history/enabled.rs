@@ -155,7 +155,7 @@ impl HistoryState {
                 read(&status, clock.now(), record);
             }
         });
-        metrics.observe(name, unit, description, kind, observer);
+        metrics.observe_own(name, unit, description, kind, observer);
     }
 
     /// Reads the state of the files for the health page. `None` without files.
