@@ -2,23 +2,21 @@
 
 #[cfg(test)]
 mod documentation;
+mod parsers;
 
-use std::time::Duration;
-
-use crate::errors::Backtraces;
-use crate::logs::{LogFormat, RequestLogs};
-use crate::metrics::{HistogramAggregation, MetricsExporter, MetricsTemporality};
-use crate::trace::{
-    OtlpCompression, OtlpProtocol, SamplerKind, SpanBackend, SpanLimits, TraceExporter,
+use self::parsers::{
+    AGGREGATIONS, ATTRIBUTE_COUNT, BACKTRACES, COMPRESSIONS, EXPORTERS, FORMATS, HOUR,
+    METRICS_EXPORTERS, MINUTE, PROTOCOLS, REQUESTS, SAMPLERS, SECOND, SPANS, TEMPORALITIES,
+    VALUE_LENGTH, duration, integer, series, size, size_of_files,
 };
-
 use super::value::{
-    Binding, BoolParser, CappedParser, CertificateFileParser, ChoiceParser, DirectivesParser,
-    DirectoryParser, DsnParser, DurationParser, GrpcMethodItem, HeaderNameItem, HeadersParser,
-    HistogramsParser, IntegerParser, ListParser, NetworkItem, OptionalParser, OptionalTextParser,
-    PropagatorsParser, QueryNameItem, RatioParser, RequestMethodItem, SecretKeyItem,
-    SecretPathItem, SettingField, SizeParser, StatusItem, TextParser, TokenParser, UrlParser,
+    Binding, BoolParser, CertificateFileParser, DirectivesParser, DirectoryParser, DsnParser,
+    GrpcMethodItem, HeaderNameItem, HeadersParser, HistogramsParser, ListParser, NetworkItem,
+    OptionalParser, OptionalTextParser, PropagatorsParser, QueryNameItem, RatioParser,
+    RequestMethodItem, SecretKeyItem, SecretPathItem, SettingField, StatusItem, TextParser,
+    TokenParser, UrlParser,
 };
+use crate::trace::SpanLimits;
 
 /// The prefix of the variables of this crate.
 pub(super) const PREFIX: &str = "WATCHPOST_";
@@ -93,117 +91,6 @@ macro_rules! field {
 pub(super) fn own_variable(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase())
 }
-
-const fn integer(min: u32, max: u32) -> IntegerParser<u32> {
-    IntegerParser { min, max }
-}
-
-const fn series() -> IntegerParser<usize> {
-    IntegerParser {
-        min: 1,
-        max: 10_000_000,
-    }
-}
-
-const fn duration(min_millis: u64, max_millis: u64) -> DurationParser {
-    DurationParser {
-        min: Duration::from_millis(min_millis),
-        max: Duration::from_millis(max_millis),
-    }
-}
-
-/// Returns the parser of a size from `min` to 1 GiB.
-const fn size(min: usize) -> SizeParser {
-    SizeParser { min, max: 1 << 30 }
-}
-
-/// The maximum size of files.
-#[cfg(target_pointer_width = "64")]
-const MAX_FILES: usize = 1 << 40;
-#[cfg(not(target_pointer_width = "64"))]
-const MAX_FILES: usize = 2 << 30;
-
-/// Returns the parser of a size of files, from `min`.
-const fn size_of_files(min: usize) -> SizeParser {
-    SizeParser {
-        min,
-        max: MAX_FILES,
-    }
-}
-
-/// The parser of the number of attributes of a span.
-const ATTRIBUTE_COUNT: CappedParser = CappedParser {
-    max: SpanLimits::MAX_ATTRIBUTES,
-};
-/// The parser of the maximum length of an attribute's text.
-const VALUE_LENGTH: CappedParser = CappedParser {
-    max: SpanLimits::MAX_VALUE_LENGTH,
-};
-
-const SECOND: u64 = 1_000;
-const MINUTE: u64 = 60 * SECOND;
-const HOUR: u64 = 60 * MINUTE;
-
-const FORMATS: ChoiceParser<LogFormat> = ChoiceParser(&[
-    ("auto", LogFormat::Auto),
-    ("json", LogFormat::Json),
-    ("pretty", LogFormat::Pretty),
-]);
-const REQUESTS: ChoiceParser<RequestLogs> = ChoiceParser(&[
-    ("all", RequestLogs::All),
-    ("off", RequestLogs::Off),
-    ("errors", RequestLogs::ErrorsAndSlow),
-]);
-
-const SPANS: ChoiceParser<SpanBackend> = ChoiceParser(&[
-    ("watchpost", SpanBackend::Watchpost),
-    ("tracing-opentelemetry", SpanBackend::TracingOpentelemetry),
-]);
-const BACKTRACES: ChoiceParser<Backtraces> = ChoiceParser(&[
-    ("first", Backtraces::First),
-    ("all", Backtraces::All),
-    ("off", Backtraces::Off),
-]);
-const EXPORTERS: ChoiceParser<TraceExporter> =
-    ChoiceParser(&[("otlp", TraceExporter::Otlp), ("none", TraceExporter::None)]);
-const METRICS_EXPORTERS: ChoiceParser<MetricsExporter> = ChoiceParser(&[
-    ("otlp", MetricsExporter::Otlp),
-    ("none", MetricsExporter::None),
-    // Metrics are always exposed for Prometheus.
-    ("prometheus", MetricsExporter::None),
-]);
-const TEMPORALITIES: ChoiceParser<MetricsTemporality> = ChoiceParser(&[
-    ("cumulative", MetricsTemporality::Cumulative),
-    ("delta", MetricsTemporality::Delta),
-    ("lowmemory", MetricsTemporality::LowMemory),
-]);
-const AGGREGATIONS: ChoiceParser<HistogramAggregation> = ChoiceParser(&[
-    (
-        "base2_exponential_bucket_histogram",
-        HistogramAggregation::Exponential,
-    ),
-    (
-        "explicit_bucket_histogram",
-        HistogramAggregation::ExplicitBuckets,
-    ),
-]);
-const SAMPLERS: ChoiceParser<SamplerKind> = ChoiceParser(&[
-    ("always_on", SamplerKind::AlwaysOn),
-    ("always_off", SamplerKind::AlwaysOff),
-    ("traceidratio", SamplerKind::TraceIdRatio),
-    ("parentbased_always_on", SamplerKind::ParentBasedAlwaysOn),
-    ("parentbased_always_off", SamplerKind::ParentBasedAlwaysOff),
-    (
-        "parentbased_traceidratio",
-        SamplerKind::ParentBasedTraceIdRatio,
-    ),
-]);
-const COMPRESSIONS: ChoiceParser<OtlpCompression> = ChoiceParser(&[
-    ("gzip", OtlpCompression::Gzip),
-    ("none", OtlpCompression::None),
-]);
-const PROTOCOLS: ChoiceParser<OtlpProtocol> =
-    ChoiceParser(&[("http/protobuf", OtlpProtocol::HttpProtobuf)]);
 
 /// All settings, in the order in which they are printed.
 pub(super) static SETTINGS: &[Setting] = &[
