@@ -78,7 +78,7 @@
 //!
 //! # Cost
 //!
-//! About 130 ns for each sample and 1 KiB for each series; nothing is allocated.
+//! About 160 ns for each sample and 1 KiB for each series; nothing is allocated.
 
 mod enabled;
 

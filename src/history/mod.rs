@@ -81,7 +81,7 @@
 //!
 //! | totals | the first increase |
 //! |---|---|
-//! | counters and histograms of the program; the monitor's own counts: `watchpost_records_*`, `watchpost_spans_lost`, `watchpost_traces_over_budget`, `watchpost_errors_unstored`, `_evicted` and `_corrupt_files`, `watchpost_worker_restarts`, `watchpost_serve_connections_closed`, `watchpost_metrics_*`, `tokio_*` | the whole first value: they begin with the monitor |
+//! | counters and histograms of the program; the monitor's own counts: `watchpost_records_*`, `watchpost_spans_lost`, `watchpost_traces_over_budget`, `watchpost_errors_unstored`, `_evicted` and `_corrupt_files`, `watchpost_worker_restarts`, `watchpost_history_dropped` and `_damaged_files`, `watchpost_serve_connections_closed`, `watchpost_metrics_*`, `tokio_*` | the whole first value: they begin with the monitor |
 //! | `process_cpu_seconds`, `watchpost_cgroup_cpu_*`, `system_network_io_bytes`, `watchpost_errors_unrouted`, `watchpost_process_restarts` | since the monitor was built: they are read then |
 //! | a series of the second row that appears later, such as that of a new network interface | none: its age is not known |
 //!
@@ -108,8 +108,8 @@
 //!
 //! With a [data directory](crate::MonitorBuilder::data_dir), they are stored in its sub-directory `history` too, and rolled up
 //! into minutes and hours: snapshots for 48 hours, minutes for 15 days, hours for 395 days, and at most 2 GiB. Each snapshot is
-//! on the disk within about a second. A process that ends in any way loses at most the snapshot that it was taking; an orderly
-//! shutdown takes a last one. The next process continues the history.
+//! on the disk within about a second. A process that is killed loses what was counted after the last snapshot on the disk; an
+//! orderly shutdown stores a last snapshot. The next process continues the history.
 //!
 //! Ages are measured by the time that monitors ran with the directory. A wall clock that is set removes nothing and does not
 //! change the order of what is stored. If there is no room, the oldest snapshots are removed first, then minutes, then hours.

@@ -307,7 +307,7 @@ mod tests {
                     prop_assert!(read.is_nan() && of_json == "NaN");
                 } else {
                     prop_assert_eq!(read.to_bits(), value.to_bits());
-                    // This reader of JSON may be wrong in the last digit, of which the smallest numbers have only a few.
+                    // `serde_json` may be wrong in the last digit. The smallest numbers have few digits.
                     let of_json = of_json.as_f64().unwrap_or(*value);
                     let tolerance = value.abs() * 1e-15 + f64::MIN_POSITIVE;
                     prop_assert!(value.is_infinite() || (of_json - value).abs() <= tolerance);

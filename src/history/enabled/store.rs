@@ -338,7 +338,7 @@ impl MemoryStore {
             && self.removable() <= self.timeline.len() / 16 + 1;
     }
 
-    /// The number of the oldest ticks that segments have, or that no file shall have.
+    /// How many of the oldest ticks may be removed: those that are in segments, or all if there are no files.
     fn removable(&self) -> usize {
         let first = self.timeline.ticks().start;
         self.on_disk.map_or(usize::MAX, |on_disk| {

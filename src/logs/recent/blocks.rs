@@ -10,7 +10,7 @@ const OVERHEAD: usize = size_of::<EntryBlock>() + size_of::<Arc<EntryBlock>>() +
 /// Bytes of an entry's head: its length, kind and time.
 const HEAD: usize = 4 + 1 + 8;
 
-/// Records in blocks of memory, the oldest of which are freed when the limit is reached.
+/// Records in blocks of memory. When the limit is reached, the oldest blocks are freed.
 ///
 /// Full blocks never change, so a reader shares them and decodes them without the lock.
 #[derive(Debug)]

@@ -90,7 +90,7 @@ impl Season {
         next.add(time.part, day, week);
     }
 
-    /// Leaves out the current hour, of which samples are missing.
+    /// Leaves out the current hour, because it is not complete.
     pub(super) fn interrupt(&mut self) {
         self.current = WEEK as u8;
         self.sums = [EMPTY; 2];

@@ -1,4 +1,4 @@
-//! The plan of a query: which steps of which resolution it reads.
+//! Decides which steps a query reads, and at which resolution.
 
 use std::ops::Range;
 use std::time::Duration;

@@ -209,7 +209,7 @@ impl PrometheusReader {
         self
     }
 
-    /// Reads a query, of which `times` are the begin of the first window and the end of the last.
+    /// Sends a query and reads its result. `times` are the start of the first window and the end of the last one.
     async fn read(
         &self,
         query: &MetricQuery,

@@ -545,7 +545,7 @@ fn each_series_and_each_group_has_its_own_result() {
     assert_eq!(stored.results(&each.clone().by(["n"]), &at), results);
     let one = stored.results(&each.label("n", "b"), &at);
     assert_eq!(one, results[1..]);
-    // The last values of two gauges, one of which is gone.
+    // The last values of two gauges. One of the gauges is gone.
     let highest = MetricQuery::last("level")
         .window(Duration::from_secs(4 * 3600))
         .aggregation(Aggregation::Min)
