@@ -2,11 +2,14 @@
 
 use std::alloc::System;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use metrics::{counter, histogram};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use watchpost::Monitor;
 use watchpost::db::DbSystem;
+use watchpost::history::HistoryConfig;
+use watchpost::logs::LogsConfig;
 use watchpost::metrics::Metrics;
 
 #[global_allocator]
@@ -24,6 +27,13 @@ const MIB: isize = 1024 * 1024;
 fn live(region: &Region<'_, System>) -> isize {
     let change = region.change();
     change.bytes_allocated.cast_signed() - change.bytes_deallocated.cast_signed()
+}
+
+/// The history keeps a series for as long as its snapshots: it has limits and tests of its own.
+fn without_snapshots() -> HistoryConfig {
+    HistoryConfig::default()
+        .interval(Duration::from_secs(3600))
+        .memory_age(Duration::from_secs(3600))
 }
 
 /// The growth of allocated bytes during `work`.
@@ -189,6 +199,7 @@ fn statements_that_replace_each_other_are_freed() {
     let monitor = Monitor::builder("memory")
         .env(false)
         .console(false)
+        .history(without_snapshots())
         .trace_ratio(0.0);
     let monitor = monitor.build().unwrap();
     let db = monitor.db(DbSystem::Postgresql).namespace("shop");
@@ -293,14 +304,17 @@ const USERS_A_SLOT: u32 = 2_500;
 fn the_sketches_of_active_users_have_512_kib_in_all() {
     let _alone = alone();
     let harness = watchpost::testing::Harness::with(|builder| {
-        // Log records and kept traces would be counted too, and series that expire.
-        let idle_after = std::time::Duration::from_secs(30 * 24 * 3600);
+        // Log records, snapshots and kept traces would be counted too, and series that expire.
+        let idle_after = Duration::from_secs(30 * 24 * 3600);
         let builder = builder.console(false).record_spans(false);
+        let builder = builder
+            .history(without_snapshots())
+            .logs(LogsConfig::default().recent_bytes(0));
         builder.idle_after(idle_after)
     });
     let serve = users_service(&harness);
     (0..100).for_each(|_| serve("/".to_owned()));
-    let seconds = std::time::Duration::from_secs;
+    let seconds = Duration::from_secs;
     let visits = |slot: u32| {
         for user in 0..USERS_A_SLOT {
             serve(format!("/user-{}", slot * 500 + user));
