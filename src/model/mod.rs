@@ -11,6 +11,9 @@ mod diagnostics;
 mod explicit_keys;
 mod global_slot;
 pub(crate) mod grpc;
+#[cfg(feature = "history")]
+#[cfg_attr(not(test), expect(dead_code, reason = "its users follow"))]
+mod hooks;
 mod host;
 mod ids;
 mod in_progress;
@@ -35,6 +38,8 @@ mod thread;
 
 pub(crate) use self::attributes::within;
 pub use self::attributes::{Attributes, Value};
+#[cfg(feature = "history")]
+pub use self::hooks::Subscription;
 pub use self::ids::{EventId, ParseIdError, SpanId, TraceId};
 pub use self::keep_reason::KeepReason;
 pub use self::level::Level;
