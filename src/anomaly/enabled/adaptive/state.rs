@@ -8,9 +8,7 @@ use super::channels::{CHANNELS, Channels};
 use super::levels::EXPECTATIONS;
 #[cfg(test)]
 use super::season::DAY;
-#[cfg(test)]
-use super::tail::BINS;
-use super::tail::Tail;
+use super::tail::{BINS, Tail};
 
 /// The version of the encoded state. Later versions read this one too.
 const VERSION: u8 = 1;
@@ -142,16 +140,19 @@ impl State {
         state.turned = u32::from_le_bytes(reader.take()?);
         state.pace = Pace::at(f64::from_le_bytes(reader.take()?));
         state.channels.levels.season.hours = u32::from_le_bytes(reader.take()?);
-        for scalar in state.scalars() {
-            *scalar = f32::from_le_bytes(reader.take()?);
+        // In one piece: one check of the length for each number takes the compiler many minutes in some builds.
+        let stored: [u8; 4 * SCALARS] = reader.take()?;
+        for (scalar, stored) in state.scalars().into_iter().zip(stored.as_chunks().0) {
+            *scalar = f32::from_le_bytes(*stored);
         }
         let season = &mut state.channels.levels.season;
         for offset in season.days.iter_mut().chain(&mut season.weeks) {
             *offset = i16::from_le_bytes(reader.take()?);
         }
         for tail in state.tails.as_flattened_mut() {
-            for count in &mut tail.counts {
-                *count = u16::from_le_bytes(reader.take()?);
+            let stored: [u8; 2 * BINS] = reader.take()?;
+            for (count, stored) in tail.counts.iter_mut().zip(stored.as_chunks().0) {
+                *count = u16::from_le_bytes(*stored);
             }
             tail.largest = f32::from_le_bytes(reader.take()?);
         }
