@@ -113,7 +113,7 @@ fn roll_up_next(
         return Ok(false);
     }
     let groups = roll_up_times(stretch.first, &stretch.times, to);
-    let first = folder.end(to);
+    let first = folder.next_step(to, stretch.times.first());
     let times = groups.times.clone();
     let roll_up = |runs: &[SeriesRun]| roll_up_runs(runs, &groups, first);
     write(folder, &stretch, to, first, times, &roll_up)?;

@@ -149,6 +149,16 @@ impl SegmentFolder {
         segments.map(|it| it.steps().end).max().unwrap_or(0)
     }
 
+    /// The number of the next step of a resolution, whose first snapshots are at `time`. Numbers are not used again if all
+    /// steps were removed: no resolution has more steps than there were snapshots.
+    pub(super) fn next_step(&self, resolution: Resolution, time: Option<&StepTime>) -> Tick {
+        let first = time.map_or(0, |time| time.first_snapshot);
+        match self.of(resolution) {
+            [] => first,
+            _ => self.end(resolution),
+        }
+    }
+
     /// The last step of a resolution.
     pub(super) fn last(&self, resolution: Resolution) -> Option<&StepTime> {
         self.of(resolution).last()?.times().last()

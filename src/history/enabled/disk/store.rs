@@ -523,18 +523,33 @@ impl OpenStore {
         Ok(())
     }
 
-    /// Removes the oldest segments until the rest is within the limit: first snapshots, then minutes, then hours.
+    /// Removes the oldest segments until the rest is within the limit: first snapshots, then minutes, then hours. What is
+    /// not rolled up yet is removed last, since it would be missing at every resolution.
     fn make_room(&mut self, config: &HistoryConfig, state: &mut DiskState) -> io::Result<()> {
+        use Resolution::{Hour, Minute, Raw};
+
         let segments = self.folder.segments().iter();
         let mut bytes: u64 = segments.map(Segment::bytes).sum::<u64>() + self.journal_bytes();
-        for resolution in [Resolution::Raw, Resolution::Minute, Resolution::Hour] {
+        for (resolution, coarser) in [
+            (Raw, Some(Minute)),
+            (Minute, Some(Hour)),
+            (Hour, None),
+            (Raw, None),
+            (Minute, None),
+        ] {
+            let rolled_up =
+                coarser.map(|coarser| self.folder.last(coarser).map_or(0, StepTime::end));
             for segment in self.folder.of(resolution).to_vec() {
                 if bytes <= config.max_bytes as u64 {
                     return Ok(());
                 }
+                let end = segment.times().last().map_or(0, StepTime::end);
+                if rolled_up.is_some_and(|rolled_up| end > rolled_up) {
+                    break;
+                }
                 self.folder.remove(&segment)?;
                 bytes = bytes.saturating_sub(segment.bytes());
-                if resolution == Resolution::Raw {
+                if resolution == Raw {
                     state.evicted += segment.times().len() as u64;
                 }
             }
