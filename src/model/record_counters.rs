@@ -164,6 +164,7 @@ impl RecordCounters {
             kinds: RecordKind::ALL.map(|kind| self.totals(kind)),
             complete,
             in_child: false,
+            unstored: Vec::new(),
         }
     }
 }
@@ -228,12 +229,24 @@ pub struct ShutdownReport {
     kinds: [RecordTotals; RecordKind::ALL.len()],
     complete: bool,
     in_child: bool,
+    unstored: Vec<&'static str>,
 }
 
 impl ShutdownReport {
     /// Returns whether every record was delivered, spooled or dropped before the deadline.
     pub fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    /// Returns what could not be stored in the data directory before the deadline: `the history` (its last snapshot),
+    /// `the markers` or `the active users`. Empty if all of it is stored, or if there is no data directory.
+    pub fn unstored(&self) -> &[&'static str] {
+        &self.unstored
+    }
+
+    /// Adds what is not stored.
+    pub(crate) fn unstored_of(self, unstored: Vec<&'static str>) -> Self {
+        Self { unstored, ..self }
     }
 
     /// Marks the report of a child made by `fork`.
@@ -298,6 +311,10 @@ impl fmt::Display for ShutdownReport {
         if first {
             f.write_str("nothing was emitted")?;
         }
+        if !self.unstored.is_empty() {
+            let unstored = self.unstored.join(", ");
+            write!(f, "\nnot stored in the data directory: {unstored}")?;
+        }
         if self.in_child {
             f.write_str(IN_CHILD)?;
         }
@@ -324,6 +341,12 @@ mod tests {
         assert_eq!(
             report.to_string(),
             "log: 5 emitted, 2 delivered, 0 spooled, 2 dropped (io)"
+        );
+        let report = report.unstored_of(vec!["the history", "the markers"]);
+        assert!(
+            report
+                .to_string()
+                .ends_with("(io)\nnot stored in the data directory: the history, the markers")
         );
         assert_eq!(
             RecordCounters::default().report(true).to_string(),

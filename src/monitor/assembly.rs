@@ -453,7 +453,7 @@ fn user_tasks(
     let last = Arc::clone(&store);
     vec![
         PeriodicTask::on_pool(STORE_USERS_EVERY, move || store.tick()),
-        PeriodicTask::at_end(move || last.finish()),
+        PeriodicTask::at_end("the active users", move || last.finish()),
     ]
 }
 

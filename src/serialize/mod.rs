@@ -262,9 +262,10 @@ impl Serialize for RecordTotals {
 impl Serialize for ShutdownReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let totals = RecordKind::ALL.map(|kind| *self.totals(kind));
-        let mut out = serializer.serialize_struct("ShutdownReport", 2)?;
+        let mut out = serializer.serialize_struct("ShutdownReport", 3)?;
         out.serialize_field("complete", &self.is_complete())?;
         out.serialize_field("records", &totals)?;
+        out.serialize_field("unstored", self.unstored())?;
         out.end()
     }
 }

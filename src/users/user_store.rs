@@ -65,11 +65,11 @@ impl UserStore {
         }
     }
 
-    /// Stores the users a last time. Blocks as long as the disk does.
-    pub(crate) fn finish(&self) {
+    /// Stores the users a last time. Blocks as long as the disk does. Returns whether they are stored.
+    pub(crate) fn finish(&self) -> bool {
         let mut state = lock(&self.state);
         self.restore(&mut state);
-        self.save(&mut state);
+        self.save(&mut state)
     }
 
     fn restore(&self, state: &mut UserStoreState) {
@@ -110,9 +110,10 @@ impl UserStore {
         result.and(if is_complete { Ok(()) } else { damage })
     }
 
-    fn save(&self, state: &mut UserStoreState) {
+    /// Returns whether all is stored.
+    fn save(&self, state: &mut UserStoreState) -> bool {
         if !state.is_restored {
-            return;
+            return false;
         }
         let mut bytes = Vec::new();
         let mut count = 0;
@@ -122,7 +123,7 @@ impl UserStore {
         });
         let checksum = Some(crc32fast::hash(&bytes));
         if count == 0 || state.stored == checksum {
-            return;
+            return true;
         }
         let file = [&header(count), &*bytes].concat();
         match state.files.replace(FILE, &file) {
@@ -132,6 +133,7 @@ impl UserStore {
                 self.report(&error);
             }
         }
+        state.stored.is_some()
     }
 
     fn report(&self, error: &io::Error) {

@@ -179,7 +179,8 @@ impl Worker {
             .iter()
             .map(|it| AnySink::Remote(Arc::clone(&it.sink)));
         let sinks = lines.chain(remote).collect();
-        let shared = Arc::new(WorkerShared::new(context, sinks));
+        let unstored = tasks.iter().filter_map(PeriodicTask::stores).collect();
+        let shared = Arc::new(WorkerShared::new(context, sinks, unstored));
         let event_loop = EventLoop::new(EventLoopSetup {
             shared: Arc::clone(&shared),
             runtime: handle.clone(),

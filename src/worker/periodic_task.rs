@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use super::processor::BlockingPool;
 use super::shared::WorkerShared;
-use crate::model::catch_panic;
+use crate::model::{catch_panic, lock};
 
 /// Work that the worker repeats. A task that panics runs again after its period.
 pub(crate) struct PeriodicTask {
@@ -21,7 +21,9 @@ enum TaskRun {
     OnPool(Arc<PoolTask>),
     /// Once, on the blocking pool, when the worker shuts down.
     AtEnd {
-        run: Option<Box<dyn FnOnce() + Send>>,
+        /// What it stores.
+        what: &'static str,
+        run: Option<Box<dyn FnOnce() -> bool + Send>>,
         is_done: Arc<AtomicBool>,
     },
 }
@@ -53,28 +55,41 @@ impl PeriodicTask {
         }
     }
 
-    /// Work for the end of the worker. It runs once, on the blocking pool, when a shutdown is requested. The shutdown waits
-    /// for it until its deadline.
-    pub(crate) fn at_end(run: impl FnOnce() + Send + 'static) -> Self {
+    /// Work for the end of the worker: it stores `what`, and returns whether it has. It runs once, on the blocking pool, when
+    /// a shutdown is requested. The shutdown waits for it until its deadline, and its report says what is not stored.
+    pub(crate) fn at_end(what: &'static str, run: impl FnOnce() -> bool + Send + 'static) -> Self {
         Self {
             period: Duration::MAX,
             run: TaskRun::AtEnd {
+                what,
                 run: Some(Box::new(run)),
                 is_done: Arc::default(),
             },
         }
     }
 
+    /// What this task stores at the end of the worker, if it is such a task.
+    pub(super) fn stores(&self) -> Option<&'static str> {
+        match self.run {
+            TaskRun::AtEnd { what, .. } => Some(what),
+            _ => None,
+        }
+    }
+
     /// Begins the work for the end of the worker, if this is such a task. Returns whether it is done.
     pub(super) fn finish(&mut self, pool: &Handle, shared: &Arc<WorkerShared>) -> bool {
-        let TaskRun::AtEnd { run, is_done } = &mut self.run else {
+        let TaskRun::AtEnd { what, run, is_done } = &mut self.run else {
             return true;
         };
         if let Some(run) = run.take() {
-            let (done, shared) = (Arc::clone(is_done), Arc::clone(shared));
+            let (what, done, shared) = (*what, Arc::clone(is_done), Arc::clone(shared));
             let is_queued = BlockingPool(pool).spawn(move || {
-                if catch_panic(run).is_none() {
-                    shared.panics.fetch_add(1, Relaxed);
+                match catch_panic(run) {
+                    Some(true) => lock(&shared.unstored).retain(|other| *other != what),
+                    Some(false) => {}
+                    None => {
+                        shared.panics.fetch_add(1, Relaxed);
+                    }
                 }
                 done.store(true, Relaxed);
                 shared.record_queue.wake();

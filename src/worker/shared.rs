@@ -31,6 +31,8 @@ pub(super) struct WorkerShared {
     /// Panics that the worker's thread recovered from.
     pub(super) panics: AtomicU64,
     pub(super) has_thread: AtomicBool,
+    /// What the tasks at the end of the worker have not stored yet.
+    pub(super) unstored: Mutex<Vec<&'static str>>,
 }
 
 /// A request to the worker's thread.
@@ -45,7 +47,11 @@ pub(super) enum Command {
 }
 
 impl WorkerShared {
-    pub(super) fn new(context: WorkerContext, sinks: Vec<AnySink>) -> Self {
+    pub(super) fn new(
+        context: WorkerContext,
+        sinks: Vec<AnySink>,
+        unstored: Vec<&'static str>,
+    ) -> Self {
         let WorkerContext {
             clock,
             monotonic,
@@ -68,6 +74,7 @@ impl WorkerShared {
             last_round: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             has_thread: AtomicBool::new(true),
+            unstored: Mutex::new(unstored),
         }
     }
 
@@ -119,7 +126,9 @@ impl WorkerShared {
         let complete = left == 0
             && buffers.iter().all(Vec::is_empty)
             && RecordKind::ALL.into_iter().all(settled);
-        self.finished.complete(self.counters.report(complete));
+        let unstored = lock(&self.unstored).clone();
+        let report = self.counters.report(complete).unstored_of(unstored);
+        self.finished.complete(report);
         self.complete_leftover_flushes();
         self.deadlines.recheck();
         // The worker's thread may be asleep and must notice the end.
@@ -182,7 +191,7 @@ mod tests {
             counters: Arc::clone(&counters),
             diagnostics: Arc::default(),
         };
-        let shared = WorkerShared::new(context, Vec::new());
+        let shared = WorkerShared::new(context, Vec::new(), Vec::new());
         // Counted before the fork, so by the parent.
         counters.emitted(RecordKind::Error, 40);
         counters.delivered(RecordKind::Error, 40);

@@ -379,6 +379,36 @@ fn a_task_of_the_pool_that_hangs_stops_itself_alone_and_runs_again_when_it_retur
 }
 
 #[test]
+fn a_shutdown_says_what_is_not_stored_at_its_deadline() {
+    let (release, released) = mpsc::channel::<()>();
+    let tasks = vec![
+        PeriodicTask::at_end("what is stored", || true),
+        PeriodicTask::at_end("what a disk refuses", || false),
+        PeriodicTask::at_end("what a disk hangs with", move || {
+            released.recv().unwrap_or(());
+            true
+        }),
+        PeriodicTask::at_end("what panics", || panic!("as a test wants it")),
+    ];
+    let ended = fixture(WorkerConfig::default(), vec![well()], tasks);
+    let report = ended.worker.shutdown_blocking(Duration::from_millis(300));
+    drop(release);
+    assert!(report.is_complete(), "all records are delivered");
+    assert_eq!(
+        report.unstored(),
+        [
+            "what a disk refuses",
+            "what a disk hangs with",
+            "what panics"
+        ]
+    );
+
+    let task = PeriodicTask::at_end("what is stored", || true);
+    let ended = fixture(WorkerConfig::default(), vec![well()], vec![task]);
+    assert_eq!(ended.worker.shutdown_blocking(LONG).unstored(), [""; 0]);
+}
+
+#[test]
 fn notices_are_lines() {
     let fixture = one(well());
     fixture.diagnostics.report("mind the gap");

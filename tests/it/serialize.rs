@@ -123,6 +123,7 @@ async fn a_report_counts_records_by_kind_and_reason() {
     let (harness, _) = after_a_request().await;
     let report = to_value(harness.shutdown(Duration::from_secs(10)).await).unwrap();
     assert_eq!(report["complete"], true);
+    assert_eq!(report["unstored"], serde_json::json!([]));
     let request = &report["records"][0];
     assert_eq!(
         *request,

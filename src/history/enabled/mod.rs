@@ -127,7 +127,8 @@ impl History {
             let period = config.interval.min(PERSIST_EVERY);
             tasks.push(PeriodicTask::on_pool(period, move || disk.persist()));
             let last = history.clone();
-            tasks.push(PeriodicTask::at_end(move || last.record_last()));
+            let task = PeriodicTask::at_end("the history", move || last.record_last());
+            tasks.push(task);
         }
         (history, tasks)
     }
@@ -147,12 +148,14 @@ impl History {
         Self::new(setup).0
     }
 
-    /// Takes a last snapshot and stores it. Blocks as long as the disk does.
-    fn record_last(&self) {
+    /// Takes a last snapshot and stores it. Blocks as long as the disk does. Returns whether all snapshots are stored.
+    fn record_last(&self) -> bool {
         self.record();
         if let Some(disk) = &self.disk {
             disk.persist_last();
         }
+        self.disk_status()
+            .is_some_and(|status| status.failure.is_none())
     }
 
     /// Stores what was recorded, as a task of the monitor does every second. Blocks as long as the disk does, and waits for

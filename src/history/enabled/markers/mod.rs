@@ -92,8 +92,10 @@ impl MarkerStore {
         }
         let (each, last) = (Arc::clone(self), Arc::clone(self));
         vec![
-            PeriodicTask::on_pool(SAVE_EVERY, move || each.save()),
-            PeriodicTask::at_end(move || last.shut_down()),
+            PeriodicTask::on_pool(SAVE_EVERY, move || {
+                each.save();
+            }),
+            PeriodicTask::at_end("the markers", move || last.shut_down()),
         ]
     }
 
@@ -119,29 +121,32 @@ impl MarkerStore {
         }
     }
 
-    /// Stores what is not stored, unless an attempt has just failed. Blocks as long as the disk does.
-    fn save(&self) {
-        let Some(disk) = &self.disk else { return };
+    /// Stores what is not stored, unless an attempt has just failed. Blocks as long as the disk does. Returns whether all is
+    /// stored.
+    fn save(&self) -> bool {
+        let Some(disk) = &self.disk else { return false };
         let mut state = lock(&disk.state);
         let now = self.clock.now();
         if now < state.retry_at {
-            return;
+            return false;
         }
-        if let Err(error) = state.files.save(&self.list) {
+        let done = state.files.save(&self.list);
+        if let Err(error) = &done {
             state.retry_at = now.saturating_add(nanos(RETRY_AFTER));
             disk.diagnostics.report(format!(
                 "the markers cannot be stored in the data directory ({error}): they stay in memory, and are stored when it works again"
             ));
         }
+        done.is_ok()
     }
 
-    /// Adds the marker of the shutdown, and stores all. Blocks as long as the disk does.
-    fn shut_down(&self) {
+    /// Adds the marker of the shutdown, and stores all. Blocks as long as the disk does. Returns whether all is stored.
+    fn shut_down(&self) -> bool {
         self.push(MarkerKind::Shutdown, self.version.clone());
         if let Some(disk) = &self.disk {
             lock(&disk.state).retry_at = 0;
         }
-        self.save();
+        self.save()
     }
 }
 
