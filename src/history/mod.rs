@@ -53,9 +53,11 @@
 //! A result has no point for a time without data. A function that does not apply to a kind of metric has no result. The
 //! window is the time after its begin, up to its end. `History::range` evaluates a query at regular times, `History::at` at one.
 //!
+//! `History::metrics` lists the metrics that there are, with their kinds, and `History::label_values` the values of one label.
+//!
 //! # Reading without blocking
 //!
-//! `History::range` and `History::at` read on the calling thread. `MetricReader` has the same two methods as futures, for
+//! `History::range` and `History::at` read on the calling thread. `MetricReader` has the same methods as futures, for
 //! code of an asynchronous runtime and for code that should not depend on where the metrics are. With the feature
 //! `prometheus-reader`, `PrometheusReader` answers the same queries from a Prometheus server, for a service with many
 //! instances. Its documentation lists the differences.
@@ -144,8 +146,8 @@ pub use self::config::HistoryConfig;
 pub use self::enabled::PrometheusReader;
 #[cfg(feature = "history")]
 pub use self::enabled::{
-    Aggregation, History, Marker, MarkerKind, MetricQuery, MetricReader, Point, ReadFuture,
-    ResultSeries, to_csv, to_json,
+    Aggregation, History, Marker, MarkerKind, MetricInfo, MetricKind, MetricQuery, MetricReader,
+    Point, ReadFuture, ResultSeries, to_csv, to_json,
 };
 
 #[cfg(feature = "history")]

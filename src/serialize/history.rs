@@ -1,13 +1,16 @@
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::forms::{Map, Millis, OptionalTime, Time};
-use crate::history::{Marker, MarkerKind, Point, ResultSeries};
+use crate::history::{Marker, MarkerKind, MetricInfo, MetricKind, Point, ResultSeries};
 use crate::summary::{
     ContentFigures, HostFigure, PeriodFigures, PoolFigures, ProcessFigures, QuotaFigures,
     RequestFigures, Summary, TimeFigures,
 };
 
 as_struct!(ResultSeries { points } with { labels: Map as "labels" });
+
+as_name!(MetricKind);
+as_struct!(MetricInfo { name, kind, series });
 
 as_name!(MarkerKind);
 as_struct!(Marker {

@@ -5,7 +5,8 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::History;
-use super::metric_query::{MetricQuery, ResultSeries};
+use super::catalog::MetricInfo;
+use super::metric_query::MetricQuery;
 use super::metric_reader::{MetricReader, ReadFuture};
 use crate::error::{Error, Result};
 use crate::model::{catch_panic, suppressed};
@@ -13,8 +14,8 @@ use crate::model::{catch_panic, suppressed};
 /// Reads on the blocking pool of the current Tokio runtime, of any kind. At most four reads of one history run at the same
 /// time, and others wait for them. Without a runtime, the thread that polls the future reads.
 ///
-/// `history.at` and `history.range` are the blocking methods of [`History`]; call these with a `dyn MetricReader`, or as
-/// `MetricReader::at(&history, ..)`. If a future is dropped, a read that has begun ends by itself and its result is
+/// `history.at`, `range`, `metrics` and `label_values` are the blocking methods of [`History`]; call these with a
+/// `dyn MetricReader`, or as `MetricReader::at(&history, ..)`. If a future is dropped, a read that has begun ends by itself and its result is
 /// discarded.
 impl MetricReader for History {
     fn at<'a>(&'a self, query: &'a MetricQuery, time: SystemTime) -> ReadFuture<'a> {
@@ -32,13 +33,23 @@ impl MetricReader for History {
         let (history, query) = (self.clone(), query.clone());
         Box::pin(self.read_on_pool(move || history.range(&query, start, end, step)))
     }
+
+    fn metrics(&self) -> ReadFuture<'_, Vec<MetricInfo>> {
+        let history = self.clone();
+        Box::pin(self.read_on_pool(move || Ok(history.metrics())))
+    }
+
+    fn label_values<'a>(&'a self, metric: &'a str, label: &'a str) -> ReadFuture<'a, Vec<String>> {
+        let (history, metric, label) = (self.clone(), metric.to_owned(), label.to_owned());
+        Box::pin(self.read_on_pool(move || Ok(history.label_values(&metric, &label))))
+    }
 }
 
 impl History {
-    async fn read_on_pool(
+    async fn read_on_pool<T: Send + 'static>(
         &self,
-        read: impl FnOnce() -> Result<Vec<ResultSeries>> + Send + 'static,
-    ) -> Result<Vec<ResultSeries>> {
+        read: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         if Handle::try_current().is_err() {
             return suppressed(read);
         }

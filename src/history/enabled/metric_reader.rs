@@ -2,11 +2,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::catalog::MetricInfo;
 use super::metric_query::{MetricQuery, ResultSeries};
 use crate::error::Result;
 
 /// The future of a [`MetricReader`]'s result.
-pub type ReadFuture<'a> = Pin<Box<dyn Future<Output = Result<Vec<ResultSeries>>> + Send + 'a>>;
+pub type ReadFuture<'a, T = Vec<ResultSeries>> =
+    Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// Answers a [`MetricQuery`] asynchronously: from the history of this process, or from a server that has the metrics of
 /// many.
@@ -70,6 +72,29 @@ pub trait MetricReader: Send + Sync {
         end: SystemTime,
         step: Duration,
     ) -> ReadFuture<'a>;
+
+    /// Lists the metrics that there are, sorted by name: at most 10,000, the first in order.
+    ///
+    /// # Errors
+    ///
+    /// Completes with an error if the list cannot be read ([`Error::is_reader`](crate::Error::is_reader)).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe, as [`at`](Self::at).
+    fn metrics(&self) -> ReadFuture<'_, Vec<MetricInfo>>;
+
+    /// Lists the values that a label has in the series of a metric, sorted: at most 10,000, the first in order. Empty if
+    /// there is no such metric, or if it does not have the label.
+    ///
+    /// # Errors
+    ///
+    /// Completes with an error as [`metrics`](Self::metrics) does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe, as [`at`](Self::at).
+    fn label_values<'a>(&'a self, metric: &'a str, label: &'a str) -> ReadFuture<'a, Vec<String>>;
 }
 
 impl<R: MetricReader + ?Sized> MetricReader for Arc<R> {
@@ -85,5 +110,13 @@ impl<R: MetricReader + ?Sized> MetricReader for Arc<R> {
         step: Duration,
     ) -> ReadFuture<'a> {
         (**self).range(query, start, end, step)
+    }
+
+    fn metrics(&self) -> ReadFuture<'_, Vec<MetricInfo>> {
+        (**self).metrics()
+    }
+
+    fn label_values<'a>(&'a self, metric: &'a str, label: &'a str) -> ReadFuture<'a, Vec<String>> {
+        (**self).label_values(metric, label)
     }
 }

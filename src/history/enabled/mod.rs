@@ -1,3 +1,4 @@
+mod catalog;
 mod column;
 mod disk;
 mod evaluate;
@@ -26,6 +27,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::Semaphore;
 
+pub use self::catalog::{MetricInfo, MetricKind};
 pub use self::export::{to_csv, to_json};
 pub use self::markers::{Marker, MarkerKind};
 pub use self::metric_query::{Aggregation, MetricQuery, Point, ResultSeries};
@@ -225,6 +227,37 @@ impl History {
     ) -> Result<Vec<ResultSeries>> {
         let range = TimeRange::new(start, end, step)?;
         self.evaluate(query, &range.times().collect::<Vec<_>>())
+    }
+
+    /// Returns the metrics that the history has, in memory and in files, sorted by name: at most 10,000, the first in order.
+    ///
+    /// It reads a part of each file on the calling thread, as [`at`](Self::at) does. [`MetricReader::metrics`] is the
+    /// asynchronous form.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")] {
+    /// # let monitor = watchpost::testing::Harness::new();
+    /// monitor.metrics().counter("jobs").build().with([("queue", "mail")]).add(1);
+    /// # monitor.advance(std::time::Duration::from_secs(10));
+    /// # monitor.snapshot();
+    /// // After the next snapshot:
+    /// let metrics = monitor.history().metrics();
+    /// let jobs = metrics.iter().find(|metric| metric.name == "jobs_total").unwrap();
+    /// assert_eq!((jobs.kind.as_str(), jobs.series), ("counter", Some(1)));
+    /// assert_eq!(monitor.history().label_values("jobs_total", "queue"), ["mail"]);
+    /// # }
+    /// ```
+    pub fn metrics(&self) -> Vec<MetricInfo> {
+        catalog::metrics(&self.store, &self.stored)
+    }
+
+    /// Returns the values that a label has in the series of a metric, in memory and in files, sorted: at most 10,000, the
+    /// first in order. Empty if there is no such metric, or if it does not have the label.
+    ///
+    /// It reads a part of each file on the calling thread, as [`at`](Self::at) does. [`MetricReader::label_values`] is the
+    /// asynchronous form.
+    pub fn label_values(&self, metric: &str, label: &str) -> Vec<String> {
+        catalog::label_values(&self.store, &self.stored, metric, label)
     }
 
     /// Returns the time from which the history has data. `None` before the first snapshot.

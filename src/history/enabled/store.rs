@@ -296,13 +296,21 @@ impl MemoryStore {
         Some((time, values.collect()))
     }
 
-    /// The names of the metrics, and how many series each has.
-    pub(super) fn metrics(&self) -> BTreeMap<Arc<str>, u64> {
+    /// The names of the metrics, their kinds, and how many series each has.
+    pub(super) fn metrics(&self) -> BTreeMap<Arc<str>, (SeriesKind, u64)> {
         let mut metrics = BTreeMap::new();
-        for key in self.series.keys() {
-            *metrics.entry(Arc::clone(&key.name)).or_default() += 1;
+        for (key, series) in &self.series {
+            let kind = series.shape.kind;
+            let of_name = metrics.entry(Arc::clone(&key.name));
+            of_name.or_insert((kind, 0)).1 += 1;
         }
         metrics
+    }
+
+    /// The labels of the series of a metric.
+    pub(super) fn labels_of(&self, metric: &str) -> Vec<Arc<str>> {
+        let keys = self.series.keys().filter(|key| *key.name == *metric);
+        keys.map(|key| Arc::clone(&key.labels)).collect()
     }
 
     /// How often a value was left out, since there were too many series.

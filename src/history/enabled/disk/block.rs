@@ -32,7 +32,7 @@ pub(super) fn write_block(
         return Ok(None);
     };
     let mut writer = SegmentWriter::create(files, Resolution::Raw, ticks.start, times)?;
-    for (name, series) in metrics {
+    for (name, (_, series)) in metrics {
         for part in SeriesPart::all(series) {
             let read = lock(memory).read(ticks, |key| *key.name == *name && part.contains(key));
             for series in &read {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use super::super::column::Column;
 use super::super::numbers::take_varint;
-use super::super::steps::{Resolution, SeriesKey, SeriesRun, StepTime, Tick};
+use super::super::steps::{Resolution, SeriesKey, SeriesKind, SeriesRun, StepTime, Tick};
 use super::files::{InputFile, StoreFiles};
 use super::format::{
     FOOTER, HEAD, MetricEntry, SegmentFooter, SegmentHeader, SeriesEntry, decode_chunk,
@@ -120,20 +120,27 @@ impl Segment {
     }
 
     /// The names of its metrics, in order, and how many series each has.
-    pub(super) fn sizes(&self) -> io::Result<Vec<(Arc<str>, u64)>> {
+    pub(in crate::history) fn sizes(&self) -> io::Result<Vec<(Arc<str>, u64)>> {
         let mut file = self.file()?;
         let index = self.index(&mut *file)?;
         Ok(index.into_iter().map(|it| (it.name, it.series)).collect())
     }
 
-    /// The names of its metrics, in order.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the queries that use it are to come")
-    )]
-    pub(in crate::history) fn metrics(&self) -> io::Result<Vec<Arc<str>>> {
-        let sizes = self.sizes()?;
-        Ok(sizes.into_iter().map(|(name, _)| name).collect())
+    /// The kind and the labels of each series of a metric.
+    pub(in crate::history) fn series_of(
+        &self,
+        metric: &str,
+    ) -> io::Result<Vec<(SeriesKind, Arc<str>)>> {
+        let mut file = self.file()?;
+        let Some((entry, offset)) = self.find(&mut *file, metric)? else {
+            return Ok(Vec::new());
+        };
+        let Some(table) = self.table(&mut *file, &entry, offset)? else {
+            self.0.damaged.fetch_max(entry.series, Relaxed);
+            return Ok(Vec::new());
+        };
+        let series = table.into_iter();
+        Ok(series.map(|it| (it.kind, it.key.labels)).collect())
     }
 
     /// Reads the series of a metric that `is_wanted` at some steps, and the number of series that are damaged and left
@@ -162,17 +169,7 @@ impl Segment {
             return Ok(0);
         }
         let mut file = self.file()?;
-        let mut offset = self.0.metrics_at;
-        let index = self.index(&mut *file)?;
-        let mut found = None;
-        for entry in index {
-            if *entry.name == *metric {
-                found = Some(entry);
-                break;
-            }
-            offset = offset.saturating_add(entry.table.saturating_add(entry.chunks));
-        }
-        let Some(entry) = found else {
+        let Some((entry, offset)) = self.find(&mut *file, metric)? else {
             return Ok(0);
         };
         let Some(table) = self.table(&mut *file, &entry, offset)? else {
@@ -239,6 +236,22 @@ impl Segment {
             rest = others;
         }
         Ok(damaged)
+    }
+
+    /// The entry of a metric, and where its table begins.
+    fn find(
+        &self,
+        file: &mut dyn InputFile,
+        metric: &str,
+    ) -> io::Result<Option<(MetricEntry, u64)>> {
+        let mut offset = self.0.metrics_at;
+        for entry in self.index(file)? {
+            if *entry.name == *metric {
+                return Ok(Some((entry, offset)));
+            }
+            offset = offset.saturating_add(entry.table.saturating_add(entry.chunks));
+        }
+        Ok(None)
     }
 
     /// Reads the table of a metric. `None` if it is damaged.

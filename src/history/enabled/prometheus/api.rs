@@ -14,10 +14,10 @@ use crate::error::{Error, Result};
 use crate::model::catch_panic;
 use crate::worker::{HttpClient, HttpResponse};
 
-/// The maximum size of a query's response.
+/// The maximum size of the response to a query, and of a list.
 pub(super) const MAX_RESULT: usize = 32 << 20;
-/// The maximum size of any other response.
-const MAX_OTHER: usize = 1 << 20;
+/// The maximum size of a response about one metric.
+pub(super) const MAX_OTHER: usize = 1 << 20;
 /// A larger response is parsed on the blocking pool.
 const MAX_PARSED_HERE: usize = 64 << 10;
 /// The maximum number of characters of a server's text in an error.
@@ -81,17 +81,18 @@ impl QueryApi {
         self.send(request, until, MAX_RESULT).await
     }
 
-    /// Reads what the server knows about its metrics.
+    /// Reads what the server knows about its metrics, in at most `max_body` bytes.
     pub(super) async fn get<T: DeserializeOwned + Send + 'static>(
         &self,
         path: &str,
         form: Form,
         until: Instant,
+        max_body: usize,
     ) -> Result<T> {
         let request = Request::builder()
             .uri(format!("{}{path}?{}", self.base, form.0))
             .body(Bytes::new());
-        self.send(request, until, MAX_OTHER).await
+        self.send(request, until, max_body).await
     }
 
     async fn send<T: DeserializeOwned + Send + 'static>(

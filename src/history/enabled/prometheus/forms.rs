@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::api::{Form, QueryApi};
+use super::api::{Form, MAX_OTHER, QueryApi};
 use super::promql::{MetricForm, literal, quoted};
 use super::response::Metadata;
 use crate::error::Result;
@@ -78,7 +78,8 @@ async fn kind(api: &QueryApi, metric: &str, until: Instant) -> String {
     let family = metric.strip_suffix("_total");
     for name in [Some(metric), family].into_iter().flatten() {
         let form = Form::default().with("metric", name);
-        let metadata = api.get::<Metadata>("/api/v1/metadata", form, until).await;
+        let metadata = api.get::<Metadata>("/api/v1/metadata", form, until, MAX_OTHER);
+        let metadata = metadata.await;
         let types = metadata.unwrap_or_default().remove(name);
         let mut types = types.into_iter().flatten().map(|it| it.0);
         if let Some(kind) = types.find(|kind| kind != "unknown" && kind != "untyped") {
@@ -90,13 +91,19 @@ async fn kind(api: &QueryApi, metric: &str, until: Instant) -> String {
 
 /// The names of the series that a metric may have, and does have.
 async fn names(api: &QueryApi, key: &FormKey, until: Instant) -> Result<Vec<String>> {
-    let name = literal(&key.metric);
-    let any = quoted(&format!("{name}|{name}_bucket|{name}_count"));
     let form = Form::default()
-        .with("match[]", &format!("{{__name__=~{any}}}"))
+        .with("match[]", &series_of(&key.metric))
         .with("start", &(key.first_hour * 3600).to_string())
         .with("end", &(key.last_hour * 3600 + 3600).to_string());
-    api.get("/api/v1/label/__name__/values", form, until).await
+    let path = "/api/v1/label/__name__/values";
+    api.get(path, form, until, MAX_OTHER).await
+}
+
+/// Selects the series of a metric, in whichever form the server has it.
+pub(super) fn series_of(metric: &str) -> String {
+    let name = literal(metric);
+    let any = quoted(&format!("{name}|{name}_bucket|{name}_count"));
+    format!("{{__name__=~{any}}}")
 }
 
 /// The form of a metric by the names of its series, and whether it is certain.

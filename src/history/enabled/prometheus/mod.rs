@@ -2,6 +2,7 @@
 
 mod api;
 mod forms;
+mod lists;
 mod promql;
 mod reader;
 mod response;

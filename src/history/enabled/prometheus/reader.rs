@@ -13,9 +13,11 @@ use tokio::time::Instant;
 
 use super::api::{Form, QueryApi};
 use super::forms::MetricForms;
+use super::lists;
 use super::promql::{MetricForm, promql, selects_nothing};
 use super::response::QueryData;
 use crate::error::{Error, Result};
+use crate::history::enabled::catalog::MetricInfo;
 use crate::history::enabled::metric_query::{MetricQuery, ResultSeries};
 use crate::history::enabled::metric_reader::{MetricReader, ReadFuture};
 use crate::history::enabled::time_range::{TimeRange, millis};
@@ -70,6 +72,9 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 /// With `by` or `total`, these are combined by `sum`, gauges by their `aggregation`. The type of a metric comes from the
 /// server's metadata; where it has none, from the names of its series. A histogram is read in its native form if the server
 /// has that in the hours of the query, otherwise in the classic one. What is known about a metric is kept for a minute.
+///
+/// `metrics` lists those whose type is in the server's metadata, so those of targets that it scrapes now, and that have
+/// series; `label_values` looks at all series that it has.
 ///
 /// # Differences to the history
 ///
@@ -220,10 +225,7 @@ impl PrometheusReader {
         if selects_nothing(query) {
             return Ok(Vec::new());
         }
-        if Handle::try_current().is_err() {
-            return Err(self.no_runtime());
-        }
-        let until = Instant::now() + self.timeout;
+        let until = self.until()?;
         let found = self.forms.find(&self.api, query, times, until).await?;
         let Some((found, expression)) = found.and_then(|it| Some((it, promql(query, it)?))) else {
             return Ok(Vec::new());
@@ -241,16 +243,24 @@ impl PrometheusReader {
     }
 
     /// Polls a read with telemetry suppressed: its requests are ours, not the host's.
-    fn guarded<'a>(
+    fn guarded<'a, T>(
         &'a self,
-        read: impl Future<Output = Result<Vec<ResultSeries>>> + Send + 'a,
-    ) -> ReadFuture<'a> {
+        read: impl Future<Output = Result<T>> + Send + 'a,
+    ) -> ReadFuture<'a, T> {
         let mut read = Box::pin(read);
         Box::pin(poll_fn(move |cx| {
             // Tokio panics if the runtime has no timers or no I/O.
             let poll = suppressed(|| catch_panic(|| read.as_mut().poll(cx)));
             poll.unwrap_or_else(|| Poll::Ready(Err(self.no_runtime())))
         }))
+    }
+
+    /// The end of the time limit of a read that begins now.
+    fn until(&self) -> Result<Instant> {
+        if Handle::try_current().is_err() {
+            return Err(self.no_runtime());
+        }
+        Ok(Instant::now() + self.timeout)
     }
 
     fn no_runtime(&self) -> Error {
@@ -287,6 +297,16 @@ impl MetricReader for PrometheusReader {
             let times = (window_start(query, range.start), range.end);
             self.read(query, "/api/v1/query_range", times, form).await
         })
+    }
+
+    fn metrics(&self) -> ReadFuture<'_, Vec<MetricInfo>> {
+        self.guarded(async { lists::metrics(&self.api, self.until()?).await })
+    }
+
+    fn label_values<'a>(&'a self, metric: &'a str, label: &'a str) -> ReadFuture<'a, Vec<String>> {
+        self.guarded(
+            async move { lists::label_values(&self.api, metric, label, self.until()?).await },
+        )
     }
 }
 

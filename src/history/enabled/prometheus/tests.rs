@@ -4,6 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::*;
 use crate::error::Error;
+use crate::history::enabled::catalog::{MetricInfo, MetricKind};
 use crate::history::enabled::metric_query::{MetricQuery, Point, ResultSeries};
 use crate::history::enabled::metric_reader::MetricReader;
 use crate::worker::peer::{Authority, Certificate, Peer, Reply, Seen};
@@ -152,6 +153,34 @@ fn a_counter_is_read_with_its_labels() {
     assert_eq!(at(&reader, &MetricQuery::last("x")).unwrap(), []);
     assert_eq!(at(&reader, &query.label_in("job", [""; 0])).unwrap(), []);
     assert_eq!(peer.seen().len(), 3);
+}
+
+#[test]
+fn metrics_and_values_of_labels_are_listed() {
+    let peer = Peer::start(|seen: &Seen| {
+        success(match seen.target.as_str() {
+            "/p/api/v1/metadata?" => r#"{"x":[{"type":"counter"}],"y":[{"type":"gauge"}]}"#,
+            "/p/api/v1/label/__name__/values?" => r#"["x_total","z"]"#,
+            target if target.starts_with("/p/api/v1/label/job/values?match%5B%5D=") => {
+                r#"["b","a"]"#
+            }
+            target => panic!("{target}"),
+        })
+    });
+    let reader = reader(&peer);
+    let metrics = run(reader.metrics()).unwrap();
+    assert_eq!(metrics, [MetricInfo::new("x_total", MetricKind::Counter)]);
+    let values = |label| run(reader.label_values("x", label)).unwrap();
+    assert_eq!(values("job"), ["a", "b"]);
+    assert_eq!(values("../query"), [""; 0]);
+    assert_eq!(peer.seen().len(), 3);
+    let metrics = reader.metrics();
+    assert!(
+        futures_util::FutureExt::now_or_never(metrics)
+            .unwrap()
+            .unwrap_err()
+            .is_reader()
+    );
 }
 
 #[test]

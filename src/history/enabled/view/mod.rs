@@ -10,7 +10,7 @@ use super::disk::Segment;
 use super::evaluate::{Evaluation, labels_of};
 use super::metric_query::{MetricQuery, ResultSeries};
 use super::plan::{Plan, Source, plan};
-use super::steps::{Resolution, SeriesKey, SeriesRun, StepTime, Tick};
+use super::steps::{Resolution, SeriesKey, SeriesKind, SeriesRun, StepTime, Tick};
 use super::store::{MemoryStore, SeriesData};
 use crate::model::{lock, lock_for_status};
 
@@ -39,6 +39,20 @@ pub(super) trait StoredSteps: fmt::Debug + Send + Sync {
         is_wanted: &dyn Fn(&SeriesKey) -> bool,
         add: &mut dyn FnMut(SeriesRun),
     ) -> io::Result<()>;
+
+    /// The names of its metrics, in order, and how many series each has.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error as [`read`](Self::read) does.
+    fn metrics(&self) -> io::Result<Vec<(Arc<str>, u64)>>;
+
+    /// The kind and the labels of each series of a metric. A series may occur several times.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error as [`read`](Self::read) does.
+    fn series(&self, metric: &str) -> io::Result<Vec<(SeriesKind, Arc<str>)>>;
 }
 
 impl StoredSteps for Segment {
@@ -64,6 +78,14 @@ impl StoredSteps for Segment {
         // The segment counts what is damaged.
         self.read_each(metric, steps, is_wanted, add).map(drop)
     }
+
+    fn metrics(&self) -> io::Result<Vec<(Arc<str>, u64)>> {
+        self.sizes()
+    }
+
+    fn series(&self, metric: &str) -> io::Result<Vec<(SeriesKind, Arc<str>)>> {
+        self.series_of(metric)
+    }
 }
 
 /// The segments that queries read. A query uses the list as it is when the query begins.
@@ -75,7 +97,7 @@ impl StoredList {
         *lock(&self.0) = Arc::new(stored);
     }
 
-    fn get(&self) -> Arc<Vec<Arc<dyn StoredSteps>>> {
+    pub(super) fn get(&self) -> Arc<Vec<Arc<dyn StoredSteps>>> {
         // A child process made by `fork` may not be able to read it.
         lock_for_status(&self.0).map_or_else(Arc::default, |list| Arc::clone(&list))
     }

@@ -220,6 +220,18 @@ impl StoredSteps for TestSegment {
         wanted.cloned().for_each(add);
         Ok(())
     }
+
+    fn metrics(&self) -> io::Result<Vec<(Arc<str>, u64)>> {
+        let names = self.runs.iter().map(|run| (Arc::clone(&run.key.name), 1));
+        Ok(names.collect())
+    }
+
+    fn series(&self, metric: &str) -> io::Result<Vec<(SeriesKind, Arc<str>)>> {
+        let runs = self.runs.iter().filter(|run| *run.key.name == *metric);
+        Ok(runs
+            .map(|run| (run.kind, Arc::clone(&run.key.labels)))
+            .collect())
+    }
 }
 
 impl TestSegment {

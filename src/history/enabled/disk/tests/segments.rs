@@ -135,7 +135,7 @@ fn text(run: &SeriesRun) -> String {
 /// Everything that a segment contains at some steps, and the number of damaged series.
 fn read_at(segment: &Segment, steps: &Range<u64>) -> std::io::Result<(Vec<String>, u64)> {
     let (mut all, mut damaged) = (Vec::new(), 0);
-    for metric in segment.metrics()? {
+    for (metric, _) in segment.sizes()? {
         let (runs, lost) = segment.read(&metric, steps, &|_| true)?;
         all.extend(runs.iter().map(text));
         damaged += lost;
