@@ -92,7 +92,6 @@ impl Error {
     }
 
     /// Creates an error for a valid query whose result could not be read: `problem` is a whole sentence.
-    #[cfg(feature = "history")]
     #[cold]
     pub(crate) fn reader(problem: impl Into<String>) -> Self {
         Self(Box::new(ErrorParts {

@@ -9,7 +9,7 @@ mod monotonic;
 mod nanos;
 mod rfc3339;
 
-pub(crate) use self::nanos::{Nanos, nanos, seconds};
+pub(crate) use self::nanos::{Nanos, nanos, seconds, wall_nanos};
 pub(crate) use self::rfc3339::rfc3339;
 
 /// The clock of a monitor. Cheap to clone; clones share the anchor.

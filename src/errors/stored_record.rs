@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::event::{Breadcrumb, Cause, ErrorEvent, EventKind, Frame};
-use crate::clock::nanos;
+use crate::clock::wall_nanos;
 use crate::model::codec::{Reader, put_bytes, put_str};
 use crate::model::{Attributes, EventId, Level, SpanId, TraceId, Value};
 use crate::record::{AttributeRef, attributes_of, put_attributes};
@@ -33,7 +33,7 @@ pub(super) fn encode_event(event: &ErrorEvent) -> Vec<u8> {
     // The order of the fields is the format on the disk, which `event` reads. A new field needs a new form byte, so
     // that records of older versions stay readable.
     for number in [
-        wall(event.at),
+        wall_nanos(event.at),
         event.group,
         event.resident_bytes.unwrap_or(u64::MAX),
     ] {
@@ -75,7 +75,7 @@ pub(super) fn encode_event(event: &ErrorEvent) -> Vec<u8> {
     });
     for crumb in &event.breadcrumbs {
         put_part(&mut out, |out| {
-            out.extend_from_slice(&wall(crumb.at).to_le_bytes());
+            out.extend_from_slice(&wall_nanos(crumb.at).to_le_bytes());
             out.push(crumb.level.index());
             put_str(out, &crumb.target);
             put_str(out, &crumb.message);
@@ -212,11 +212,6 @@ fn attributes(bytes: &[u8]) -> Attributes {
         out.insert(key.as_str().to_owned(), value);
     }
     out
-}
-
-/// Nanoseconds since the Unix epoch.
-fn wall(at: SystemTime) -> u64 {
-    nanos(at.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 fn time(wall: u64) -> SystemTime {

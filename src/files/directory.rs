@@ -1,4 +1,4 @@
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
@@ -44,4 +44,26 @@ pub(crate) fn refuse_link(path: &Path) -> io::Result<()> {
         return Err(io::Error::new(ErrorKind::InvalidInput, text));
     }
     Ok(())
+}
+
+/// Returns an error if an open file is not at its path any more: what is written to a file that was removed is lost,
+/// although its sync succeeds.
+pub(crate) fn check_is_at_path(file: &File, path: &Path) -> io::Result<()> {
+    let at_path = fs::symlink_metadata(path)?;
+    if is_same_file(&file.metadata()?, &at_path) {
+        return Ok(());
+    }
+    let text = format!("{} was replaced by another file", path.display());
+    Err(io::Error::new(ErrorKind::NotFound, text))
+}
+
+#[cfg(unix)]
+fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same_file(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    true
 }

@@ -2,7 +2,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::directory::{list_directory, make_directory};
+use super::directory::{check_is_at_path, list_directory, make_directory};
 use super::operations::Files;
 
 /// The maximum number of bytes that are read of a file: our files are shorter.
@@ -13,7 +13,7 @@ const MAX_FILE: u64 = 8 << 20;
 #[derive(Debug)]
 pub(crate) struct Disk {
     path: PathBuf,
-    current: Option<File>,
+    current: Option<(File, PathBuf)>,
     /// Whether the name of the current file has still to be synced.
     new: bool,
 }
@@ -61,21 +61,20 @@ impl Files for Disk {
     fn create(&mut self, name: &str) -> io::Result<()> {
         self.current = None;
         make_directory(&self.path)?;
-        self.current = Some(self.open(name)?);
+        self.current = Some((self.open(name)?, self.path.join(name)));
         self.new = true;
         Ok(())
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let file = self.current.as_mut().ok_or(ErrorKind::NotFound)?;
+        let (file, _) = self.current.as_mut().ok_or(ErrorKind::NotFound)?;
         file.write_all(bytes)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        let file = self.current.as_ref().ok_or(ErrorKind::NotFound)?;
+        let (file, path) = self.current.as_ref().ok_or(ErrorKind::NotFound)?;
         file.sync_data()?;
-        // If the directory was removed meanwhile, the file is lost although its sync succeeded.
-        fs::symlink_metadata(&self.path)?;
+        check_is_at_path(file, path)?;
         if self.new {
             self.sync_directory()?;
             self.new = false;

@@ -7,7 +7,7 @@ mod operations;
 mod segment;
 
 #[cfg(feature = "history")]
-pub(crate) use self::directory::{list_directory, refuse_link};
+pub(crate) use self::directory::{check_is_at_path, list_directory, refuse_link};
 pub(crate) use self::disk::Disk;
 pub(crate) use self::operations::Files;
 pub(crate) use self::segment::{HEAD, HEADER, MAX_BODY, header, put, records};

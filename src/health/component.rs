@@ -41,7 +41,6 @@ impl ComponentStatus {
 
     /// A store on disk: why and since when it fails, if it does, how many damaged files there are, and the bytes of its
     /// files.
-    #[cfg(feature = "history")]
     pub(crate) fn failing_store(
         failure: Option<(String, Duration)>,
         damaged: u64,

@@ -100,6 +100,7 @@
 //! | `connection pools` | the [`state`](crate::db::ConnectionPool::state) of a pool has not returned for 30 s. Listed only then |
 //! | `data directory` | the configured directory cannot be used |
 //! | `errors.store` | the disk refuses writes, or a damaged file was set aside |
+//! | `traces.store` | the data directory refuses kept traces, or has not responded for 30 s |
 //! | `history.store` | the data directory refuses the history's files or has not responded for 60 s, or a damaged file was set aside |
 //! | `disk` | less than a twentieth of the data directory's disk is free. Without write access, or below 16 MiB, it is a `fail` |
 //!

@@ -125,7 +125,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let restarts = data_dir.as_ref().and_then(|it| count_start(&base, it));
     let system = Arc::new(SystemReader::new(base.clock.clone(), restarts));
     let levels = Arc::new(levels(&base.config)?);
-    let tracing = Tracing::new(&base.config, &base.requests, &base.record_queue)?;
+    let tracing = tracing(&base, data_dir.as_ref())?;
     let errors = error_tracker(&base, data_dir.as_ref(), &tracing);
     // The registry was made before the traces, so it learns only now where exemplars get their trace from.
     let source = trace_source(&base, tracing.traces.clone());
@@ -162,6 +162,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let worker = Worker::start(setup)
         .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
     errors.set_deadlines(worker.deadlines());
+    tracing.set_deadlines(&worker);
 
     // The parts below need the worker's runtime, or only what stands already. None of them waits for anything.
     let health = health(&base, &worker, keys);
@@ -270,6 +271,17 @@ fn count_start(base: &Foundation, data_dir: &DataDir) -> Option<u64> {
 
 fn levels(config: &Config) -> Result<LevelDirectives> {
     LevelDirectives::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))
+}
+
+/// Creates the tracing parts, which store kept traces on disk if there is a data directory.
+fn tracing(base: &Foundation, data_dir: Option<&DataDir>) -> Result<Tracing> {
+    Tracing::new(
+        &base.config,
+        &base.requests,
+        &base.record_queue,
+        &base.diagnostics,
+        data_dir.map(DataDir::path),
+    )
 }
 
 /// Creates the error tracker, which stores errors on disk if there is a data directory.

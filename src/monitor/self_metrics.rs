@@ -14,7 +14,7 @@ use crate::metrics::{InstrumentKind, Metrics};
 use crate::model::{DropReason, InProgress, RecordCounters, RecordKind};
 use crate::semconv;
 use crate::system;
-use crate::trace::Traces;
+use crate::trace::{TraceStore, Traces};
 use crate::users::UserTracker;
 use crate::worker::{SinkStatus, SpoolStatus, Worker, WorkerStatus};
 
@@ -55,6 +55,9 @@ pub(super) fn observe(inner: &MonitorState) {
     observe_errors(metrics, errors);
     if let Some(traces) = &inner.tracing.traces {
         observe_traces(metrics, traces);
+    }
+    if let Some(store) = &inner.tracing.store {
+        observe_trace_store(metrics, store);
     }
     metrics.watch_itself();
     system::register(metrics, &inner.system);
@@ -146,6 +149,79 @@ fn observe_traces(metrics: &Metrics, traces: &Arc<Traces>) {
         InstrumentKind::Gauge,
         Arc::new(move |record| record(&[], of.lost().open_bytes as f64)),
     );
+}
+
+fn observe_trace_store(metrics: &Metrics, store: &TraceStore) {
+    type StoreMetric = (
+        &'static str,
+        &'static str,
+        &'static str,
+        InstrumentKind,
+        fn(&TraceStore, &mut dyn FnMut(&[(&str, &str)], f64)),
+    );
+    const STORE: [StoreMetric; 5] = [
+        (
+            "watchpost.traces.store.size",
+            "By",
+            "Bytes of the files in which kept traces are stored",
+            InstrumentKind::Gauge,
+            |store, record| {
+                if let Some(status) = store.status() {
+                    record(&[], status.bytes as f64);
+                }
+            },
+        ),
+        (
+            "watchpost.traces.store.emitted",
+            "",
+            "Records of kept traces for the data directory",
+            InstrumentKind::Counter,
+            |store, record| {
+                if let Some(status) = store.status() {
+                    record(&[], status.emitted as f64);
+                }
+            },
+        ),
+        (
+            "watchpost.traces.store.stored",
+            "",
+            "Records of kept traces that were written to the data directory",
+            InstrumentKind::Counter,
+            |store, record| {
+                if let Some(status) = store.status() {
+                    record(&[], status.stored as f64);
+                }
+            },
+        ),
+        (
+            "watchpost.traces.store.dropped",
+            "",
+            "Records of kept traces that were not written to the data directory, by reason",
+            InstrumentKind::Counter,
+            |store, record| {
+                for (reason, count) in store.status().iter().flat_map(|status| &status.dropped) {
+                    record(&[("reason", reason.as_str())], *count as f64);
+                }
+            },
+        ),
+        (
+            "watchpost.traces.store.damaged",
+            "",
+            "Stored records of kept traces that a search found damaged",
+            InstrumentKind::Counter,
+            |store, record| {
+                if let Some(status) = store.status() {
+                    record(&[], status.damaged as f64);
+                }
+            },
+        ),
+    ];
+    for (name, unit, description, kind, read) in STORE {
+        // The store holds no registry, so there is no reference cycle.
+        let store = store.clone();
+        let read = move |record: &mut dyn FnMut(&[(&str, &str)], f64)| read(&store, record);
+        metrics.observe_own(name, unit, description, kind, Arc::new(read));
+    }
 }
 
 fn observe_errors(metrics: &Metrics, errors: &ErrorTracker) {
@@ -290,6 +366,7 @@ fn watch_parts(inner: &MonitorState, snapshots: SnapshotWatch) {
     let data_dir_problem = inner.data_dir_problem.clone();
     let errors = inner.errors.clone();
     let history = inner.history.component();
+    let traces = inner.tracing.store.clone();
     let of = Arc::downgrade(&inner.worker);
     inner.health.set_components(move |record| {
         if let Some(problem) = &data_dir_problem {
@@ -299,6 +376,12 @@ fn watch_parts(inner: &MonitorState, snapshots: SnapshotWatch) {
             record(
                 "errors.store",
                 ComponentStatus::store(store.failing, store.damaged, store.bytes),
+            );
+        }
+        if let Some(store) = traces.as_ref().and_then(TraceStore::status) {
+            record(
+                "traces.store",
+                ComponentStatus::failing_store(store.failure, 0, store.bytes),
             );
         }
         if let Some(store) = history() {

@@ -5,12 +5,15 @@ use super::handle::Monitor;
 use crate::config::Settings;
 use crate::context::InFlight;
 use crate::db::QueryStats;
+use crate::error::Result;
 use crate::errors::ErrorGroup;
 use crate::external::{Dependency, ModelUsage};
 use crate::logs::{LogQuery, RecentLogs};
 use crate::model::{RecordKind, RecordTotals, TraceId};
 use crate::system::SystemFigures;
-use crate::trace::KeptTrace;
+use crate::trace::{
+    KeptTrace, StoredTraceQuery, StoredTraces, TraceLookup, find_trace, stored_traces,
+};
 use crate::users::ActiveUsers;
 
 impl Monitor {
@@ -37,6 +40,73 @@ impl Monitor {
     /// Returns the kept trace with this ID, if it is in memory.
     pub fn recent_trace(&self, trace_id: TraceId) -> Option<KeptTrace> {
         self.inner.tracing.recent.trace(trace_id)
+    }
+
+    /// Finds a kept trace by its ID, in memory or else in the data directory, where traces of earlier starts are too. See
+    /// [the data directory](crate::trace#kept-traces-in-the-data-directory).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error, for which [`is_reader`](crate::Error::is_reader) is true, if the data directory cannot be read or
+    /// does not respond within ten seconds, and the trace is not in memory.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a search whose future is dropped ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use watchpost::TraceId;
+    /// use watchpost::trace::TraceLookup;
+    ///
+    /// # async fn show(monitor: watchpost::Monitor, id: TraceId) -> watchpost::Result<()> {
+    /// match monitor.find_trace(id).await? {
+    ///     TraceLookup::Found(trace) => println!("{trace}"),
+    ///     TraceLookup::NotFound { stored_since } => println!("not among the traces since {stored_since:?}"),
+    ///     _ => {}
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn find_trace(
+        &self,
+        trace_id: TraceId,
+    ) -> impl Future<Output = Result<TraceLookup>> + Send + use<> + 'static {
+        let tracing = &self.inner.tracing;
+        find_trace(&tracing.recent, tracing.store.as_ref(), trace_id)
+    }
+
+    /// Reads the traces in the data directory that a query selects, newest first, those of earlier starts too. Empty
+    /// without a data directory. See [the data directory](crate::trace#kept-traces-in-the-data-directory).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error, for which [`is_reader`](crate::Error::is_reader) is true, if the data directory cannot be read or
+    /// does not respond within ten seconds, or if too many searches wait.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a search whose future is dropped ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use watchpost::trace::StoredTraceQuery;
+    ///
+    /// # async fn show(monitor: watchpost::Monitor) -> watchpost::Result<()> {
+    /// let failed = StoredTraceQuery::default().route("/orders/{id}").status(500..=599);
+    /// for trace in monitor.stored_traces(&failed).await?.traces {
+    ///     println!("{} took {:?}", trace.trace_id, trace.duration);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stored_traces(
+        &self,
+        query: &StoredTraceQuery,
+    ) -> impl Future<Output = Result<StoredTraces>> + Send + use<> + 'static {
+        stored_traces(self.inner.tracing.store.as_ref(), query)
     }
 
     /// Returns the log records in memory that a query selects, newest first. Records of the last 20 ms may be missing.

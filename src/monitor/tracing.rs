@@ -1,5 +1,6 @@
 //! The tracing parts of a monitor: recording, keeping and sending traces.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,10 +16,10 @@ use crate::model::LevelDirectives;
 use crate::otel::Otel;
 use crate::trace::otlp::DecodeSpans;
 use crate::trace::{
-    RecentTraces, RecentTracesProcessor, SpanBackend, SpanDecoder, SpanLayer, SpanLayerConfig,
-    Traces, TracingOtelFilter,
+    KeptTracesProcessor, RecentTraces, SpanBackend, SpanDecoder, SpanLayer, SpanLayerConfig,
+    TraceStore, TraceStoreSetup, Traces, TracingOtelFilter,
 };
-use crate::worker::{PeriodicTask, RecordProcessor, RecordQueue, RemoteSetup};
+use crate::worker::{PeriodicTask, RecordProcessor, RecordQueue, RemoteSetup, Worker};
 
 /// The interval between checks for traces that are open for too long.
 const EVERY: Duration = Duration::from_secs(5);
@@ -29,6 +30,8 @@ pub(super) struct Tracing {
     pub(super) traces: Option<Arc<Traces>>,
     pub(super) layer: Arc<SpanLayer>,
     pub(super) recent: Arc<RecentTraces>,
+    /// `None` without a data directory, or if no traces are stored.
+    pub(super) store: Option<TraceStore>,
     pub(super) otel: Otel,
     clock: Clock,
 }
@@ -38,6 +41,8 @@ impl Tracing {
         config: &Config,
         requests: &Arc<Requests>,
         record_queue: &Arc<RecordQueue>,
+        diagnostics: &Arc<Diagnostics>,
+        data_dir: Option<&Path>,
     ) -> Result<Self> {
         let trace = &config.trace;
         let clock = requests.clock().clone();
@@ -59,7 +64,20 @@ impl Tracing {
             .clone()
             .filter(|_| trace.spans == SpanBackend::TracingOpentelemetry)
             .map(|traces| TracingOtelFilter::new(levels, trace.events, traces));
+        let store = data_dir
+            .filter(|_| traces.is_some() && trace.max_stored_bytes > 0)
+            .map(|data_dir| {
+                TraceStore::new(TraceStoreSetup {
+                    path: data_dir.join("traces"),
+                    max_bytes: trace.max_stored_bytes as u64,
+                    clock: clock.clone(),
+                    limits: trace.limits,
+                    record_queue: Arc::clone(record_queue),
+                    diagnostics: Arc::clone(diagnostics),
+                })
+            });
         Ok(Self {
+            store,
             otel: Otel::new(traces.as_ref(), theirs),
             traces,
             layer: Arc::new(layer),
@@ -72,12 +90,20 @@ impl Tracing {
         })
     }
 
-    /// Returns the processor that keeps recent traces in memory, if spans are recorded.
+    /// Returns the processor that keeps traces in memory and in the data directory, if spans are recorded.
     pub(super) fn tap(&self) -> Option<Box<dyn RecordProcessor>> {
-        let recent = Arc::clone(&self.recent);
-        self.traces
-            .as_ref()
-            .map(|_| Box::new(RecentTracesProcessor(recent)) as Box<_>)
+        let processor = KeptTracesProcessor {
+            recent: Arc::clone(&self.recent),
+            store: self.store.clone(),
+        };
+        self.traces.as_ref().map(|_| Box::new(processor) as Box<_>)
+    }
+
+    /// Sets the deadlines by which searches of the stored traces end.
+    pub(super) fn set_deadlines(&self, worker: &Worker) {
+        if let Some(store) = &self.store {
+            store.set_deadlines(worker.deadlines());
+        }
     }
 
     pub(super) fn tick(&self) -> Option<PeriodicTask> {

@@ -50,10 +50,8 @@ impl Serialize for Time<'_> {
 }
 
 /// As [`Time`]; `null` for `None`.
-#[cfg(feature = "history")]
 pub(super) struct OptionalTime<'a>(pub(super) &'a Option<SystemTime>);
 
-#[cfg(feature = "history")]
 impl Serialize for OptionalTime<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {

@@ -7,7 +7,7 @@ mod forms;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use self::forms::{LogLevel, Map, Millis, OptionalMillis, Time};
+use self::forms::{LogLevel, Map, Millis, OptionalMillis, OptionalTime, Time};
 use crate::context::InFlight;
 use crate::db::{DbSystem, PoolState, QueryCaller, QueryStats};
 use crate::errors::{Breadcrumb, Cause, ErrorEvent, ErrorGroup, EventKind, Frame};
@@ -21,7 +21,10 @@ use crate::model::{
 };
 use crate::monitor::{Finding, Global, GlobalReport, GlobalState, InstallReport};
 use crate::system::{CgroupFigures, DiskSpace, InterfaceFigures, SystemFigures};
-use crate::trace::{AttributeValue, KeptTrace, Span, SpanEvent, SpanKind, SpanLink, SpanStatus};
+use crate::trace::{
+    AttributeValue, KeptTrace, Span, SpanEvent, SpanKind, SpanLink, SpanStatus, StoredTrace,
+    StoredTraces,
+};
 use crate::users::ActiveUsers;
 
 /// Serializes types as the text that they display.
@@ -124,6 +127,11 @@ as_struct!(KeptTrace { trace_id, kept, spans } with {
     start: Time as "start",
     duration: Millis as "duration_ms",
 });
+as_struct!(StoredTrace { trace_id, request_id, name, route, status_code, is_error, kept } with {
+    start: Time as "start",
+    duration: Millis as "duration_ms",
+});
+as_struct!(StoredTraces { traces, next } with { stored_since: OptionalTime as "stored_since" });
 as_struct!(Span {
     trace_id, span_id, parent_span_id, is_root, parent_is_remote, name, kind, status, status_message, events, links,
     scope, left_out,

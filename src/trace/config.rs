@@ -53,6 +53,9 @@ pub struct TraceConfig {
     pub max_bytes_per_second: usize,
     /// The maximum size, in bytes, of the kept traces in memory, up to 1 GiB. Default: 4 MiB.
     pub recent_bytes: usize,
+    /// The maximum size, in bytes, of the kept traces in the data directory, up to 1 GiB; 0 stores none. Default: 256
+    /// MiB.
+    pub max_stored_bytes: usize,
     /// The directives that select the recorded `tracing` spans, such as `info,hyper=off,shop::db=debug`. Default:
     /// `info`.
     pub level: String,
@@ -84,6 +87,8 @@ impl TraceConfig {
     pub const DEFAULT_MAX_BYTES_PER_SECOND: usize = 1 << 20;
     /// The default of `recent_bytes`: 4 MiB.
     pub const DEFAULT_RECENT_BYTES: usize = 4 << 20;
+    /// The default of `max_stored_bytes`: 256 MiB.
+    pub const DEFAULT_MAX_STORED_BYTES: usize = 256 << 20;
     /// The default of `level`: spans at the level `INFO` and above.
     pub const DEFAULT_LEVEL: &'static str = "info";
     /// The default of `events`: events are recorded as events of their span.
@@ -177,6 +182,14 @@ impl TraceConfig {
         self
     }
 
+    /// Sets the maximum size, in bytes, of the kept traces in the data directory, up to 1 GiB; 0 stores none. Default:
+    /// 256 MiB.
+    pub fn max_stored_bytes(mut self, bytes: usize) -> Self {
+        self.explicit.add("trace.max_stored_bytes");
+        self.max_stored_bytes = bytes;
+        self
+    }
+
     /// Sets the directives that select the recorded `tracing` spans, such as `info,hyper=off,shop::db=debug`. Default:
     /// `info`.
     pub fn level(mut self, directives: impl Into<String>) -> Self {
@@ -266,6 +279,7 @@ impl Default for TraceConfig {
             max_open_bytes: Self::DEFAULT_MAX_OPEN_BYTES,
             max_bytes_per_second: Self::DEFAULT_MAX_BYTES_PER_SECOND,
             recent_bytes: Self::DEFAULT_RECENT_BYTES,
+            max_stored_bytes: Self::DEFAULT_MAX_STORED_BYTES,
             level: Self::DEFAULT_LEVEL.to_owned(),
             spans: SpanBackend::default(),
             events: Self::DEFAULT_EVENTS,

@@ -12,8 +12,8 @@
 //! | tasks and threads | with [`spawn`], [`spawn_blocking`], [`in_current_trace`] |
 //!
 //! Outside of requests, the topmost span is the root of a trace. Kept traces stay in memory, where
-//! [`monitor.recent_traces()`](crate::Monitor::recent_traces) returns them. They are exported over OTLP if an endpoint
-//! is set.
+//! [`monitor.recent_traces()`](crate::Monitor::recent_traces) returns them, and [in the data
+//! directory](#kept-traces-in-the-data-directory), if there is one. They are exported over OTLP if an endpoint is set.
 //!
 //! ```
 //! # async fn example() -> watchpost::Result<()> {
@@ -254,6 +254,39 @@
 //!
 //! An exported span is a record like any other: `watchpost_records_*_total{signal="span"}` counts it, and the limits of
 //! [`otlp_endpoint`](crate::MonitorBuilder::otlp_endpoint) apply.
+//!
+//! # Kept traces in the data directory
+//!
+//! With a [data directory](crate::MonitorBuilder::data_dir), kept traces are stored there too, in the folder `traces`, and are
+//! found after a restart. They take at most `trace.max_stored_bytes`, 256 MiB by default; the oldest are removed first.
+//! With 0 none are stored.
+//!
+//! | to find | call |
+//! |---|---|
+//! | a trace by its ID, with all spans | [`monitor.find_trace(id)`](crate::Monitor::find_trace), in memory or on disk |
+//! | traces by route, duration, status, reason, time, trace ID or request ID | [`monitor.stored_traces(&query)`](crate::Monitor::stored_traces) |
+//! | the trace of a log record | `monitor.find_trace(record.trace_id)` |
+//! | the log records of a trace, as long as they are in memory | [`monitor.recent_logs`](crate::Monitor::recent_logs) with [`LogQuery::trace_id`](crate::logs::LogQuery::trace_id) |
+//!
+//! A search reads the files on the monitor's own threads, at most two at the same time, from the newest back. It ends after five
+//! seconds with what it has found, and the next query continues there. [`StoredTraces::stored_since`] says since when there are
+//! traces.
+//!
+//! To find traces by the ID of a proxy, allow its header:
+//! [`allow_headers`](crate::http::HttpConfig::allow_headers)`(["x-request-id"])`. An ID that [looks like a
+//! secret](crate::config) is redacted like everything else.
+//!
+//! Stored traces are best effort:
+//!
+//! - Their texts are redacted before they are written.
+//! - They are written and synced every two seconds, and at a flush or a shutdown. A process that is killed loses those
+//!   that were not written yet.
+//! - While the disk fails or hangs, up to 4 MiB of traces wait, and further ones are dropped. `/health` says so
+//!   (`traces.store`). The disk is tried again every five seconds.
+//! - `watchpost_traces_store_emitted_total` is the sum of `_stored_total` and `_dropped_total`, which has the `reason`. They
+//!   count records: one for each kept trace, and one for each group of spans that ended later or did not fit.
+//! - A damaged record is passed over and counted in `watchpost_traces_store_damaged_total` when a search reads its file.
+//! - Files of a newer version of this crate are not read or changed, and nothing is stored beside them.
 
 mod active_span;
 mod attribute_buffer;
@@ -269,6 +302,8 @@ pub(crate) mod event;
 mod foreign_otel;
 mod global_provider;
 mod joined_provider;
+mod kept_trace;
+mod kept_traces_processor;
 mod layer;
 mod layer_probe;
 mod limits;
@@ -291,7 +326,9 @@ mod span_decoder;
 mod span_fields;
 mod span_record;
 mod span_template;
+mod stored;
 mod trace_display;
+mod trace_lookup;
 mod trace_sender;
 mod trace_state;
 mod traceparent;
@@ -302,20 +339,23 @@ mod unique_attributes;
 pub use self::attribute_value::AttributeValue;
 pub use self::config::{Propagators, SamplerKind, SpanBackend, TraceConfig, TraceExporter};
 pub use self::decode::{Span, SpanEvent, SpanLink};
+pub use self::kept_trace::KeptTrace;
 pub use self::limits::SpanLimits;
 pub use self::otlp::{OtlpCompression, OtlpConfig, OtlpProtocol};
 pub use self::propagate::{InTrace, in_current_trace, spawn, spawn_blocking};
-pub use self::recent_traces::KeptTrace;
 pub use self::span_builder::{RunSpan, SpanBuilder, TryRunSpan};
 pub use self::span_record::{SpanKind, SpanStatus};
+pub use self::stored::{StoredTrace, StoredTraceQuery, StoredTraces};
+pub use self::trace_lookup::TraceLookup;
 
 pub(crate) use self::active_span::{ActiveSpan, OwnedSpan, put_request_headers};
 pub(crate) use self::attribute_buffer::AttributeBuffer;
 pub(crate) use self::global_provider::install_provider;
 pub(crate) use self::joined_provider::join;
+pub(crate) use self::kept_traces_processor::KeptTracesProcessor;
 pub(crate) use self::layer::{EncodedEvent, OtelConflicts, SpanLayer, SpanLayerConfig, leave_span};
 pub(crate) use self::otel_context::{AttachedContext, OtelContext, foreign_current_span};
-pub(crate) use self::recent_traces::{RecentTraces, RecentTracesProcessor};
+pub(crate) use self::recent_traces::RecentTraces;
 pub(crate) use self::resource::{ServiceIdentity, resource};
 pub(crate) use self::route_latency::RouteLatency;
 pub(crate) use self::sdk_provider::{outgoing, provider};
@@ -324,6 +364,8 @@ pub(crate) use self::span_record::{
     SpanRecord, ValueRef as SpanValue, attributes as attributes_of,
 };
 pub(crate) use self::span_template::{CountAttributes, SpanTemplate};
+pub(crate) use self::stored::{TraceStore, TraceStoreSetup};
+pub(crate) use self::trace_lookup::{find_trace, stored_traces};
 pub(crate) use self::trace_sender::{RootEnd, RootRecord};
 pub(crate) use self::trace_state::{baggage, trace_state};
 pub(crate) use self::traceparent::parse_traceparent;

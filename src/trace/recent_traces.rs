@@ -1,37 +1,20 @@
 //! The in-memory store of kept traces. Routes and jobs share its capacity.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, SystemTime};
+use std::sync::{Mutex, MutexGuard};
 
 use rustc_hash::FxHashMap;
 
-use super::decode::{Span, read_part};
+use super::decode::read_part;
+use super::kept_trace::KeptTrace;
 use super::limits::SpanLimits;
 use super::span_record::{TracePart, TraceRoot};
 use crate::clock::{Clock, Nanos};
+use crate::model::TraceId;
 use crate::model::lock;
 use crate::model::lock_for_status;
-use crate::model::{KeepReason, RecordKind, TraceId};
 use crate::record::RequestRecord;
 use crate::redact::RedactionRules;
-use crate::worker::{BlockingPool, Record, RecordProcessor};
-
-/// This process's part of a kept trace.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct KeptTrace {
-    /// The ID of the trace, as in log records and in the response header.
-    pub trace_id: TraceId,
-    /// The reason why the trace was kept.
-    pub kept: KeepReason,
-    /// The start time of the first span.
-    pub start: SystemTime,
-    /// The time from the start of the first span to the end of the last span.
-    pub duration: Duration,
-    /// The spans, ordered by start time. There are several roots if this process was called several times.
-    pub spans: Vec<Span>,
-}
 
 /// The kept traces in their compact encoding, bounded in bytes. When the store is full, it drops the oldest trace of
 /// the source (a route, or the name of a topmost span) whose traces take the most bytes.
@@ -48,7 +31,7 @@ pub(crate) struct RecentTraces {
 #[derive(Debug, Default)]
 struct RecentState {
     bytes: usize,
-    traces: FxHashMap<TraceId, StoredTrace>,
+    traces: FxHashMap<TraceId, HeldTrace>,
     /// The sources; always [`SOURCES`] entries.
     sources: Vec<SourceTraces>,
     /// The number of traces added so far.
@@ -57,16 +40,16 @@ struct RecentState {
 
 /// The stored records of one trace.
 #[derive(Debug)]
-struct StoredTrace {
+struct HeldTrace {
     /// The position of the trace in order of arrival.
     number: u64,
     source: usize,
-    parts: Vec<StoredPart>,
+    parts: Vec<HeldPart>,
 }
 
 /// A record of kept spans, and its time.
 #[derive(Debug, Clone)]
-struct StoredPart {
+struct HeldPart {
     at: Nanos,
     record: Box<[u8]>,
 }
@@ -98,7 +81,7 @@ impl RecentTraces {
         }
     }
 
-    fn add(&self, at: Nanos, record: &[u8]) {
+    pub(super) fn add(&self, at: Nanos, record: &[u8]) {
         let Some(part) = TracePart::read(record) else {
             return;
         };
@@ -109,7 +92,7 @@ impl RecentTraces {
         }
         let mut state = self.lock();
         let source = source_of(&part);
-        let stored = StoredPart {
+        let stored = HeldPart {
             at,
             record: record.into(),
         };
@@ -145,21 +128,7 @@ impl RecentTraces {
         let read = parts
             .iter()
             .filter_map(|part| read_part(&part.record, part.at, &self.clock, &self.limits));
-        let (mut kept, mut spans) = (None, Vec::new());
-        for part in read {
-            kept = Some(kept.map_or(part.kept, |before: KeepReason| before.min(part.kept)));
-            spans.extend(part.spans);
-        }
-        spans.sort_by_key(|span: &Span| span.start);
-        let start = spans.first()?.start;
-        let end = spans.iter().map(|span| span.start + span.duration).max()?;
-        Some(KeptTrace {
-            trace_id,
-            kept: kept?,
-            start,
-            duration: end.duration_since(start).unwrap_or_default(),
-            spans,
-        })
+        KeptTrace::of_parts(trace_id, read.map(|part| (part.kept, part.spans)))
     }
 
     fn lock(&self) -> MutexGuard<'_, RecentState> {
@@ -168,7 +137,7 @@ impl RecentTraces {
 }
 
 impl RecentState {
-    fn add(&mut self, trace: TraceId, source: usize, part: StoredPart) {
+    fn add(&mut self, trace: TraceId, source: usize, part: HeldPart) {
         let cost = part.record.len() + OVERHEAD;
         let (count, sources) = (&mut self.count, &mut self.sources);
         let held = self.traces.entry(trace).or_insert_with(|| {
@@ -176,7 +145,7 @@ impl RecentState {
             if let Some(of) = sources.get_mut(source) {
                 of.order.push_back(trace);
             }
-            StoredTrace {
+            HeldTrace {
                 number: *count,
                 source,
                 parts: Vec::new(),
@@ -225,24 +194,13 @@ fn source_of(part: &TracePart<'_>) -> usize {
     1 + (hash >> 32) as usize % (SOURCES - 1)
 }
 
-/// Adds kept traces to the in-memory store.
-pub(crate) struct RecentTracesProcessor(pub(crate) Arc<RecentTraces>);
-
-impl RecordProcessor for RecentTracesProcessor {
-    fn kind(&self) -> RecordKind {
-        RecordKind::Span
-    }
-
-    fn process(&mut self, record: &Record<'_>, _: &BlockingPool<'_>) {
-        self.0.add(record.at, record.body);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::model::codec::put_bytes;
-    use crate::model::{Sampling, SpanId};
+    use crate::model::{KeepReason, Sampling, SpanId};
     use crate::trace::span_record::{PartHead, SpanRecord, put_head, put_span_root};
 
     fn record(trace: u128, name: &str) -> Vec<u8> {

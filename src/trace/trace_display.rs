@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::attribute_value::AttributeValue;
 use super::decode::Span;
-use super::recent_traces::KeptTrace;
+use super::kept_trace::KeptTrace;
 use super::span_record::SpanStatus;
 use crate::model::{SpanId, prefix};
 use crate::semconv;

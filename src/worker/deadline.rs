@@ -33,7 +33,7 @@ struct DeadlineList {
 }
 
 impl Deadlines {
-    pub(super) fn new(monotonic: Clock) -> Self {
+    pub(crate) fn new(monotonic: Clock) -> Self {
         Self(Arc::new(DeadlinesShared {
             monotonic,
             list: Mutex::default(),

@@ -54,6 +54,7 @@ mod span_limits;
 mod spans;
 #[cfg(feature = "sqlx")]
 mod sqlx;
+mod stored_traces;
 #[cfg(feature = "history")]
 mod summary;
 mod support;

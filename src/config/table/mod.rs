@@ -348,6 +348,11 @@ pub(super) static SETTINGS: &[Setting] = &[
         "The most bytes of kept traces in memory",
     ),
     Setting::new(
+        "trace.max_stored_bytes",
+        field!(size(0), trace.max_stored_bytes),
+        "The most bytes of kept traces in the data directory; the oldest are removed first, `0` stores none",
+    ),
+    Setting::new(
         "trace.level",
         field!(DirectivesParser, trace.level),
         "Which `tracing` spans are recorded",

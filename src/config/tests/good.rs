@@ -64,6 +64,7 @@ max_open = "90s"
 max_open_bytes = "1MiB"
 max_bytes_per_second = 1000
 recent_bytes = "2MiB"
+max_stored_bytes = "1GiB"
 level = "debug"
 spans = "tracing-opentelemetry"
 events = false
@@ -318,6 +319,7 @@ fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
         (trace.max_open_bytes, trace.recent_bytes),
         (1 << 20, 2 << 20)
     );
+    assert_eq!(trace.max_stored_bytes, 1 << 30);
     assert_eq!((trace.level.as_str(), trace.events), ("debug", false));
     assert_eq!(trace.spans, crate::trace::SpanBackend::TracingOpentelemetry);
     assert!(trace.disabled && trace.exporter == TraceExporter::None);

@@ -166,6 +166,7 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         "trace.max_open_bytes" => builder.trace(trace().max_open_bytes(1 << 20)),
         "trace.max_bytes_per_second" => builder.trace(trace().max_bytes_per_second(0)),
         "trace.recent_bytes" => builder.trace(trace().recent_bytes(0)),
+        "trace.max_stored_bytes" => builder.trace(trace().max_stored_bytes(0)),
         "trace.level" => builder.trace(trace().level("debug")),
         "trace.spans" => builder.trace(trace().spans(SpanBackend::TracingOpentelemetry)),
         "trace.events" => builder.trace(trace().events(false)),

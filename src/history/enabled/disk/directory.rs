@@ -3,7 +3,7 @@ use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::files::{InputFile, OutputFile, StoreFiles};
-use crate::files::{list_directory, refuse_link};
+use crate::files::{check_is_at_path, list_directory, refuse_link};
 
 /// A directory of the file system. It is created with mode 0700 if it is missing, also if it is removed later. Its files
 /// have mode 0600. No symbolic link is followed.
@@ -105,24 +105,6 @@ impl OutputFile for CreatedFile {
 
     fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()?;
-        // The sync of a file that was removed succeeds, although its content is lost.
-        let at_path = fs::symlink_metadata(&self.path)?;
-        if is_same_file(&self.file.metadata()?, &at_path) {
-            Ok(())
-        } else {
-            let text = format!("{} was replaced by another file", self.path.display());
-            Err(io::Error::new(ErrorKind::NotFound, text))
-        }
+        check_is_at_path(&self.file, &self.path)
     }
-}
-
-#[cfg(unix)]
-fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-#[cfg(not(unix))]
-fn is_same_file(_: &fs::Metadata, _: &fs::Metadata) -> bool {
-    true
 }
