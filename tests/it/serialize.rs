@@ -8,6 +8,7 @@ use axum::routing::get;
 use serde_json::{Value, json, to_value};
 use watchpost::db::DbSystem;
 use watchpost::testing::Harness;
+use watchpost::trace::StoredTraceQuery;
 use watchpost::{SpanId, TraceId};
 
 use crate::support::send;
@@ -100,6 +101,28 @@ async fn a_trace_has_times_in_utc_and_attributes_as_an_object() {
     assert_eq!(root["attributes"]["http.response.status_code"], 200);
     let query = spans.iter().find(|span| span["name"] == "SELECT orders");
     assert_eq!(query.unwrap()["parent_span_id"], root["span_id"]);
+}
+
+#[tokio::test]
+async fn a_stored_trace_has_its_ids_and_milliseconds() {
+    let dir = tempfile::tempdir().unwrap();
+    let harness = Harness::with(|builder| builder.trace_ratio(1.0).data_dir(dir.path()));
+    harness.span("pack").run(async {}).await;
+    assert!(harness.flush(Duration::from_secs(10)).await);
+    let stored = harness.stored_traces(&StoredTraceQuery::default()).await;
+    let stored = to_value(stored.unwrap()).unwrap();
+    assert_eq!(keys(&stored), ["next", "stored_since", "traces"]);
+    let trace = &stored["traces"][0];
+    assert_eq!(
+        (&trace["name"], &trace["kept"]),
+        (&json!("pack"), &json!("head"))
+    );
+    assert_eq!(trace["trace_id"].as_str().unwrap().len(), 32);
+    assert_eq!(
+        (&trace["duration_ms"], &trace["status_code"]),
+        (&json!(0.0), &Value::Null)
+    );
+    assert_eq!(trace["start"], stored["stored_since"]);
 }
 
 #[tokio::test]
