@@ -33,7 +33,7 @@ mod tests {
         let mut file = header(7).to_vec();
         let mut ends = vec![file.len()];
         for number in 7..20 {
-            put(&mut file, number, &vec![number as u8; 30]);
+            put(&mut file, number, &[number as u8; 30]);
             ends.push(file.len());
         }
         assert_eq!(damaged_records(&file), 0);

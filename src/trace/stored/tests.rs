@@ -196,7 +196,9 @@ impl Setup {
 
     fn go_on(&self) {
         let jobs = std::mem::take(&mut *lock(&self.jobs));
-        jobs.into_iter().for_each(|job| job());
+        for job in jobs {
+            job();
+        }
     }
 
     fn search(&self, wanted: Wanted) -> Result<FoundTraces> {
