@@ -128,6 +128,17 @@ pub(crate) fn label_pairs(text: &str) -> impl Iterator<Item = (&str, String)> {
     pairs(text).map(|(label, value)| (label, unescaped(value)))
 }
 
+/// The value of a label in a canonical text, unescaped. Allocates only if it has escapes.
+#[cfg(feature = "history")]
+pub(crate) fn label_value<'a>(text: &'a str, label: &str) -> Option<Cow<'a, str>> {
+    let (_, value) = pairs(text).find(|(name, _)| *name == label)?;
+    Some(if value.contains('\\') {
+        Cow::Owned(unescaped(value))
+    } else {
+        Cow::Borrowed(value)
+    })
+}
+
 /// The value of an escaped label.
 #[cfg(any(
     feature = "history",
@@ -175,6 +186,17 @@ mod tests {
             canonical(&base, &[("route", "")]),
             canonical("", &[("http_method", "GE\"T\n\\")])
         );
+    }
+
+    #[cfg(feature = "history")]
+    #[test]
+    fn one_value_is_found() {
+        let text = canonical("", &[("a", "x,b=\"y\""), ("b", "z"), ("c", "\\\n")]);
+        let value = |label| label_value(&text, label);
+        assert_eq!(value("a").as_deref(), Some("x,b=\"y\""));
+        assert!(matches!(value("b"), Some(Cow::Borrowed("z"))));
+        assert_eq!(value("c").as_deref(), Some("\\\n"));
+        assert_eq!(value("d"), None);
     }
 
     #[test]

@@ -428,7 +428,7 @@ pub(crate) use self::{
     snapshot::MetricSnapshot,
 };
 #[cfg(feature = "history")]
-pub(crate) use self::{histogram_values::HistogramSum, snapshot::Snapshot};
+pub(crate) use self::{histogram_values::HistogramSum, labels::label_value, snapshot::Snapshot};
 #[cfg(any(feature = "history", feature = "otlp"))]
 pub(crate) use self::{
     histogram_values::HistogramValues,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use super::steps::SeriesKind;
 use super::store::MemoryStore;
 use super::view::{StoredList, StoredSteps};
-use crate::metrics::label_pairs;
+use crate::metrics::label_value;
 use crate::model::lock_for_status;
 
 /// The maximum length of a list.
@@ -111,11 +111,11 @@ pub(super) fn label_values(
     metric: &str,
     label: &str,
 ) -> Vec<String> {
-    let mut values = BTreeSet::new();
+    let mut values: BTreeSet<String> = BTreeSet::new();
     let mut add = |labels: &str| {
-        let of_label = label_pairs(labels).find(|(name, _)| *name == label);
-        if let Some((_, value)) = of_label.filter(|(_, value)| !value.is_empty()) {
-            values.insert(value);
+        let value = label_value(labels, label);
+        if let Some(value) = value.filter(|value| !values.contains(&**value)) {
+            values.insert(value.into_owned());
             if values.len() > MAX_LISTED {
                 values.pop_last();
             }

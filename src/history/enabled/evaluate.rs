@@ -20,7 +20,7 @@ use crate::metrics::{HistogramSum, HistogramValues, label_pairs};
 pub(super) type Labels = Vec<(String, String)>;
 
 /// The labels of a series, unescaped.
-pub(super) fn labels_of(canonical: &str) -> Labels {
+fn labels_of(canonical: &str) -> Labels {
     label_pairs(canonical)
         .map(|(label, value)| (label.to_owned(), value))
         .collect()

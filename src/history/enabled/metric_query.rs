@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Result};
+use crate::metrics::label_value;
 
 /// What to read from the history: a function of the series of one metric over a window of time.
 ///
@@ -269,9 +270,9 @@ impl MetricQuery {
 }
 
 impl Matcher {
-    pub(super) fn matches(&self, labels: &[(String, String)]) -> bool {
-        let label = labels.iter().find(|(label, _)| *label == self.label);
-        let value = label.map_or("", |(_, value)| value);
-        self.values.contains(value) != self.is_negated
+    /// Whether a series with these labels, in canonical form, is selected. It is asked for each series of each file.
+    pub(super) fn matches(&self, labels: &str) -> bool {
+        let value = label_value(labels, &self.label).unwrap_or_default();
+        self.values.contains(&*value) != self.is_negated
     }
 }

@@ -318,8 +318,7 @@ impl JournalReader {
                 self.numbers.insert(id, (key, kind));
             }
         }
-        let mut values = Vec::new();
-        let mut places = FxHashMap::default();
+        let (mut values, mut ids) = (Vec::new(), Vec::new());
         let count = take_len(bytes)?;
         let len = take_len(bytes)?;
         let (encoded, rest) = bytes.split_at_checked(len)?;
@@ -329,7 +328,7 @@ impl JournalReader {
                 continue;
             }
             if let Some((key, kind)) = self.numbers.get(&id) {
-                places.insert((id, false), values.len());
+                ids.push((id, false));
                 values.push(SeriesStep::new(key.clone(), *kind, Step::Number(value)));
             }
         }
@@ -345,7 +344,7 @@ impl JournalReader {
             if let Column::Histograms { steps, .. } = empty.decode(encoded, 1)?
                 && let Some(Some(step)) = steps.into_iter().next()
             {
-                places.insert((id, true), values.len());
+                ids.push((id, true));
                 let step = Step::Histogram(step);
                 values.push(SeriesStep::new(key.clone(), SeriesKind::Histogram, step));
             }
@@ -354,10 +353,10 @@ impl JournalReader {
             let place = take_len(bytes)?;
             let (flags, rest) = bytes.split_first()?;
             *bytes = rest;
-            let values = places
-                .get(&(place >> 1, place & 1 == 1))
-                .and_then(|place| values.get_mut(*place));
-            if let Some(values) = values {
+            // Few values have flags.
+            let id = (place >> 1, place & 1 == 1);
+            let place = ids.iter().position(|other| *other == id);
+            if let Some(values) = place.and_then(|place| values.get_mut(place)) {
                 values.flags = StepFlags(*flags);
             }
         }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::disk::Segment;
-use super::evaluate::{Evaluation, labels_of};
+use super::evaluate::Evaluation;
 use super::metric_query::{MetricQuery, ResultSeries};
 use super::plan::{Plan, Source, plan};
 use super::steps::{Resolution, SeriesKey, SeriesKind, SeriesRun, StepTime, Tick};
@@ -203,11 +203,8 @@ pub(super) fn evaluate(
     stored: &StoredList,
 ) -> Vec<ResultSeries> {
     let is_wanted = |key: &SeriesKey| {
-        *key.name == *query.metric && {
-            let labels = labels_of(&key.labels);
-            let mut matchers = query.matchers.iter();
-            matchers.all(|matcher| matcher.matches(&labels))
-        }
+        let mut matchers = query.matchers.iter();
+        *key.name == *query.metric && matchers.all(|matcher| matcher.matches(&key.labels))
     };
     for attempt in 1..=MAX_ATTEMPTS {
         let view = HistoryView::new(memory, stored, is_wanted);
