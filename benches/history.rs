@@ -68,9 +68,21 @@ impl Load {
     }
 
     fn histograms(harness: &Harness, per_tick: impl Fn(usize) -> f64) -> (Self, usize) {
-        let histogram = harness.metrics().histogram("took").unit("s").build();
+        // A half of them are those of a summary.
+        let metrics = harness.metrics();
+        let histogram = metrics.histogram("took").unit("s").build();
+        let requests = metrics.histogram("http.server.request.duration");
+        let requests = requests.unit("s").build();
+        let one = |n: usize| match n % 2 {
+            0 => requests.with([
+                ("http_route", format!("/{n}")),
+                ("http_response_status_code", "200".to_owned()),
+                ("watchpost_outcome", "completed".to_owned()),
+            ]),
+            _ => histogram.with(label(n)),
+        };
         let load = Self {
-            histograms: (0..500).map(|n| histogram.with(label(n))).collect(),
+            histograms: (0..500).map(one).collect(),
             per_tick: (0..500).map(per_tick).collect(),
             random: 1,
             ..Self::default()
@@ -241,20 +253,26 @@ fn memory() {
     };
     let rate = || MetricQuery::rate("jobs_total").window(HOUR);
     let p95 = || MetricQuery::quantile(0.95, "took_seconds").window(HOUR);
-    at("memory: 1,000 counters, rate over 1 h", &rate());
     at(
         "memory: 1,000 counters by label, total over 1 h",
         &rate().total(),
     );
-    at("memory: 500 histograms merged, p95 of 1 h", &p95().total());
+    at("memory: 250 histograms merged, p95 of 1 h", &p95().total());
     at("memory: one histogram, p95 of 1 h", &p95().label("n", "7"));
-    series_over_an_hour("memory", &harness);
+    series_over_an_hour("memory", &harness, harness.now());
     best("memory: a summary of 1 h", || harness.summary(HOUR));
 }
 
 /// 1,000 series with 60 points each, and their total with 240.
-fn series_over_an_hour(place: &str, harness: &Harness) {
-    let now = harness.now();
+fn series_over_an_hour(place: &str, harness: &Harness, now: SystemTime) {
+    let rate = MetricQuery::rate("jobs_total").window(HOUR);
+    best(&format!("{place}: 1,000 counters, rate over 1 h"), || {
+        harness.history().at(&rate, now)
+    });
+    let p95 = MetricQuery::quantile(0.95, "took_seconds").window(HOUR);
+    best(&format!("{place}: 250 histograms, p95 of 1 h each"), || {
+        harness.history().at(&p95, now)
+    });
     let each = MetricQuery::rate("jobs_total").window(MINUTE);
     best(
         &format!("{place}: 1,000 counters, 60 rates of 1 min each"),
@@ -360,6 +378,8 @@ fn month(days: u32) {
     run(&harness, &mut load, hours, 5 * MINUTE);
     run(&harness, &mut load, minutes, MINUTE);
     let took = run(&harness, &mut load, DAY * days.min(2), TICK);
+    // A half of an hour is in the journal.
+    run(&harness, &mut load, 30 * MINUTE, TICK);
     show("days written", days);
     show("in", format!("{:.0} s", begun.elapsed().as_secs_f64()));
     time("a snapshot and its record, at the end", mean(&took));
@@ -374,7 +394,8 @@ fn month(days: u32) {
         show(&format!("files: {name}"), format!("{size:.1} MiB"));
     }
     let (now, history) = (harness.now(), harness.history());
-    series_over_an_hour("disk", &harness);
+    // The memory has the last two hours.
+    series_over_an_hour("files", &harness, now - 5 * HOUR);
     let month = DAY * days;
     let numbers = MetricQuery::rate("jobs_total").label("n", "1");
     let busy = MetricQuery::quantile(0.95, "took_seconds").label("n", "7");
@@ -402,7 +423,10 @@ fn month(days: u32) {
             history.at(&whole, now)
         });
     }
-    best("a summary of 30 d", || harness.summary(month));
+    let summary = || harness.summary(month);
+    let requests = summary().expect("a summary").period.requests;
+    assert!(requests.is_some_and(|requests| requests.count > 1_000_000));
+    best(&format!("a summary of {days} d"), summary);
     best("a summary of 24 h", || harness.summary(DAY));
     drop(harness);
     reopening(dir.path(), now);
@@ -412,9 +436,11 @@ fn reopening(dir: &Path, end: SystemTime) {
     for _ in 0..3 {
         let harness = stored(dir);
         let since = end.duration_since(harness.now()).unwrap_or_default();
-        harness.advance(since + TICK);
         let start = Instant::now();
+        harness.advance(since + TICK);
         harness.snapshot();
         time("reopening, with a first snapshot", start.elapsed());
+        let begins = harness.history().begins_at().expect("a snapshot");
+        assert!(begins + HOUR < end, "another history is open");
     }
 }

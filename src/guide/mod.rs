@@ -8,3 +8,6 @@ pub mod cost {}
 
 #[doc = include_str!("glossary.md")]
 pub mod glossary {}
+
+#[doc = include_str!("history.md")]
+pub mod history {}

@@ -101,6 +101,8 @@
 //!
 //! # What is kept
 //!
+//! The guide [`history`](crate::guide::history) has the sizes, and what is removed first.
+//!
 //! Snapshots are kept in memory: for two hours, and about 16 MiB, whatever is reached first. The oldest are removed. With
 //! more series than there is room for, the newest are left out, and the report says so. `History::begins_at` returns from
 //! when there is data, and `History::covered` how much of a period. A series whose kind
