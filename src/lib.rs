@@ -27,6 +27,7 @@ mod clock;
 pub mod config;
 pub mod content;
 mod context;
+pub mod dashboard;
 pub mod db;
 mod error;
 pub mod errors;
@@ -55,7 +56,7 @@ pub mod trace;
 mod users;
 mod worker;
 
-pub use self::access::Access;
+pub use self::access::{Access, Role};
 pub use self::context::InFlight;
 pub use self::error::{Error, Result};
 pub use self::errors::{ResultExt, capture_error, capture_message};

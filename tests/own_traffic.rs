@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -26,6 +26,7 @@ use tower::ServiceExt;
 use tower::buffer::Buffer;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use watchpost::dashboard::DashboardConfig;
 use watchpost::logs::LogFormat;
 use watchpost::{Access, Monitor, MonitorBuilder, MonitorGuard, RecordKind, ShutdownReport};
 
@@ -43,7 +44,18 @@ const FIGURES: [&str; 2] = ["own traffic: ", "result: {"];
 const PAUSE: Duration = Duration::from_millis(20);
 /// The pause between requests to the monitor's own pages, and between flushes.
 const OWN_PAUSE: Duration = Duration::from_millis(50);
-const OWN_PAGES: [&str; 4] = ["/metrics", "/livez", "/readyz", "/health"];
+const OWN_PAGES: [&str; 8] = [
+    "/metrics",
+    "/livez",
+    "/readyz",
+    "/health",
+    "/monitoring/",
+    "/monitoring/status",
+    "/monitoring/data/v1/overview?range=15m",
+    "/monitoring/data/v1/live",
+];
+const TOKEN: &str = "a-token-of-thirty-two-characters";
+const AUTHORIZATION: &str = "Bearer a-token-of-thirty-two-characters";
 /// The crates that must have emitted events; otherwise the test proves nothing.
 const SPEAKERS: [&str; 5] = ["h2", "hyper_util", "tower", "axum", "own_traffic"];
 
@@ -111,6 +123,8 @@ fn builder() -> (MonitorBuilder, Written) {
         .env(false)
         .log_level("trace")
         .log_format(LogFormat::Json)
+        .access_token(TOKEN)
+        .dashboard(DashboardConfig::default().serve(true))
         .drain_wait(Duration::from_millis(100))
         .console_to(written.clone());
     (builder, written)
@@ -188,7 +202,8 @@ impl Seen {
         } else if let Some(target) = value("target").filter(|target| *target != "watchpost") {
             // An event that is logged while the monitor responds has the route of its page.
             let route = value("http.route").unwrap_or_default();
-            wrong |= target.starts_with("watchpost") || OWN_PAGES.contains(&route);
+            let is_own = OWN_PAGES.contains(&route) || route.starts_with("/monitoring");
+            wrong |= target.starts_with("watchpost") || is_own;
             self.checks += u64::from(line.contains("event of the check"));
             let name = target.split("::").next().unwrap_or_default().to_owned();
             *self.events.entry(name).or_default() += 1;
@@ -233,14 +248,13 @@ impl Host {
             .route_service("/metrics", monitor.prometheus())
             .route_service("/livez", health.livez())
             .route_service("/readyz", health.readyz())
-            .route_service(
-                "/health",
-                health.details(Access::token("a-token-of-thirty-two-characters")),
-            )
+            .route_service("/health", health.details(Access::token(TOKEN)))
+            .merge(monitor.dashboard(Access::from_settings()))
             .layer(monitor.layer());
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"));
         let listener = listener.unwrap();
         let address = listener.local_addr().unwrap();
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
         runtime.spawn(async move { axum::serve(listener, app).await });
         Self {
             runtime,
@@ -263,6 +277,7 @@ impl Host {
                     for path in ["/work/7", "/work/none"].iter().chain(pages) {
                         let request = Request::get(format!("http://{address}{path}"))
                             .header("accept-encoding", "gzip")
+                            .header("authorization", AUTHORIZATION)
                             .version(version)
                             .body(Empty::new())
                             .unwrap();
@@ -280,7 +295,29 @@ impl Host {
 
 /// Gets a page of the own port, compressed where it can be.
 fn get_page(address: SocketAddr, path: &str) -> String {
-    http_client::http_get(address, path, "accept-encoding: gzip\r\n")
+    let headers = format!("accept-encoding: gzip\r\nauthorization: {AUTHORIZATION}\r\n");
+    http_client::http_get(address, path, &headers)
+}
+
+/// Holds a live connection of the dashboard for a time, and returns how many bytes it received.
+fn hold_live(address: SocketAddr, time: Duration) -> usize {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(OWN_PAUSE)).unwrap();
+    write!(
+        stream,
+        "GET /monitoring/live HTTP/1.1\r\nhost: {address}\r\nauthorization: {AUTHORIZATION}\r\nconnection: Upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    .unwrap();
+    let end = Instant::now() + time;
+    let (mut received, mut buffer) = (Vec::new(), [0; 4096]);
+    while Instant::now() < end {
+        // Nothing comes while nothing changes.
+        let read = stream.read(&mut buffer).unwrap_or(0);
+        received.extend_from_slice(&buffer[..read]);
+    }
+    assert!(received.starts_with(b"HTTP/1.1 101"));
+    received.len()
 }
 
 /// Uses every function of the monitor that is no request of the host.
@@ -289,6 +326,7 @@ fn use_the_monitor(monitor: &Monitor, port: SocketAddr, time: Duration) -> u64 {
     while !get_page(port, "/readyz").starts_with("HTTP/1.1 200") {
         assert!(Instant::now() < patience, "never ready");
     }
+    let live = thread::spawn(move || hold_live(port, time));
     let (end, mut responses) = (Instant::now() + time, 0);
     while Instant::now() < end {
         for path in OWN_PAGES {
@@ -297,7 +335,7 @@ fn use_the_monitor(monitor: &Monitor, port: SocketAddr, time: Duration) -> u64 {
             assert!(head.starts_with("http/1.1 200"), "{path}: {head}");
             assert_eq!(
                 head.contains("\r\ncontent-encoding: gzip\r\n"),
-                path == "/metrics"
+                ["/metrics", "/monitoring/"].contains(&path)
             );
             responses += 1;
         }
@@ -306,6 +344,7 @@ fn use_the_monitor(monitor: &Monitor, port: SocketAddr, time: Duration) -> u64 {
         assert!(monitor.metrics().render().contains("watchpost_"));
         thread::sleep(OWN_PAUSE);
     }
+    assert!(live.join().unwrap() > 1000, "a state was received");
     responses
 }
 
@@ -354,7 +393,13 @@ fn watch(monitor: &MonitorGuard, written: &Written, witness: Option<&Witness>) {
     };
     // If each event is counted, all must be the host's.
     let pages: &[_] = if witness.is_some() { &[] } else { &OWN_PAGES };
+    let address = host.address;
+    let live = (!pages.is_empty()).then(|| thread::spawn(move || hold_live(address, length() / 2)));
     host.visit(pages, length() / 2);
+    assert!(
+        live.is_none_or(|live| live.join().unwrap() > 1000),
+        "a state was received"
+    );
     let mut responses = own.join().unwrap();
     let before = settled(monitor);
     // the second half only with that of the monitor,

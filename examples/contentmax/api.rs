@@ -23,6 +23,7 @@ use watchpost::{Monitor, ResultExt};
 
 use crate::digests::Digests;
 use crate::generator::Generator;
+use crate::incident::Incident;
 use crate::problem::{FromBody, FromPath, FromQuery, Problem};
 use crate::store::{Content, Store, User};
 
@@ -42,7 +43,7 @@ POST /api/digests             starts the job that writes each user's digest
 GET  /api/story?lines=100     passed on from the generator
 GET  /static/about.txt  /static/export.bin
 GET  /api/fail  /api/panic  /api/slow?ms=1500  /api/stream?chunks=3&ms=100  /ws/echo
-GET  /metrics  /livez  /readyz  /health
+GET  /metrics  /livez  /readyz  /health  /monitoring
 ";
 
 /// The state that the handlers share.
@@ -54,6 +55,7 @@ pub(crate) struct Api {
     pub(crate) written: Counter,
     pub(crate) generated: GeneratedContent,
     pub(crate) digests: Digests,
+    pub(crate) incident: Incident,
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
@@ -163,6 +165,7 @@ async fn search(
     FromQuery(Search { q }): FromQuery<Search>,
 ) -> Result<Json<Vec<Content>>, Problem> {
     let words = text("q", q, 200)?;
+    api.incident.strike(&api.store).await?;
     Ok(Json(api.store.search(&words).await?))
 }
 

@@ -9,11 +9,12 @@ use std::time::Duration;
 pub(crate) const USAGE: &str = "\
 A content API with built-in monitoring.
 
-Usage: contentmax [--listen ADDR] [--data-dir DIR] [--traffic RPS] [--for SECONDS]
+Usage: contentmax [--listen ADDR] [--data-dir DIR] [--traffic RPS] [--incident SECONDS] [--for SECONDS]
 
   --listen ADDR     address and port to serve on (default 127.0.0.1:3000; port 0 takes a free one)
   --data-dir DIR    directory of the database (default: a temporary directory)
   --traffic RPS     requests per second of the built-in visitors, 0 to 1000 (default 20; 0 = none)
+  --incident SECONDS  after that time, searches are slow for 30 s and then fail for 30 s (default: never)
   --for SECONDS     shut down after that time (default: at ctrl-c or SIGTERM)
   --help            this text
 
@@ -28,6 +29,7 @@ pub(crate) struct Flags {
     pub(crate) listen: SocketAddr,
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) traffic: u32,
+    pub(crate) incident: Option<Duration>,
     pub(crate) run_for: Option<Duration>,
 }
 
@@ -37,6 +39,7 @@ impl Default for Flags {
             listen: (Ipv4Addr::LOCALHOST, 3000).into(),
             data_dir: None,
             traffic: 20,
+            incident: None,
             run_for: None,
         }
     }
@@ -99,12 +102,17 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Flags
                     .filter(|rps| *rps <= MAX_TRAFFIC)
                     .ok_or_else(|| invalid(&name, expected, &text))?;
             }
-            "--for" => {
+            "--for" | "--incident" => {
                 let expected = "a number of seconds, 0 or more";
                 let text = value(expected)?;
                 let seconds: f64 = text.parse().map_err(|_| invalid(&name, expected, &text))?;
-                let run_for = Duration::try_from_secs_f64(seconds);
-                flags.run_for = Some(run_for.map_err(|_| invalid(&name, expected, &text))?);
+                let time = Duration::try_from_secs_f64(seconds);
+                let time = time.map_err(|_| invalid(&name, expected, &text))?;
+                if name == "--for" {
+                    flags.run_for = Some(time);
+                } else {
+                    flags.incident = Some(time);
+                }
             }
             _ => return Err(Stop::Invalid(format!("unknown flag `{name}`"))),
         }

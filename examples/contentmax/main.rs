@@ -24,6 +24,7 @@ mod digests;
 mod files;
 mod flags;
 mod generator;
+mod incident;
 mod problem;
 mod store;
 mod visitors;
@@ -44,6 +45,7 @@ use crate::api::Api;
 use crate::digests::Digests;
 use crate::flags::{Flags, Stop};
 use crate::generator::Generator;
+use crate::incident::Incident;
 use crate::store::Store;
 
 /// How long requests may continue after the shutdown has begun.
@@ -109,6 +111,7 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
             .counter("contentmax.contents.written")
             .description("Contents added, by who wrote them.")
             .build(),
+        incident: Incident::after(flags.incident),
         generated: monitor.content("text"),
         stopping: stopping.clone(),
     };
@@ -117,6 +120,7 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
         .route_service("/livez", monitor.health().livez())
         .route_service("/readyz", monitor.health().readyz())
         .route_service("/health", monitor.health().details(Access::from_settings()))
+        .merge(monitor.dashboard(Access::from_settings()))
         .layer(layer(&monitor));
 
     let kept = match (&url, temporary.is_some()) {
@@ -125,6 +129,7 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
         (None, false) => "kept",
     };
     print_start(address, &directory, kept, flags.traffic);
+    monitor.print_dashboard_link(&format!("http://{address}/monitoring"));
     tokio::spawn(visitors::visit(address, flags.traffic, stopping.clone()));
 
     let stop_requested = async move {
@@ -279,7 +284,8 @@ contentmax listens on http://{address}
   errors      log lines with an `event_id`; sent to the Sentry of SENTRY_DSN if it is set
   data        {} ({kept})
   visitors    {traffic} requests per second; some fail on purpose (--traffic 0: none)
-  stop        ctrl-c",
+  stop        ctrl-c
+  what happens, live, in a browser:",
         directory.display(),
     );
 }

@@ -165,6 +165,27 @@ impl Store {
         sqlx::query("SELECT 1").execute(&self.pool).await.map(drop)
     }
 
+    /// A statement that takes long, for an incident.
+    pub(crate) async fn count_slowly(&self) -> sqlx::Result<()> {
+        sqlx::query_scalar::<_, i64>(
+            "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $1)
+             SELECT count(*) FROM numbers WHERE n % 7 = 3",
+        )
+        .bind(150_000_i64)
+        .fetch_one(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// A statement that fails, for an incident.
+    pub(crate) async fn read_missing_table(&self) -> sqlx::Result<()> {
+        sqlx::query("SELECT words FROM search_index WHERE content_id = $1")
+            .bind(1_i64)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+    }
+
     /// Creates the tables, and users and contents in a new database.
     async fn fill(&self, dialect: &Dialect) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;

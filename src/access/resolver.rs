@@ -25,22 +25,36 @@ struct ResolverState {
     diagnostics: Arc<Diagnostics>,
     /// Writes a random token to a place that the operator of the process sees.
     announce: Box<Announce>,
-    /// The setting `access.token`: its name in notices, and its value.
-    setting: Option<(String, Secret)>,
-    by_name: Mutex<HashMap<String, Secret>>,
+    settings: TokenSettings,
+    by_name: Mutex<HashMap<String, ResolvedToken>>,
+}
+
+/// The tokens of the settings, each with the name of its setting in notices.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TokenSettings {
+    /// `access.token`.
+    pub(crate) operator: Option<(String, Secret)>,
+    /// `access.viewer_token`.
+    pub(crate) viewer: Option<(String, Secret)>,
+}
+
+#[derive(Clone)]
+struct ResolvedToken {
+    secret: Secret,
+    is_made_up: bool,
 }
 
 impl TokenResolver {
-    /// Creates a resolver. `lookup` reads the environment, `announce` writes a random token to a place that the
-    /// operator sees, and `setting` is the name of the setting `access.token` in notices, with its value.
+    /// Creates a resolver. `lookup` reads the environment, and `announce` writes a random token to a place that the
+    /// operator sees.
     pub(crate) fn new(
         lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
         announce: impl Fn(String) + Send + Sync + 'static,
         diagnostics: Arc<Diagnostics>,
-        setting: Option<(String, Secret)>,
+        settings: TokenSettings,
     ) -> Self {
         Self(Arc::new(ResolverState {
-            setting,
+            settings,
             lookup: Box::new(lookup),
             diagnostics,
             announce: Box::new(announce),
@@ -48,47 +62,81 @@ impl TokenResolver {
         }))
     }
 
-    /// Resolves the token of `access`, once.
+    /// Resolves the tokens of `access`, once. A viewer's token belongs to the settings alone.
     pub(crate) fn resolve(&self, access: &Access) {
-        let secret = match access.unresolved() {
+        let viewer = match access.unresolved() {
+            Some(TokenSource::Settings) => self.viewer(),
+            _ => None,
+        };
+        let token = match access.unresolved() {
             None | Some(TokenSource::Code) => None,
             Some(TokenSource::Env(name)) => self.token_by_name(name, || (self.0.lookup)(name)),
-            Some(TokenSource::Settings) => match &self.0.setting {
-                Some((name, secret)) => {
-                    self.token_by_name(name, || Some(secret.reveal().to_owned()))
-                }
-                None => self.token_by_name(TOKEN_VARIABLE, || (self.0.lookup)(TOKEN_VARIABLE)),
-            },
+            Some(TokenSource::Settings) => self.of_settings(),
             Some(TokenSource::Weak(why)) => {
                 self.random_token("the token given to `Access::token`", why)
             }
         };
         // Without a source of random numbers the token stays unresolved, and all requests are refused.
-        if let Some(secret) = secret {
-            access.resolve(&secret);
+        if let Some(ResolvedToken { secret, is_made_up }) = token {
+            access.resolve(&secret, viewer.as_ref(), is_made_up);
+        }
+    }
+
+    /// Returns the token that was generated for this run in place of the setting `access.token`, if it was.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn made_up(&self) -> Option<Secret> {
+        let token = self.of_settings()?;
+        token.is_made_up.then_some(token.secret)
+    }
+
+    fn of_settings(&self) -> Option<ResolvedToken> {
+        match &self.0.settings.operator {
+            Some((name, secret)) => self.token_by_name(name, || Some(secret.reveal().to_owned())),
+            None => self.token_by_name(TOKEN_VARIABLE, || (self.0.lookup)(TOKEN_VARIABLE)),
+        }
+    }
+
+    /// The token of viewers. One that is easy to guess is reported and left out.
+    fn viewer(&self) -> Option<Secret> {
+        let (name, secret) = self.0.settings.viewer.as_ref()?;
+        match weakness(secret.reveal()) {
+            None => Some(secret.clone()),
+            Some(why) => {
+                self.0.diagnostics.report(format!(
+                    "{name} {why}: it opens nothing; set one of at least 32 random characters"
+                ));
+                None
+            }
         }
     }
 
     /// Returns the token with this name. If `value` returns no valid token, a random one is used.
-    fn token_by_name(&self, name: &str, value: impl FnOnce() -> Option<String>) -> Option<Secret> {
+    fn token_by_name(
+        &self,
+        name: &str,
+        value: impl FnOnce() -> Option<String>,
+    ) -> Option<ResolvedToken> {
         let inner = &self.0;
         let mut by_name = lock(&inner.by_name);
-        if let Some(secret) = by_name.get(name) {
-            return Some(secret.clone());
+        if let Some(token) = by_name.get(name) {
+            return Some(token.clone());
         }
         let text = value().unwrap_or_default();
         let text = text.trim();
-        let secret = match weakness(text) {
-            None => Secret::new(text),
+        let token = match weakness(text) {
+            None => ResolvedToken {
+                secret: Secret::new(text),
+                is_made_up: false,
+            },
             Some(why) => self.random_token(name, why)?,
         };
-        by_name.insert(name.to_owned(), secret.clone());
-        Some(secret)
+        by_name.insert(name.to_owned(), token.clone());
+        Some(token)
     }
 
     /// Generates a random token for this run. Only standard error shows it, because log records and notices reach other
     /// systems.
-    fn random_token(&self, subject: &str, why: &str) -> Option<Secret> {
+    fn random_token(&self, subject: &str, why: &str) -> Option<ResolvedToken> {
         let ResolverState {
             diagnostics,
             announce,
@@ -110,7 +158,10 @@ impl TokenResolver {
                     "{subject} {why}: a random token for this run was written to standard error; set one of at \
                      least 32 random characters to keep it."
                 ));
-                Some(Secret::new(token))
+                Some(ResolvedToken {
+                    secret: Secret::new(token),
+                    is_made_up: true,
+                })
             }
             Err(error) => {
                 diagnostics.report(format!(
@@ -144,7 +195,6 @@ impl fmt::Debug for TokenResolver {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderMap;
     use http::header::AUTHORIZATION;
 
     use super::*;
@@ -167,15 +217,17 @@ mod tests {
         let lookup = move |name: &str| value.filter(|_| name.ends_with("TOKEN")).map(str::to_owned);
         let show = Arc::clone(&shown);
         let announce = move |text| show.lock().unwrap().push(text);
-        let setting = setting.map(|it| (SETTING.to_owned(), Secret::new(it)));
-        let keys = TokenResolver::new(lookup, announce, Arc::clone(&diagnostics), setting);
+        let settings = TokenSettings {
+            operator: setting.map(|it| (SETTING.to_owned(), Secret::new(it))),
+            viewer: None,
+        };
+        let keys = TokenResolver::new(lookup, announce, Arc::clone(&diagnostics), settings);
         (keys, diagnostics, shown)
     }
 
     fn admits(access: &Access, token: &str) -> bool {
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
-        access.allows(&headers)
+        let request = http::Request::get("/").header(AUTHORIZATION, format!("Bearer {token}"));
+        access.allows(&request.body(()).unwrap().into_parts().0)
     }
 
     /// Returns the token in an announcement.

@@ -4,12 +4,15 @@ use std::sync::{Arc, OnceLock};
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::request::Parts;
 use subtle::{Choice, ConstantTimeEq};
 
+use super::role::Role;
 use super::weak::{MAX_LEN, weakness};
-use crate::model::Secret;
+use crate::model::{Secret, catch_panic};
 
-/// The access rule of a protected page: requests with a token, or all requests.
+/// The access rule of a protected page: requests with a token, requests that a function of the host admits, or all
+/// requests.
 ///
 /// A request sends the token as `Authorization: Bearer <token>`. Every other request is refused: one without this
 /// header, with two of them, with another scheme, or with another token. While the monitor has not resolved the token
@@ -57,12 +60,44 @@ pub struct Access(AccessRule);
 enum AccessRule {
     Open,
     AccessToken(Arc<AccessToken>),
+    By(Arc<RoleOf>),
 }
+
+/// Returns the role of a request.
+type RoleOf = dyn Fn(&Parts) -> Option<Role> + Send + Sync;
 
 struct AccessToken {
     source: TokenSource,
     /// Set once: at construction for a valid token in code, otherwise by the monitor.
-    padded: OnceLock<PaddedToken>,
+    tokens: OnceLock<AccessTokens>,
+}
+
+/// The tokens that a rule admits.
+struct AccessTokens {
+    operator: PaddedToken,
+    viewer: Option<PaddedToken>,
+    /// Whether the operator's token was generated for this run.
+    #[cfg_attr(
+        not(feature = "dashboard"),
+        expect(dead_code, reason = "the dashboard alone tells the two apart")
+    )]
+    is_made_up: bool,
+}
+
+/// What kind of access a rule gives.
+#[cfg(feature = "dashboard")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AccessKind {
+    /// Everyone may read.
+    Open,
+    /// By a token that the host configured.
+    Token,
+    /// By a token that was generated for this run.
+    MadeUpToken,
+    /// A function of the host decides.
+    By,
+    /// A token that the monitor has not resolved, so nobody is admitted.
+    Unresolved,
 }
 
 /// The source of a token.
@@ -127,13 +162,35 @@ impl Access {
         Self(AccessRule::Open)
     }
 
+    /// Lets a function of the host decide, for a host with a login of its own: it returns the [`Role`] of a request, or
+    /// `None` to refuse it.
+    ///
+    /// The function runs on the thread of the request for each request of a protected page, so it must not block. A request
+    /// is refused if it panics. Put what it needs into the request's extensions in a layer around the page.
+    ///
+    /// ```
+    /// use watchpost::{Access, Role};
+    ///
+    /// #[derive(Clone)]
+    /// struct SignedIn { is_admin: bool }
+    ///
+    /// let access = Access::by(|parts| {
+    ///     let user = parts.extensions.get::<SignedIn>()?;
+    ///     Some(if user.is_admin { Role::Operator } else { Role::Viewer })
+    /// });
+    /// # let _ = access;
+    /// ```
+    pub fn by(role_of: impl Fn(&Parts) -> Option<Role> + Send + Sync + 'static) -> Self {
+        Self(AccessRule::By(Arc::new(role_of)))
+    }
+
     fn with(source: TokenSource, secret: Option<&Secret>) -> Self {
         let token = AccessToken {
             source,
-            padded: OnceLock::new(),
+            tokens: OnceLock::new(),
         };
         if let Some(secret) = secret {
-            token.resolve(secret);
+            token.resolve(secret, None, false);
         }
         Self(AccessRule::AccessToken(Arc::new(token)))
     }
@@ -141,34 +198,94 @@ impl Access {
     /// Returns the source of a token that is not resolved yet; `None` if there is nothing to resolve.
     pub(super) fn unresolved(&self) -> Option<&TokenSource> {
         match &self.0 {
-            AccessRule::AccessToken(token) if token.padded.get().is_none() => Some(&token.source),
+            AccessRule::AccessToken(token) if token.tokens.get().is_none() => Some(&token.source),
             _ => None,
         }
     }
 
-    /// Sets the token. Later calls are ignored.
-    pub(super) fn resolve(&self, secret: &Secret) {
+    /// Sets the tokens. Later calls are ignored.
+    pub(super) fn resolve(&self, secret: &Secret, viewer: Option<&Secret>, is_made_up: bool) {
         if let AccessRule::AccessToken(token) = &self.0 {
-            token.resolve(secret);
+            token.resolve(secret, viewer, is_made_up);
         }
     }
 
-    /// Returns whether a request with these headers is allowed.
-    pub(crate) fn allows(&self, headers: &HeaderMap) -> bool {
+    /// Returns whether a request is allowed to read.
+    pub(crate) fn allows(&self, request: &Parts) -> bool {
         match &self.0 {
             AccessRule::Open => true,
-            AccessRule::AccessToken(token) => match (token.padded.get(), bearer(headers)) {
-                (Some(token), Some(shown)) => token.is(shown),
-                _ => false,
+            AccessRule::AccessToken(_) => self.role_by_bearer(&request.headers).is_some(),
+            AccessRule::By(_) => self.role_by_host(request).is_some(),
+        }
+    }
+
+    /// Returns what kind of access the rule gives.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn kind(&self) -> AccessKind {
+        match &self.0 {
+            AccessRule::Open => AccessKind::Open,
+            AccessRule::By(_) => AccessKind::By,
+            AccessRule::AccessToken(token) => match token.tokens.get() {
+                None => AccessKind::Unresolved,
+                Some(tokens) if tokens.is_made_up => AccessKind::MadeUpToken,
+                Some(_) => AccessKind::Token,
             },
         }
+    }
+
+    /// Returns the role of the bearer token of a request.
+    pub(crate) fn role_by_bearer(&self, headers: &HeaderMap) -> Option<Role> {
+        self.role_by_token(bearer(headers)?)
+    }
+
+    /// Returns the role of a token, in a time that depends only on the token's length.
+    pub(crate) fn role_by_token(&self, shown: &[u8]) -> Option<Role> {
+        let AccessRule::AccessToken(token) = &self.0 else {
+            return None;
+        };
+        let tokens = token.tokens.get()?;
+        // Both are compared, so that the time does not tell which one exists.
+        let is_operator = tokens.operator.is(shown);
+        let is_viewer = tokens.viewer.as_ref().is_some_and(|it| it.is(shown));
+        match (is_operator, is_viewer) {
+            (true, _) => Some(Role::Operator),
+            (false, true) => Some(Role::Viewer),
+            (false, false) => None,
+        }
+    }
+
+    /// Returns the role that the host's function gives to a request. `None` without such a function, or if it panics.
+    pub(crate) fn role_by_host(&self, request: &Parts) -> Option<Role> {
+        match &self.0 {
+            AccessRule::By(role_of) => catch_panic(|| role_of(request)).flatten(),
+            AccessRule::Open | AccessRule::AccessToken(_) => None,
+        }
+    }
+
+    /// Calls `read` with the token of a role, to derive a key from it.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn with_token<R>(&self, role: Role, read: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        let AccessRule::AccessToken(token) = &self.0 else {
+            return None;
+        };
+        let tokens = token.tokens.get()?;
+        let token = match role {
+            Role::Operator => &tokens.operator,
+            Role::Viewer => tokens.viewer.as_ref()?,
+        };
+        Some(read(token.text()))
     }
 }
 
 impl AccessToken {
-    fn resolve(&self, secret: &Secret) {
-        if let Some(padded) = PaddedToken::new(secret.reveal().as_bytes()) {
-            self.padded.get_or_init(|| padded);
+    fn resolve(&self, secret: &Secret, viewer: Option<&Secret>, is_made_up: bool) {
+        let padded = |secret: &Secret| PaddedToken::new(secret.reveal().as_bytes());
+        if let Some(operator) = padded(secret) {
+            self.tokens.get_or_init(|| AccessTokens {
+                operator,
+                viewer: viewer.and_then(padded),
+                is_made_up,
+            });
         }
     }
 }
@@ -182,6 +299,13 @@ impl PaddedToken {
             bytes,
             len: text.len() as u64,
         })
+    }
+
+    /// The token without its padding.
+    #[cfg(feature = "dashboard")]
+    fn text(&self) -> &[u8] {
+        let len = usize::try_from(self.len).unwrap_or(MAX_LEN);
+        self.bytes.get(..len).unwrap_or_default()
     }
 
     /// Compares tokens in a time that depends only on the length of `shown`.
@@ -210,6 +334,7 @@ impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match &self.0 {
             AccessRule::Open => "Access(open to anyone)",
+            AccessRule::By(_) => "Access(by a function of the host)",
             AccessRule::AccessToken(token) => match &token.source {
                 TokenSource::Env(name) => {
                     return write!(f, "Access(token in {name:?}: [REDACTED])");
@@ -230,12 +355,13 @@ mod tests {
 
     const TOKEN: &str = "9f86d081884c7d659a2feaa0c55ad015";
 
-    fn headers(values: &[&[u8]]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
+    fn request(values: &[&[u8]]) -> Parts {
+        let mut parts = http::Request::new(()).into_parts().0;
         for value in values {
-            headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
+            let value = HeaderValue::from_bytes(value).unwrap();
+            parts.headers.append(AUTHORIZATION, value);
         }
-        headers
+        parts
     }
 
     #[test]
@@ -274,12 +400,12 @@ mod tests {
                 .map(|value| String::from_utf8_lossy(value))
                 .collect();
             assert_eq!(
-                access.allows(&headers(&values)),
+                access.allows(&request(&values)),
                 admitted,
                 "{values_text:?}"
             );
         }
-        assert!(Access::open_to_anyone().allows(&headers(&[])));
+        assert!(Access::open_to_anyone().allows(&request(&[])));
     }
 
     #[test]
@@ -290,7 +416,7 @@ mod tests {
             Access::token(""),
         ] {
             for shown in ["Bearer changeme", "Bearer ", "Bearer TOKEN"] {
-                assert!(!access.allows(&headers(&[shown.as_bytes()])));
+                assert!(!access.allows(&request(&[shown.as_bytes()])));
             }
             assert!(access.unresolved().is_some());
         }
@@ -304,12 +430,40 @@ mod tests {
             Access::token_env("TOKEN"),
             Access::open_to_anyone(),
         ] {
-            access.resolve(&Secret::new(TOKEN));
+            access.resolve(&Secret::new(TOKEN), None, false);
             let printed = format!("{access:?} {access:#?}");
             assert!(
                 !printed.contains(TOKEN) && !printed.contains("changeme"),
                 "{printed}"
             );
         }
+    }
+
+    #[test]
+    fn a_token_has_a_role() {
+        let viewer = "4355a46b19d348dc2f57c046f8ef63d4";
+        let access = Access::token_env("TOKEN");
+        access.resolve(&Secret::new(TOKEN), Some(&Secret::new(viewer)), false);
+        assert_eq!(access.role_by_token(TOKEN.as_bytes()), Some(Role::Operator));
+        assert_eq!(access.role_by_token(viewer.as_bytes()), Some(Role::Viewer));
+        assert_eq!(access.role_by_token(b"4355"), None);
+        let bearer = format!("Bearer {viewer}");
+        assert!(access.allows(&request(&[bearer.as_bytes()])));
+    }
+
+    #[test]
+    fn a_function_of_the_host_decides() {
+        let access = Access::by(|parts| match parts.uri.path() {
+            "/read" => Some(Role::Viewer),
+            "/panic" => std::panic::resume_unwind(Box::new(())),
+            _ => None,
+        });
+        for (path, allowed) in [("/read", true), ("/panic", false), ("/", false)] {
+            let mut parts = request(&[]);
+            parts.uri = path.parse().unwrap();
+            assert_eq!(access.allows(&parts), allowed, "{path}");
+        }
+        assert_eq!(access.role_by_token(b""), None);
+        assert_eq!(format!("{access:?}"), "Access(by a function of the host)");
     }
 }

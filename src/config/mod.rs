@@ -52,10 +52,11 @@
 //! | `worker.*` | [`worker`](crate::MonitorBuilder::worker) | [`WorkerConfig`] |
 //! | `health.*` | [`health`](crate::MonitorBuilder::health) | [`HealthConfig`] |
 //! | `history.*` | [`history`](crate::MonitorBuilder::history) | [`HistoryConfig`] |
+//! | `dashboard.*` | [`dashboard`](crate::MonitorBuilder::dashboard) | [`DashboardConfig`] |
 //! | `install.*` | [`install_global`](crate::MonitorBuilder::install_global) | |
 //! | `service.*` | [`service_name`](crate::MonitorBuilder::service_name), [`service_version`](crate::MonitorBuilder::service_version), [`service_environment`](crate::MonitorBuilder::service_environment), [`service_instance`](crate::MonitorBuilder::service_instance) | |
 //! | `redact.*` | [`redact_keys`](crate::MonitorBuilder::redact_keys), [`redact_paths`](crate::MonitorBuilder::redact_paths), [`allow_query`](crate::MonitorBuilder::allow_query) | |
-//! | `data_dir`, `sentry.dsn`, `drain.wait`, `access.token` | [`data_dir`](crate::MonitorBuilder::data_dir), [`sentry_dsn`](crate::MonitorBuilder::sentry_dsn), [`drain_wait`](crate::MonitorBuilder::drain_wait), [`access_token`](crate::MonitorBuilder::access_token) | |
+//! | `data_dir`, `sentry.dsn`, `drain.wait`, `access.token`, `access.viewer_token` | [`data_dir`](crate::MonitorBuilder::data_dir), [`sentry_dsn`](crate::MonitorBuilder::sentry_dsn), [`drain_wait`](crate::MonitorBuilder::drain_wait), [`access_token`](crate::MonitorBuilder::access_token), [`access_viewer_token`](crate::MonitorBuilder::access_viewer_token) | |
 //!
 //! # A file
 //!
@@ -276,6 +277,11 @@
 //! | `history.hour_age` | `WATCHPOST_HISTORY_HOUR_AGE` | `"395d"` | a duration from `1h` to `3650d` | How long hours are kept in the data directory |
 //! | `drain.wait` | `WATCHPOST_DRAIN_WAIT` | `"3s"` | a duration from `0s` to `10m` | How long `/readyz` responds 503 before `drain` completes |
 //! | `access.token` | `WATCHPOST_ACCESS_TOKEN`, `WATCHPOST_TOKEN` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | The token that opens protected pages |
+//! | `access.viewer_token` | `WATCHPOST_ACCESS_VIEWER_TOKEN` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | The token with which protected pages can be read, and nothing changed |
+//! | `dashboard.serve` | `WATCHPOST_DASHBOARD_SERVE` | `false` | `true` or `false` | Whether `serve` serves the dashboard too, under `/monitoring` |
+//! | `dashboard.max_clients` | `WATCHPOST_DASHBOARD_MAX_CLIENTS` | `64` | a whole number from 1 to 10000 | The most live connections of dashboards |
+//! | `dashboard.max_clients_per_address` | `WATCHPOST_DASHBOARD_MAX_CLIENTS_PER_ADDRESS` | `8` | a whole number from 1 to 10000 | The most live connections of dashboards from one address |
+//! | `dashboard.lines` | `WATCHPOST_DASHBOARD_LINES` | `[]` | lines such as `error_rate=0.01/0.05` | The warning and critical lines of cards that differ from the defaults |
 
 mod attributes;
 mod code;
@@ -306,6 +312,7 @@ pub(crate) use self::service::ServiceConfig;
 pub(crate) use self::source::call_error;
 pub(crate) use self::suggest::suggest;
 
+use crate::dashboard::DashboardConfig;
 use crate::errors::ErrorsConfig;
 use crate::health::HealthConfig;
 use crate::history::HistoryConfig;
@@ -340,6 +347,8 @@ pub(crate) struct Config {
     pub(crate) drain_wait: Duration,
     /// The token that opens protected pages.
     pub(crate) access_token: Option<Secret>,
+    pub(crate) access_viewer_token: Option<Secret>,
+    pub(crate) dashboard: DashboardConfig,
 }
 
 impl Config {
@@ -356,6 +365,7 @@ impl Config {
             &self.worker.explicit,
             &self.health.explicit,
             &self.history.explicit,
+            &self.dashboard.explicit,
             &self.trace.explicit,
             &self.otlp.explicit,
         ];
@@ -381,6 +391,8 @@ impl Default for Config {
             otlp: OtlpConfig::default(),
             drain_wait: Self::DEFAULT_DRAIN_WAIT,
             access_token: None,
+            access_viewer_token: None,
+            dashboard: DashboardConfig::default(),
         }
     }
 }

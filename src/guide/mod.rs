@@ -6,6 +6,9 @@ pub mod beside {}
 #[doc = include_str!("cost.md")]
 pub mod cost {}
 
+#[doc = include_str!("dashboard.md")]
+pub mod dashboard {}
+
 #[doc = include_str!("glossary.md")]
 pub mod glossary {}
 

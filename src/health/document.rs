@@ -105,6 +105,54 @@ impl Health {
     }
 }
 
+/// A check of the host or a part of the monitor, as the dashboard shows it.
+#[cfg(feature = "dashboard")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HealthEntry {
+    pub(crate) name: String,
+    /// Whether it is a check, and not a part of the monitor.
+    pub(crate) is_check: bool,
+    /// `None`: the check has not run yet.
+    pub(crate) status: Option<HealthStatus>,
+    /// Why it does not pass.
+    pub(crate) output: String,
+}
+
+#[cfg(feature = "dashboard")]
+impl Health {
+    /// Returns whether the service is ready for traffic, and if not the word for it.
+    pub(crate) fn readiness_word(&self) -> (bool, &'static str) {
+        let readiness = self.readiness();
+        (readiness == Readiness::Yes, readiness.word())
+    }
+
+    /// Returns all checks and parts of the monitor.
+    pub(crate) fn entries(&self) -> Vec<HealthEntry> {
+        let now = self.0.setup.clock.now();
+        let entry = |name: &str, is_check, entry: DocumentEntry| HealthEntry {
+            name: name.to_owned(),
+            is_check,
+            status: entry.at.is_some().then_some(entry.status),
+            output: if entry.status == HealthStatus::Pass {
+                String::new()
+            } else {
+                entry.output
+            },
+        };
+        let mut entries = Vec::new();
+        if let Some(checks) = lock_for_status(&self.0.checks) {
+            for check in checks.iter() {
+                let read = DocumentEntry::of_check(check, now);
+                entries.extend(read.map(|read| entry(&check.name, true, read)));
+            }
+        }
+        self.components(|name, status| {
+            entries.push(entry(name, false, DocumentEntry::of_component(status, now)));
+        });
+        entries
+    }
+}
+
 fn entries(health: &Health) -> BTreeMap<String, Vec<DocumentEntry>> {
     let clock = &health.0.setup.clock;
     let now = clock.now();

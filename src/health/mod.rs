@@ -175,3 +175,5 @@ pub use self::verdict::HealthVerdict;
 
 pub(crate) use self::checks::HealthSetup;
 pub(crate) use self::component::ComponentStatus;
+#[cfg(feature = "dashboard")]
+pub(crate) use self::document::HealthEntry;

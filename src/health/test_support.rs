@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tower::Service;
 
 use super::{Health, HealthConfig, HealthService, HealthSetup};
-use crate::access::TokenResolver;
+use crate::access::{TokenResolver, TokenSettings};
 use crate::clock::Clock;
 use crate::model::Diagnostics;
 
@@ -45,7 +45,12 @@ impl Fixture {
             clock: Clock::system(),
             handle: handle.recv().unwrap(),
             diagnostics: Arc::clone(&diagnostics),
-            keys: TokenResolver::new(|_| None, announce, Arc::clone(&diagnostics), None),
+            keys: TokenResolver::new(
+                |_| None,
+                announce,
+                Arc::clone(&diagnostics),
+                TokenSettings::default(),
+            ),
             service: "shop".to_owned(),
             release: Some("1.4.2".to_owned()),
         });

@@ -23,3 +23,29 @@ pub(super) fn by_status<B>(response: &Response<B>) -> Class {
         _ => Class::Success,
     }
 }
+
+/// What the labels of a recorded request say about it.
+#[cfg(feature = "history")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct RequestClass {
+    /// The service failed.
+    pub(crate) is_error: bool,
+    /// The client sent what was refused: a 4xx.
+    pub(crate) is_client_error: bool,
+    /// The client left.
+    pub(crate) is_cancelled: bool,
+}
+
+/// The class of requests with this outcome and status.
+///
+/// A timeout with a status is a response like any other; without one, the service returned an error.
+#[cfg(feature = "history")]
+pub(crate) fn class_of_labels(outcome: &str, status: &str) -> RequestClass {
+    let has_failed = matches!(outcome, "failed" | "panicked" | "body_error")
+        || (outcome == "timeout" && status.is_empty());
+    RequestClass {
+        is_error: has_failed || status.starts_with('5'),
+        is_client_error: status.starts_with('4'),
+        is_cancelled: matches!(outcome, "cancelled" | "body_dropped" | "upload_aborted"),
+    }
+}

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::IpAddr;
 
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Request};
+use http::{Extensions, HeaderMap, HeaderValue, Request};
 
 use super::config::HttpConfig;
 use super::framework;
@@ -40,8 +40,37 @@ pub(super) fn is_trusted<B>(request: &Request<B>, config: &HttpConfig) -> bool {
 }
 
 fn peer<B>(request: &Request<B>) -> Option<IpAddr> {
-    let extensions = request.extensions();
+    peer_of(request.extensions())
+}
+
+fn peer_of(extensions: &Extensions) -> Option<IpAddr> {
     framework::peer(extensions).or_else(|| extensions.get::<PeerAddr>().map(|peer| peer.0))
+}
+
+/// Where a request came from, as far as the server and its trusted proxies know.
+#[cfg(feature = "dashboard")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RequestSource {
+    /// The address at the other end of the connection.
+    pub(crate) peer: Option<IpAddr>,
+    /// The address of the client: the peer's, or what trusted proxies forward.
+    pub(crate) client: Option<IpAddr>,
+    /// The host that the client asked a trusted proxy for.
+    pub(crate) forwarded_host: Option<String>,
+}
+
+#[cfg(feature = "dashboard")]
+impl RequestSource {
+    pub(crate) fn of(request: &http::request::Parts, config: &HttpConfig) -> Self {
+        let peer = peer_of(&request.extensions);
+        let is_trusted = peer.is_some_and(|peer| config.trusts(peer));
+        let host = forwarded_host(&request.headers).filter(|_| is_trusted);
+        Self {
+            peer,
+            client: peer.map(|peer| client(peer, &request.headers, config)),
+            forwarded_host: host.map(str::to_owned),
+        }
+    }
 }
 
 /// Appends the last three texts of a request's record: the client's address, the host as the client knows it, and the

@@ -508,5 +508,9 @@ pub use self::future::ResponseFuture;
 pub use self::layer::EndpointLayer;
 pub use self::service::EndpointService;
 
+#[cfg(feature = "history")]
+pub(crate) use self::classify::class_of_labels;
+#[cfg(feature = "dashboard")]
+pub(crate) use self::client_address::RequestSource;
 pub(crate) use self::layer_context::{LayerContext, LayerSetup};
 pub(crate) use self::layer_state::RequestLogMode;

@@ -427,6 +427,8 @@ pub(crate) use self::{
     exemplar::Exemplar, exponential::ZERO_THRESHOLD, histogram_values::IndexedBuckets,
     snapshot::MetricSnapshot,
 };
+#[cfg(feature = "dashboard")]
+pub(crate) use self::{exposition::accepts_gzip, snapshot::HistogramTotals};
 #[cfg(feature = "history")]
 pub(crate) use self::{histogram_values::HistogramSum, labels::label_value, snapshot::Snapshot};
 #[cfg(any(feature = "history", feature = "otlp"))]

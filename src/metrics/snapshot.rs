@@ -85,12 +85,15 @@ pub(crate) enum SeriesValue {
     Histogram(Arc<HistogramValues>),
 }
 
+/// All values of each histogram since its series was made.
+pub(crate) type HistogramTotals = FxHashMap<SeriesId, Arc<HistogramValues>>;
+
 /// Takes snapshots of a registry.
 #[derive(Debug)]
 pub(crate) struct Snapshotter {
     registry: Arc<Registry>,
     /// The values of the histograms in the last snapshot.
-    histograms: FxHashMap<SeriesId, Arc<HistogramValues>>,
+    histograms: HistogramTotals,
     has_exemplars: bool,
     progress: Arc<InProgress>,
 }
@@ -118,23 +121,35 @@ impl Snapshotter {
         self.registry.context.clock.now()
     }
 
+    /// Returns the values of the histograms in the last snapshot.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn last_histograms(&self) -> HistogramTotals {
+        self.histograms.clone()
+    }
+
     /// Reads the values of all registered series. Must be called neither on the thread of a request nor on the worker's:
     /// it calls functions of the host, which may hang.
     ///
     /// Each value is read once. What is recorded meanwhile is in this snapshot or in the next one. A histogram that has
     /// not changed since the last snapshot has the same values as there, without an allocation.
     pub(crate) fn snapshot(&mut self) -> Snapshot {
-        let progress = Arc::clone(&self.progress);
-        let now = self.registry.context.clock.now();
-        progress.track(now, || self.read())
+        self.snapshot_of(|_| true)
     }
 
-    fn read(&mut self) -> Snapshot {
+    /// The same, of the metrics with these exposed names alone. The others are not read.
+    pub(crate) fn snapshot_of(&mut self, is_wanted: impl Fn(&str) -> bool) -> Snapshot {
+        let progress = Arc::clone(&self.progress);
+        let now = self.registry.context.clock.now();
+        progress.track(now, || self.read(is_wanted))
+    }
+
+    fn read(&mut self, is_wanted: impl Fn(&str) -> bool) -> Snapshot {
         let before = std::mem::take(&mut self.histograms);
         // The functions of observable metrics may take long. They are called before the time of the snapshot is read, so
         // that the values of all other series belong to that time.
         let families = self.registry.families().into_iter();
-        let families = families.map(|family| {
+        let wanted = families.filter(|family| is_wanted(&family.name().sample_name(family.kind())));
+        let families = wanted.map(|family| {
             let observed = match &family {
                 Family::Metric(_) => Vec::new(),
                 Family::Observable(metric) => metric.values().into_iter().map(observed).collect(),

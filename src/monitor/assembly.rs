@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::current;
+use super::dashboard::DashboardState;
 use super::data_dir::DataDir;
 use super::doctor::{Doctor, DoctorTask};
 use super::export;
@@ -15,7 +16,7 @@ use super::history::HistoryState;
 use super::self_metrics;
 use super::state::MonitorState;
 use super::tracing::Tracing;
-use crate::access::{self, TokenResolver};
+use crate::access::{self, TokenResolver, TokenSettings};
 use crate::clock::{Clock, nanos};
 use crate::config::{Config, Environment, ResolvedConfig, Settings};
 use crate::content::ContentInstruments;
@@ -131,14 +132,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let source = trace_source(&base, tracing.traces.clone());
     base.metrics.set_trace_source(source);
 
-    let (history, mut store_tasks) = HistoryState::new(
-        &base.config.history,
-        &base.metrics,
-        data_dir.as_ref().map(DataDir::path),
-        &base.clock,
-        &base.diagnostics,
-        base.config.service.version.as_deref(),
-    );
+    let (history, mut store_tasks) = history(&base, data_dir.as_ref());
 
     let users = user_tracker(&base, data_dir.as_ref());
     store_tasks.extend(user_tasks(&base, data_dir.as_ref(), &users));
@@ -165,7 +159,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     tracing.set_deadlines(&worker);
 
     // The parts below need the worker's runtime, or only what stands already. None of them waits for anything.
-    let health = health(&base, &worker, keys);
+    let health = health(&base, &worker, keys.clone());
     let inbound = layer_context(&base, &tracing, &users);
     let (queries, calls) = outgoing(&base, &tracing);
     let content = ContentInstruments::new(&base.metrics, &base.clock);
@@ -179,6 +173,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         ..
     } = base;
     let state = MonitorState {
+        dashboard: DashboardState::new(&config, keys),
         requests,
         metrics,
         record_queue,
@@ -220,16 +215,22 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
 /// Creates the resolver of the access tokens.
 fn keys(base: &Foundation, settings: &Settings, environment: Environment) -> TokenResolver {
     let look_up = move |name: &str| environment.text(name).map(str::to_owned);
-    let setting = access_token(&base.config, settings);
     let diagnostics = Arc::clone(&base.diagnostics);
-    TokenResolver::new(look_up, access::to_stderr, diagnostics, setting)
+    let tokens = TokenSettings {
+        operator: token("access.token", base.config.access_token.as_ref(), settings),
+        viewer: token(
+            "access.viewer_token",
+            base.config.access_viewer_token.as_ref(),
+            settings,
+        ),
+    };
+    TokenResolver::new(look_up, access::to_stderr, diagnostics, tokens)
 }
 
-/// Returns the name of the token's setting in diagnostics, and the token.
-fn access_token(config: &Config, settings: &Settings) -> Option<(String, Secret)> {
-    let origin = settings.origin("access.token").unwrap_or_default();
-    let token = config.access_token.clone()?;
-    Some((format!("access.token ({origin})"), token))
+/// Returns the name of a token's setting in diagnostics, and the token.
+fn token(key: &str, token: Option<&Secret>, settings: &Settings) -> Option<(String, Secret)> {
+    let origin = settings.origin(key).unwrap_or_default();
+    Some((format!("{key} ({origin})"), token?.clone()))
 }
 
 /// Enables backtraces for all errors if the environment requests them.
@@ -448,6 +449,18 @@ fn user_tracker(base: &Foundation, data_dir: Option<&DataDir>) -> Arc<UserTracke
         }
     };
     Arc::new(UserTracker::new(base.clock.clone(), key))
+}
+
+/// Creates the history, and its tasks.
+fn history(base: &Foundation, data_dir: Option<&DataDir>) -> (HistoryState, Vec<PeriodicTask>) {
+    HistoryState::new(
+        &base.config.history,
+        &base.metrics,
+        data_dir.map(DataDir::path),
+        &base.clock,
+        &base.diagnostics,
+        base.config.service.version.as_deref(),
+    )
 }
 
 /// Creates the tasks that store the active users, if there is a data directory.

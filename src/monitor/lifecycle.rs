@@ -21,6 +21,8 @@ impl Monitor {
     /// Use an address that only your own network can reach. `/health` shows details to requests with the token of the
     /// setting `access.token`.
     ///
+    /// With `dashboard.serve`, the [dashboard](crate::dashboard) is served under `/monitoring` too.
+    ///
     /// The server holds at most 64 connections. At the limit, a new connection replaces the one that has been idle for
     /// longest, so that idle clients cannot keep a probe waiting. A connection is closed if it sends nothing for 2 s,
     /// if a request head is incomplete after 5 s, or after 75 s between two requests.
@@ -32,14 +34,16 @@ impl Monitor {
     /// Returns an error if the address cannot be resolved or bound, or if the thread cannot be started.
     pub fn serve(&self, addr: impl ToSocketAddrs) -> Result<Server> {
         let health = self.health();
+        let mut pages = vec![
+            ("/metrics", page(self.prometheus())),
+            ("/livez", page(health.livez())),
+            ("/readyz", page(health.readyz())),
+            ("/health", page(health.details(Access::from_settings()))),
+        ];
+        pages.extend(self.dashboard_pages());
         Server::start(
             addr,
-            [
-                ("/metrics", page(self.prometheus())),
-                ("/livez", page(health.livez())),
-                ("/readyz", page(health.readyz())),
-                ("/health", page(health.details(Access::from_settings()))),
-            ],
+            pages,
             Arc::clone(&self.inner.server_counters),
             Arc::clone(&self.inner.diagnostics),
         )

@@ -7,6 +7,8 @@ mod builder;
 mod capture;
 mod clients;
 mod current;
+mod dashboard;
+mod dashboard_pages;
 mod data_dir;
 mod doctor;
 mod drain;

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::dashboard::DashboardState;
 use super::data_dir::DataDir;
 use super::doctor::DoctorTask;
 use super::globals::InstallHistory;
@@ -42,6 +43,7 @@ pub(super) struct MonitorState {
     pub(super) errors: ErrorTracker,
     pub(super) recent_logs: Arc<RecentLogStore>,
     pub(super) health: Health,
+    pub(super) dashboard: DashboardState,
     pub(super) history: HistoryState,
     pub(super) worker: Arc<Worker>,
     pub(super) settings: Settings,
@@ -67,6 +69,7 @@ impl MonitorState {
     /// Ends the monitor: it is no longer ready, and no check runs.
     pub(super) fn end(&self) {
         self.life.end();
+        self.dashboard.end();
         self.health.set_draining(true);
         self.health.stop();
     }
@@ -75,6 +78,7 @@ impl MonitorState {
 impl Drop for MonitorState {
     fn drop(&mut self) {
         self.life.end();
+        self.dashboard.end();
         self.errors.unregister();
         // Must run before the worker is dropped, because the timers of the checks need its runtime.
         self.health.stop();

@@ -9,6 +9,7 @@ use super::figures::{
 };
 use crate::error::Result;
 use crate::history::{Aggregation, History, MetricQuery, ResultSeries};
+use crate::http::class_of_labels;
 
 const REQUESTS: &str = "http_server_request_duration_seconds";
 const TIME_TO_HEADERS: &str = "watchpost_http_time_to_headers_seconds";
@@ -77,19 +78,15 @@ impl Period<'_> {
         let mut requests = RequestFigures::default();
         for series in self.read(finished(MetricQuery::increase(REQUESTS)).by([OUTCOME, STATUS]))? {
             let count = whole(value(&series));
-            let outcome = label(&series, OUTCOME);
-            let status = label(&series, STATUS);
+            let class = class_of_labels(label(&series, OUTCOME), label(&series, STATUS));
             requests.count += count;
-            // A timeout with a status is a response like any other; without one, the service returned an error.
-            let has_failed = matches!(outcome, "failed" | "panicked" | "body_error")
-                || (outcome == "timeout" && status.is_empty());
-            if has_failed || status.starts_with('5') {
+            if class.is_error {
                 requests.errors += count;
             }
-            if status.starts_with('4') {
+            if class.is_client_error {
                 requests.client_errors += count;
             }
-            if matches!(outcome, "cancelled" | "body_dropped" | "upload_aborted") {
+            if class.is_cancelled {
                 requests.cancelled += count;
             }
         }

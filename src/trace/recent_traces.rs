@@ -10,6 +10,8 @@ use super::kept_trace::KeptTrace;
 use super::limits::SpanLimits;
 use super::span_record::{TracePart, TraceRoot};
 use crate::clock::{Clock, Nanos};
+#[cfg(feature = "dashboard")]
+use crate::model::KeepReason;
 use crate::model::TraceId;
 use crate::model::lock;
 use crate::model::lock_for_status;
@@ -114,6 +116,26 @@ impl RecentTraces {
         ids.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
         let ids = ids.into_iter();
         ids.filter_map(|(_, id)| self.trace(id)).collect()
+    }
+
+    /// Returns the IDs of the latest traces that were kept for one of the wanted reasons, at most `max`, the newest first.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn latest(
+        &self,
+        max: usize,
+        is_wanted: impl Fn(KeepReason) -> bool,
+    ) -> Vec<TraceId> {
+        let Some(state) = lock_for_status(&self.state) else {
+            return Vec::new();
+        };
+        let mut newest: Vec<_> = state.traces.iter().collect();
+        newest.sort_unstable_by_key(|(_, held)| std::cmp::Reverse(held.number));
+        let is_kept_for = |held: &HeldTrace| {
+            let mut parts = held.parts.iter();
+            parts.any(|part| TracePart::read(&part.record).is_some_and(|part| is_wanted(part.kept)))
+        };
+        let wanted = newest.into_iter().filter(|(_, held)| is_kept_for(held));
+        wanted.take(max).map(|(id, _)| *id).collect()
     }
 
     /// Returns the kept trace with this ID.

@@ -8,6 +8,12 @@ mod calls;
 mod console_faults;
 mod content;
 mod conventions;
+#[cfg(feature = "dashboard")]
+mod dashboard_access;
+#[cfg(feature = "dashboard")]
+mod dashboard_host;
+#[cfg(feature = "dashboard")]
+mod dashboard_live;
 #[cfg(feature = "sqlx-sqlite")]
 mod database_errors;
 #[cfg(all(feature = "deadpool-postgres", feature = "sqlx"))]

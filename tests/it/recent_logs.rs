@@ -54,6 +54,10 @@ async fn the_records_of_a_request_are_found_by_its_trace() {
         .trace_id();
     let lines = harness.lines();
     let found = harness.recent_logs(&LogQuery::default().trace_id(trace));
+    let query = LogQuery::default().trace_id(trace).without_requests();
+    let others = harness.recent_logs(&query).records;
+    let kinds: Vec<_> = others.iter().map(|record| record.kind).collect();
+    assert_eq!(kinds, [RecordKind::Error, RecordKind::Log]);
     // Newest first; the clock stands, so the order is that in which they were made.
     let kinds: Vec<_> = found.records.iter().map(|record| record.kind).collect();
     assert_eq!(

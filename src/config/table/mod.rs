@@ -7,14 +7,14 @@ mod parsers;
 use self::parsers::{
     AGGREGATIONS, ATTRIBUTE_COUNT, BACKTRACES, COMPRESSIONS, EXPORTERS, FORMATS, HOUR,
     METRICS_EXPORTERS, MINUTE, PROTOCOLS, REQUESTS, SAMPLERS, SECOND, SPANS, TEMPORALITIES,
-    VALUE_LENGTH, duration, integer, series, size, size_of_files,
+    VALUE_LENGTH, clients, duration, integer, series, size, size_of_files,
 };
 use super::value::{
-    Binding, BoolParser, CertificateFileParser, DirectivesParser, DirectoryParser, DsnParser,
-    GrpcMethodItem, HeaderNameItem, HeadersParser, HistogramsParser, ListParser, NetworkItem,
-    OptionalParser, OptionalTextParser, PropagatorsParser, QueryNameItem, RatioParser,
-    RequestMethodItem, SecretKeyItem, SecretPathItem, SettingField, StatusItem, TextParser,
-    TokenParser, UrlParser,
+    Binding, BoolParser, CertificateFileParser, DashboardLineItem, DirectivesParser,
+    DirectoryParser, DsnParser, GrpcMethodItem, HeaderNameItem, HeadersParser, HistogramsParser,
+    ListParser, NetworkItem, OptionalParser, OptionalTextParser, PropagatorsParser, QueryNameItem,
+    RatioParser, RequestMethodItem, SecretKeyItem, SecretPathItem, SettingField, StatusItem,
+    TextParser, TokenParser, UrlParser,
 };
 use crate::trace::SpanLimits;
 
@@ -680,6 +680,32 @@ pub(super) static SETTINGS: &[Setting] = &[
     )
     .variables(&[Named("WATCHPOST_TOKEN")])
     .secret(),
+    Setting::new(
+        "access.viewer_token",
+        field!(TokenParser, access_viewer_token),
+        "The token with which protected pages can be read, and nothing changed",
+    )
+    .secret(),
+    Setting::new(
+        "dashboard.serve",
+        field!(BoolParser, dashboard.serve),
+        "Whether `serve` serves the dashboard too, under `/monitoring`",
+    ),
+    Setting::new(
+        "dashboard.max_clients",
+        field!(clients(), dashboard.max_clients),
+        "The most live connections of dashboards",
+    ),
+    Setting::new(
+        "dashboard.max_clients_per_address",
+        field!(clients(), dashboard.max_clients_per_address),
+        "The most live connections of dashboards from one address",
+    ),
+    Setting::new(
+        "dashboard.lines",
+        field!(ListParser::<DashboardLineItem>::NEW, dashboard.lines),
+        "The warning and critical lines of cards that differ from the defaults",
+    ),
 ];
 
 /// Returns the index of the setting with this key.

@@ -28,6 +28,13 @@ pub(super) const fn duration(min_millis: u64, max_millis: u64) -> DurationParser
     }
 }
 
+pub(super) const fn clients() -> IntegerParser<usize> {
+    IntegerParser {
+        min: 1,
+        max: 10_000,
+    }
+}
+
 /// Returns the parser of a size from `min` to 1 GiB.
 pub(super) const fn size(min: usize) -> SizeParser {
     SizeParser { min, max: 1 << 30 }

@@ -145,6 +145,13 @@ wait = "0s"
 
 [access]
 token = "Zq7Rf2Lw9Xk4Tn8Vb3Mc6Hd1Js5Pg0Qy"
+viewer_token = "Hd1Js5Pg0QyZq7Rf2Lw9Xk4Tn8Vb3Mc6"
+
+[dashboard]
+serve = true
+max_clients = 100
+max_clients_per_address = 20
+lines = ["cpu=0.5/0.75", "users=-/9"]
 "#;
 
 #[test]
@@ -217,7 +224,7 @@ fn every_key_of_a_file_arrives() {
         (config.health.interval, config.health.timeout),
         (Duration::from_secs(30), Duration::from_secs(30))
     );
-    assert_history(&config.history);
+    assert_last_sections(&config);
     assert_eq!(config.drain_wait, Duration::ZERO);
     let nothing = crate::config::InstallConfig {
         subscriber: false,
@@ -291,6 +298,26 @@ fn assert_pushes(metrics: &MetricsConfig, otlp: &OtlpConfig) {
     assert_eq!(target.certificate, Some("/etc/ssl/metrics.pem".into()));
     let tenants = [target, otlp.traces().unwrap()].map(|target| target.headers[0].1.clone());
     assert_eq!(tenants, ["metrics", "traces"]);
+}
+
+fn assert_last_sections(config: &crate::config::Config) {
+    assert_history(&config.history);
+    assert_dashboard(config);
+}
+
+/// Asserts the settings of the dashboard of `ALL`, and the token of its viewers.
+fn assert_dashboard(config: &crate::config::Config) {
+    assert!(config.access_viewer_token.is_some());
+    let dashboard = &config.dashboard;
+    assert_eq!(
+        (
+            dashboard.serve,
+            dashboard.max_clients,
+            dashboard.max_clients_per_address
+        ),
+        (true, 100, 20)
+    );
+    assert_eq!(dashboard.lines.len(), 2);
 }
 
 /// Asserts the settings of the history of `ALL`.

@@ -1,6 +1,7 @@
 use http::HeaderName;
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
 
+use crate::dashboard::DashboardLine;
 use crate::http::Cidr;
 use crate::model::grpc::is_method;
 use crate::record::MAX_METHOD;
@@ -115,6 +116,28 @@ impl ItemParser for SecretPathItem {
     }
 
     fn print(value: &PathPattern) -> String {
+        quoted(&value.to_string())
+    }
+}
+
+/// The lines of a card of the dashboard.
+pub(in crate::config) struct DashboardLineItem;
+
+impl ItemParser for DashboardLineItem {
+    type Value = DashboardLine;
+    const TYPE: TomlType = TomlType::String;
+    const EXAMPLE: &'static str = "[\"error_rate=0.01/0.05\"]";
+    const DESCRIPTION: &'static str = "lines such as `error_rate=0.01/0.05`";
+
+    fn parse(text: &str) -> Result<DashboardLine, String> {
+        text.parse()
+    }
+
+    fn check(line: &DashboardLine) -> Result<(), String> {
+        line.problem().map_or(Ok(()), |what| Err(what.to_owned()))
+    }
+
+    fn print(value: &DashboardLine) -> String {
         quoted(&value.to_string())
     }
 }

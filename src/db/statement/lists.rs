@@ -6,7 +6,7 @@
 use super::hash::TokenHash;
 use super::text::{OutputText, TextMark};
 use super::token::TokenKind;
-use super::word::Role;
+use super::word::WordRole;
 
 /// Nested brackets beyond which nothing is collapsed.
 const MAX_DEPTH: usize = 64;
@@ -15,7 +15,7 @@ const MAX_DEPTH: usize = 64;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OutputToken<'a> {
     pub(super) kind: TokenKind,
-    pub(super) role: Role,
+    pub(super) role: WordRole,
     /// Whether a blank precedes it.
     pub(super) spaced: bool,
     pub(super) text: &'a str,
@@ -89,7 +89,7 @@ pub(super) struct ListCollapser {
     /// Open brackets beyond [`MAX_DEPTH`].
     overflow: usize,
     last: TokenKind,
-    last_role: Role,
+    last_role: WordRole,
 }
 
 impl ListCollapser {
@@ -101,7 +101,7 @@ impl ListCollapser {
             outermost: BracketFrame::new(BracketKind::Plain, TokenHash::NEW),
             overflow: 0,
             last: TokenKind::Semicolon,
-            last_role: Role::Plain,
+            last_role: WordRole::Plain,
         }
     }
 
@@ -166,23 +166,23 @@ impl ListCollapser {
 
     /// Notes the effect of a token other than brackets and commas on the brackets around it.
     #[inline]
-    fn note_content(&mut self, kind: TokenKind, role: Role) {
+    fn note_content(&mut self, kind: TokenKind, role: WordRole) {
         let after_cast = self.last == TokenKind::Cast;
         let top = self.top();
         top.is_literal &= match kind {
-            TokenKind::Word => after_cast || role == Role::Type,
+            TokenKind::Word => after_cast || role == WordRole::Type,
             TokenKind::Quoted => after_cast,
             TokenKind::Cast => true,
             kind => kind.is_literal(),
         };
         match role {
-            Role::Values => {
+            WordRole::Values => {
                 top.rows = Some(ValuesRows {
                     last: None,
                     expected: true,
                 });
             }
-            Role::Row => {}
+            WordRole::Row => {}
             _ => top.rows = None,
         }
     }
@@ -194,7 +194,7 @@ impl ListCollapser {
             return self.push_too_deep(token);
         }
         let is_bracket = token.kind == TokenKind::OpenBracket;
-        let is_in = !is_bracket && self.last == TokenKind::Word && self.last_role == Role::In;
+        let is_in = !is_bracket && self.last == TokenKind::Word && self.last_role == WordRole::In;
         let is_row = !is_bracket && self.top().rows.is_some_and(|rows| rows.expected);
         // The brackets of a row belong to its hash, those of a list precede its first element.
         if is_row {

@@ -4,7 +4,7 @@ use super::dialect::Dialect;
 use super::lists::{ListCollapser, OutputToken};
 use super::text::OutputText;
 use super::token::{SqlToken, TokenKind};
-use super::word::Role;
+use super::word::WordRole;
 
 /// Replaces literals by `?` and passes all tokens on.
 #[derive(Debug)]
@@ -17,8 +17,8 @@ pub(super) struct Normalizer<'a> {
     pending_semicolon: bool,
     is_empty: bool,
     last: TokenKind,
-    last_role: Role,
-    role_before: Role,
+    last_role: WordRole,
+    role_before: WordRole,
 }
 
 impl<'a> Normalizer<'a> {
@@ -30,8 +30,8 @@ impl<'a> Normalizer<'a> {
             pending_semicolon: false,
             is_empty: true,
             last: TokenKind::Semicolon,
-            last_role: Role::Plain,
-            role_before: Role::Plain,
+            last_role: WordRole::Plain,
+            role_before: WordRole::Plain,
         }
     }
 
@@ -73,8 +73,10 @@ impl<'a> Normalizer<'a> {
     fn is_constant(&self, token: &SqlToken<'_>) -> bool {
         let (last, before) = (self.last_role, self.role_before);
         match token.role() {
-            Role::Null => token.operand && !matches!(last, Role::Not | Role::Default | Role::On),
-            Role::Bool => token.operand && !(last == Role::Not && before == Role::Is),
+            WordRole::Null => {
+                token.operand && !matches!(last, WordRole::Not | WordRole::Default | WordRole::On)
+            }
+            WordRole::Bool => token.operand && !(last == WordRole::Not && before == WordRole::Is),
             _ => false,
         }
     }
@@ -86,7 +88,7 @@ impl<'a> Normalizer<'a> {
             self.pending_semicolon = false;
             self.lists.push(OutputToken {
                 kind: TokenKind::Semicolon,
-                role: Role::Plain,
+                role: WordRole::Plain,
                 spaced: false,
                 text: ";",
                 fold: false,

@@ -1,6 +1,6 @@
 //! The length of numbers.
 
-use super::word::{Role, keyword};
+use super::word::{WordRole, keyword};
 
 /// The length of the number at the start of `sql`, with letters that directly follow it, unless they are a keyword.
 pub(super) fn number_length(sql: &[u8]) -> usize {
@@ -11,7 +11,7 @@ pub(super) fn number_length(sql: &[u8]) -> usize {
     let suffix = rest.iter().take_while(continues).count();
     let word = keyword(rest.get(..suffix).unwrap_or_default());
     // `1AND` is a number and a keyword; `5days` is one literal.
-    let is_keyword = word.is_some_and(|word| word.role != Role::Type) && !based;
+    let is_keyword = word.is_some_and(|word| word.role != WordRole::Type) && !based;
     if is_keyword { end } else { end + suffix }
 }
 

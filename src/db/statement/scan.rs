@@ -9,7 +9,7 @@ use super::quote::{
 use super::secrets::{SecretDetector, SecretExtent};
 use super::token::{SqlToken, TokenKind};
 use super::token_start::{TokenStart, continues_word, token_start};
-use super::word::{Keyword, NAME, Role, keyword};
+use super::word::{Keyword, NAME, WordRole, keyword};
 
 /// Bytes within which the end of a name in brackets is looked for.
 const MAX_BRACKETED: usize = 128;
@@ -247,7 +247,7 @@ impl<'a> SqlScanner<'a> {
         let holds =
             |byte: &u8| continues_word(*byte) || matches!(byte, b'#' | b'@' | b'-' | b'.' | b' ');
         let is_constant =
-            keyword(name).is_some_and(|word| matches!(word.role, Role::Null | Role::Bool));
+            keyword(name).is_some_and(|word| matches!(word.role, WordRole::Null | WordRole::Bool));
         name.first().is_some_and(begins) && name.iter().all(holds) && !is_constant
     }
 

@@ -6,7 +6,7 @@
 
 use super::dialect::Dialect;
 use super::token::{SqlToken, TokenKind};
-use super::word::Role;
+use super::word::WordRole;
 
 /// Bytes of look-ahead.
 const MAX_AHEAD: usize = 16;
@@ -80,7 +80,7 @@ pub(super) struct SecretDetector {
     /// `IDENTIFIED` was read.
     after_identified: bool,
     /// The role of the last word.
-    last: Role,
+    last: WordRole,
 }
 
 impl SecretDetector {
@@ -91,7 +91,7 @@ impl SecretDetector {
             is_due: false,
             is_list: false,
             after_identified: false,
-            last: Role::Plain,
+            last: WordRole::Plain,
         }
     }
 
@@ -203,7 +203,7 @@ impl SecretDetector {
     #[inline]
     fn word(&mut self, token: &SqlToken<'_>) {
         let role = token.role();
-        if matches!(role, Role::Null | Role::Bool) {
+        if matches!(role, WordRole::Null | WordRole::Bool) {
             // A literal, which announces nothing.
             return;
         }
@@ -234,13 +234,13 @@ impl SecretDetector {
             Dialect::SqlServer | Dialect::Other | Dialect::Unknown
         );
         self.mode = match (role, token.word.text) {
-            (Role::Define, "DROP" | "REFRESH" | "ENABLE" | "DISABLE") => SecretMode::Query,
-            (Role::Define, _) => SecretMode::Define,
-            (Role::Grant, _) => SecretMode::Grant,
-            (Role::Set, _) => SecretMode::Set,
-            (Role::Copy, _) | (_, "LOAD") => SecretMode::Store,
-            (Role::Call, "EXEC" | "EXECUTE") if bare => SecretMode::Exec,
-            (Role::Call, _) => SecretMode::Call,
+            (WordRole::Define, "DROP" | "REFRESH" | "ENABLE" | "DISABLE") => SecretMode::Query,
+            (WordRole::Define, _) => SecretMode::Define,
+            (WordRole::Grant, _) => SecretMode::Grant,
+            (WordRole::Set, _) => SecretMode::Set,
+            (WordRole::Copy, _) | (_, "LOAD") => SecretMode::Store,
+            (WordRole::Call, "EXEC" | "EXECUTE") if bare => SecretMode::Exec,
+            (WordRole::Call, _) => SecretMode::Call,
             (_, "SHOW") => SecretMode::Show,
             (_, "PRAGMA") => SecretMode::Pragma,
             (_, "ATTACH") => SecretMode::Attach,
@@ -256,7 +256,7 @@ impl SecretDetector {
         // In these modes the first word itself announces a secret.
         match self.mode {
             SecretMode::Connect | SecretMode::All => self.is_due = true,
-            SecretMode::Exec if role != Role::Call => self.argument(token),
+            SecretMode::Exec if role != WordRole::Call => self.argument(token),
             SecretMode::Keyed => self.is_due = is_key(text),
             _ => {}
         }
@@ -266,16 +266,16 @@ impl SecretDetector {
     #[inline]
     fn query_word(&mut self, token: &SqlToken<'_>) {
         match self.last {
-            Role::Identified if token.word.text == "BY" => {
+            WordRole::Identified if token.word.text == "BY" => {
                 self.mode = SecretMode::Grant;
                 self.announcement(token);
             }
             // In a block of statements.
-            Role::Define if token.role() == Role::Nameless => self.mode = SecretMode::User,
-            Role::Define if is_any_of(token.text.as_bytes(), KEYED) => {
+            WordRole::Define if token.role() == WordRole::Nameless => self.mode = SecretMode::User,
+            WordRole::Define if is_any_of(token.text.as_bytes(), KEYED) => {
                 self.mode = SecretMode::Keyed;
             }
-            _ if token.role() == Role::Call => self.mode = SecretMode::Call,
+            _ if token.role() == WordRole::Call => self.mode = SecretMode::Call,
             _ => {}
         }
     }
@@ -324,7 +324,7 @@ impl SecretDetector {
             && is_any_of(text, &["BY", "AS", "USING", "REPLACE", "PASSWORD", "SALT"]);
         let is_by = token.word.text == "BY";
         self.after_identified |=
-            token.role() == Role::Identified || self.last == Role::Identified && is_by;
+            token.role() == WordRole::Identified || self.last == WordRole::Identified && is_by;
         // 3. `IDENTIFIED BY a, b` has several secrets.
         let is_identified_by = self.after_identified && is_by;
         self.is_due = is_announced || follows_identified || is_identified_by;
@@ -336,13 +336,20 @@ impl SecretDetector {
         self.mode = match (token.role(), token.word.text) {
             (_, "USER" | "ROLE" | "LOGIN" | "GROUP") => SecretMode::User,
             (_, "DATABASE" | "SERVER" | "SUBSCRIPTION" | "SYSTEM") => SecretMode::Keyed,
-            (Role::Relation | Role::ObjectKind | Role::Routine | Role::Materialized, _) => {
-                SecretMode::Query
-            }
+            (
+                WordRole::Relation
+                | WordRole::ObjectKind
+                | WordRole::Routine
+                | WordRole::Materialized,
+                _,
+            ) => SecretMode::Query,
             _ => {
                 let text = token.text.as_bytes();
                 // In another position it is a key: `CREATE CREDENTIAL c WITH SECRET = ..`.
-                let is_kind = matches!(self.last, Role::Define | Role::Replace | Role::Noise);
+                let is_kind = matches!(
+                    self.last,
+                    WordRole::Define | WordRole::Replace | WordRole::Noise
+                );
                 if is_any_of(text, &["SECRET"]) && is_kind || is_any_of(text, KEYED) {
                     self.mode = SecretMode::Keyed;
                     return false;
@@ -361,7 +368,7 @@ impl SecretDetector {
     fn argument(&mut self, token: &SqlToken<'_>) {
         if self.mode == SecretMode::Exec {
             let immediate = is_any_of(token.text.as_bytes(), &["IMMEDIATE"]);
-            let statement = token.role() == Role::As || immediate;
+            let statement = token.role() == WordRole::As || immediate;
             self.is_due = !statement;
             self.mode = if statement {
                 SecretMode::Query

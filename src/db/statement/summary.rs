@@ -5,7 +5,7 @@ use super::level::{BracketLevel, BracketLevels, CteState, Expected, Verb};
 use super::operation::{SecondWord, second_word};
 use super::target::{SummaryMark, SummaryText, TargetName};
 use super::token::{SqlToken, TokenKind};
-use super::word::{Keyword, NAME, Role};
+use super::word::{Keyword, NAME, WordRole};
 
 /// Bytes of the longest string that is taken for a table's name.
 const MAX_STRING: usize = 64;
@@ -18,8 +18,8 @@ pub(super) struct SummaryBuilder<'a> {
     out: SummaryText<'a>,
     /// The keyword of the current operation, in upper case.
     verb: &'static str,
-    /// The role of the object kind in a definition, once it was read; [`Role::Plain`] before.
-    object_kind: Role,
+    /// The role of the object kind in a definition, once it was read; [`WordRole::Plain`] before.
+    object_kind: WordRole,
     /// What follows is the definition of a routine, which does not run.
     in_definition: bool,
     expected: Expected,
@@ -41,7 +41,7 @@ struct BeforeOperation {
     mark: SummaryMark,
     level: BracketLevel,
     verb: &'static str,
-    object_kind: Role,
+    object_kind: WordRole,
 }
 
 impl<'a> SummaryBuilder<'a> {
@@ -51,7 +51,7 @@ impl<'a> SummaryBuilder<'a> {
             levels: BracketLevels::new(),
             out: SummaryText::new(),
             verb: "",
-            object_kind: Role::Plain,
+            object_kind: WordRole::Plain,
             in_definition: false,
             expected: Expected::Nothing,
             name: TargetName::default(),
@@ -128,7 +128,7 @@ impl<'a> SummaryBuilder<'a> {
     /// Whether the token continues the current name with a database link: `table@link`.
     fn is_link(&self, token: &SqlToken<'_>) -> bool {
         let dialect = self.dialect.is_ambiguous() && !self.after_dot && !token.spaced;
-        let constant = matches!(self.last_word.role, Role::Null | Role::Bool);
+        let constant = matches!(self.last_word.role, WordRole::Null | WordRole::Bool);
         dialect && !constant && !self.name.is_empty() && token.text.starts_with('@')
     }
 
@@ -167,15 +167,15 @@ impl<'a> SummaryBuilder<'a> {
         match self.expected {
             Expected::Nothing => false,
             Expected::Table => !distinct,
-            Expected::ObjectKind => self.object_kind != Role::Plain,
+            Expected::ObjectKind => self.object_kind != WordRole::Plain,
             Expected::Object | Expected::Deleted => top.verb != Verb::Call && self.verb != "PRAGMA",
         }
     }
 
     /// Whether the last words are `IS DISTINCT` or `NOT DISTINCT`. A `FROM` after them does not name a table.
     fn is_distinct(&self) -> bool {
-        self.last_word.role == Role::Distinct
-            && matches!(self.word_before.role, Role::Is | Role::Not)
+        self.last_word.role == WordRole::Distinct
+            && matches!(self.word_before.role, WordRole::Is | WordRole::Not)
     }
 
     /// Undoes an operation or the start of a list of tables that turns out to be the name of a column.
@@ -183,7 +183,7 @@ impl<'a> SummaryBuilder<'a> {
         if let Some(before_operation) = before_operation {
             if matches!(
                 self.last_word.role,
-                Role::Select | Role::Insert | Role::Update | Role::Delete
+                WordRole::Select | WordRole::Insert | WordRole::Update | WordRole::Delete
             ) {
                 self.out.restore(before_operation.mark);
                 self.verb = before_operation.verb;
@@ -195,7 +195,7 @@ impl<'a> SummaryBuilder<'a> {
             return;
         }
         if self.last == TokenKind::Word
-            && self.last_word.role == Role::From
+            && self.last_word.role == WordRole::From
             && self.expected == Expected::Table
         {
             self.expected = Expected::Nothing;
@@ -209,7 +209,11 @@ impl<'a> SummaryBuilder<'a> {
     fn take_second_word(&mut self, token: &SqlToken<'a>) -> bool {
         if matches!(
             self.last_word.role,
-            Role::Select | Role::Insert | Role::Update | Role::Delete | Role::Merge
+            WordRole::Select
+                | WordRole::Insert
+                | WordRole::Update
+                | WordRole::Delete
+                | WordRole::Merge
         ) {
             return false;
         }
@@ -243,16 +247,16 @@ impl<'a> SummaryBuilder<'a> {
         self.name.clear();
         self.after_dot = false;
         self.in_definition =
-            self.object_kind == Role::Routine && matches!(self.verb, "CREATE" | "ALTER");
+            self.object_kind == WordRole::Routine && matches!(self.verb, "CREATE" | "ALTER");
     }
 
     /// Whether the token after the current name shows that the name is not a target.
     fn is_no_target(&mut self, next: Option<&SqlToken<'_>>) -> bool {
-        let role = next.map_or(Role::Plain, SqlToken::role);
+        let role = next.map_or(WordRole::Plain, SqlToken::role);
         let kind = next.map(|token| token.kind);
         // The names before the `FROM` of a `DELETE` are aliases or repeat a target.
         if self.name_role == Expected::Deleted {
-            return self.after_dot || kind == Some(TokenKind::Comma) || role == Role::From;
+            return self.after_dot || kind == Some(TokenKind::Comma) || role == WordRole::From;
         }
         let Some(word) = self.name.word() else {
             return false;
@@ -275,7 +279,7 @@ impl<'a> SummaryBuilder<'a> {
                 self.expected = Expected::Table;
             }
             Verb::Insert
-                if (is("ALL") || is("FIRST")) && (role == Role::Into || next_is("WHEN")) =>
+                if (is("ALL") || is("FIRST")) && (role == WordRole::Into || next_is("WHEN")) =>
             {
                 self.levels.top().verb = Verb::InsertMany;
             }
@@ -299,7 +303,7 @@ impl<'a> SummaryBuilder<'a> {
         self.levels.reset();
         self.out.forget_ctes();
         self.expected = Expected::Nothing;
-        self.object_kind = Role::Plain;
+        self.object_kind = WordRole::Plain;
     }
 
     fn open(&mut self, kind: TokenKind) {
@@ -307,7 +311,7 @@ impl<'a> SummaryBuilder<'a> {
             may_begin: kind == TokenKind::Open,
             ..BracketLevel::default()
         };
-        if self.last_word.role == Role::Using {
+        if self.last_word.role == WordRole::Using {
             self.expected = Expected::Nothing;
         }
         // A bracket in place of a name ends the list of CTEs. The bracket after `AS` holds the statement of one.
@@ -354,7 +358,7 @@ impl<'a> SummaryBuilder<'a> {
         if top.cte == CteState::Name {
             top.cte = CteState::Named;
             self.out.add_cte(token);
-        } else if self.expected == Expected::ObjectKind && self.object_kind == Role::Plain {
+        } else if self.expected == Expected::ObjectKind && self.object_kind == WordRole::Plain {
             // In a definition, the name of the definer may precede the kind of the object.
         } else if self.expected != Expected::Nothing {
             self.begin_name(token);
@@ -363,7 +367,8 @@ impl<'a> SummaryBuilder<'a> {
 
     /// A literal or an operator: no target follows, except in `EXEC @result = name` and after `DEFINER =`.
     fn other(&mut self) {
-        let in_definer = self.expected == Expected::ObjectKind && self.object_kind == Role::Plain;
+        let in_definer =
+            self.expected == Expected::ObjectKind && self.object_kind == WordRole::Plain;
         if !in_definer && self.levels.top().verb != Verb::Call {
             self.expected = Expected::Nothing;
         }
@@ -377,46 +382,53 @@ impl<'a> SummaryBuilder<'a> {
         if self.is_operation(role) {
             return self.begin_operation(token);
         }
-        let with = role == Role::With && self.begins_ctes();
+        let with = role == WordRole::With && self.begins_ctes();
         let inserted = matches!(self.dialect, Dialect::Mysql | Dialect::Sqlite);
-        let distinct = role == Role::From && self.is_distinct();
-        let next_value =
-            role == Role::Before && self.last_word.role == Role::Values && token.word.text == "FOR";
+        let distinct = role == WordRole::From && self.is_distinct();
+        let next_value = role == WordRole::Before
+            && self.last_word.role == WordRole::Values
+            && token.word.text == "FOR";
         let outermost = self.levels.is_outermost();
         let top = self.levels.top();
         match role {
-            Role::With if with => top.cte = CteState::Name,
+            WordRole::With if with => top.cte = CteState::Name,
             // A query without its `SELECT`.
-            Role::From if outermost && top.may_begin && top.any_statement => {
+            WordRole::From if outermost && top.may_begin && top.any_statement => {
                 let lower = token.text.starts_with('f');
                 self.out.push(if lower { "select" } else { "SELECT" });
                 top.verb = Verb::Select;
                 top.after_comma = Expected::Table;
                 self.expected = Expected::Table;
             }
-            Role::From if top.from_expected && !distinct => {
+            WordRole::From if top.from_expected && !distinct => {
                 top.from_expected = false;
                 top.after_comma = Expected::Table;
                 self.expected = Expected::Table;
             }
-            Role::Join if top.after_comma != Expected::Nothing => self.expected = Expected::Table,
-            Role::Using if matches!(top.verb, Verb::Delete | Verb::Merge) => {
+            WordRole::Join if top.after_comma != Expected::Nothing => {
+                self.expected = Expected::Table;
+            }
+            WordRole::Using if matches!(top.verb, Verb::Delete | Verb::Merge) => {
                 top.after_comma = Expected::Table;
                 self.expected = Expected::Table;
             }
-            Role::Into if top.verb == Verb::Select && top.from_expected && !inserted => {
+            WordRole::Into if top.verb == Verb::Select && top.from_expected && !inserted => {
                 self.expected = Expected::Object;
             }
-            Role::Into if matches!(top.verb, Verb::InsertMany | Verb::Load) => {
+            WordRole::Into if matches!(top.verb, Verb::InsertMany | Verb::Load) => {
                 self.expected = Expected::Object;
             }
-            Role::Before if top.verb == Verb::Call && next_value => {
+            WordRole::Before if top.verb == Verb::Call && next_value => {
                 self.expected = Expected::Object;
             }
-            Role::Clause | Role::Set | Role::SetOperator | Role::Values | Role::Before => {
+            WordRole::Clause
+            | WordRole::Set
+            | WordRole::SetOperator
+            | WordRole::Values
+            | WordRole::Before => {
                 top.after_comma = Expected::Nothing;
             }
-            Role::On | Role::With | Role::From if top.verb == Verb::Other => {
+            WordRole::On | WordRole::With | WordRole::From if top.verb == Verb::Other => {
                 top.after_comma = Expected::Nothing;
             }
             _ => {}
@@ -436,7 +448,7 @@ impl<'a> SummaryBuilder<'a> {
                 top.cte = CteState::Named;
                 self.out.add_cte(token);
             }
-            CteState::Named if token.role() == Role::As => top.cte = CteState::Body,
+            CteState::Named if token.role() == WordRole::As => top.cte = CteState::Body,
             CteState::Named | CteState::Body => {}
             CteState::Done => {
                 top.cte = CteState::None;
@@ -453,8 +465,8 @@ impl<'a> SummaryBuilder<'a> {
         let (last, role) = (self.last, self.last_word.role);
         let top = self.levels.top();
         let inserting = top.verb == Verb::Insert
-            && (last == TokenKind::Close || last == TokenKind::Quoted || role == Role::Plain);
-        top.may_begin || role == Role::As || inserting
+            && (last == TokenKind::Close || last == TokenKind::Quoted || role == WordRole::Plain);
+        top.may_begin || role == WordRole::As || inserting
     }
 
     /// Takes the word if it begins a target or is between an operation and its target.
@@ -463,7 +475,7 @@ impl<'a> SummaryBuilder<'a> {
         match self.expected {
             Expected::Nothing => false,
             Expected::ObjectKind => self.take_object_kind(token),
-            Expected::Table if role == Role::Only => true,
+            Expected::Table if role == WordRole::Only => true,
             // It may be a table of this name. What follows decides.
             Expected::Object if token.word.text == "TABLE" => {
                 self.begin_name(token);
@@ -471,7 +483,7 @@ impl<'a> SummaryBuilder<'a> {
             }
             Expected::Object | Expected::Deleted if self.is_noise(token.word) => true,
             _ if role.is_structure() => {
-                if !matches!(role, Role::Select | Role::With | Role::Values) {
+                if !matches!(role, WordRole::Select | WordRole::With | WordRole::Values) {
                     self.undo(None);
                 }
                 self.expected = Expected::Nothing;
@@ -486,11 +498,14 @@ impl<'a> SummaryBuilder<'a> {
 
     fn is_noise(&self, word: &Keyword) -> bool {
         match word.role {
-            Role::Noise | Role::Only | Role::Into | Role::Relation | Role::Replace | Role::Not => {
-                true
-            }
-            Role::TargetOperation => self.verb == "VACUUM",
-            Role::ObjectKind => self.verb == "REINDEX",
+            WordRole::Noise
+            | WordRole::Only
+            | WordRole::Into
+            | WordRole::Relation
+            | WordRole::Replace
+            | WordRole::Not => true,
+            WordRole::TargetOperation => self.verb == "VACUUM",
+            WordRole::ObjectKind => self.verb == "REINDEX",
             _ => matches!(word.text, "OR" | "IF" | "ROLLBACK" | "ABORT"),
         }
     }
@@ -500,32 +515,36 @@ impl<'a> SummaryBuilder<'a> {
         let role = token.role();
         match (self.object_kind, role) {
             (
-                Role::Plain,
-                Role::Relation | Role::ObjectKind | Role::Routine | Role::Materialized,
+                WordRole::Plain,
+                WordRole::Relation
+                | WordRole::ObjectKind
+                | WordRole::Routine
+                | WordRole::Materialized,
             ) => {
                 self.out.push(token.text);
-                if role != Role::Materialized {
+                if role != WordRole::Materialized {
                     self.object_kind = role;
                 }
             }
             // Users, roles and logins: their names must not become labels.
-            (Role::Plain, Role::Nameless) => self.push_nameless(token),
-            (Role::Plain, _) if token.word.text == "GROUP" => self.push_nameless(token),
+            (WordRole::Plain, WordRole::Nameless) => self.push_nameless(token),
+            (WordRole::Plain, _) if token.word.text == "GROUP" => self.push_nameless(token),
             (
-                Role::Plain,
-                Role::Set
-                | Role::Default
-                | Role::With
-                | Role::As
-                | Role::On
-                | Role::From
-                | Role::Before
-                | Role::Using,
+                WordRole::Plain,
+                WordRole::Set
+                | WordRole::Default
+                | WordRole::With
+                | WordRole::As
+                | WordRole::On
+                | WordRole::From
+                | WordRole::Before
+                | WordRole::Using,
             ) => {
                 self.expected = Expected::Nothing;
                 return false;
             }
-            (Role::Plain, _) | (_, Role::Noise | Role::Only | Role::Not | Role::On) => {}
+            (WordRole::Plain, _)
+            | (_, WordRole::Noise | WordRole::Only | WordRole::Not | WordRole::On) => {}
             // `IF NOT EXISTS` and `IF EXISTS`, between the kind and the name.
             _ if token.word.text == "IF" => {}
             _ if role.is_structure() || names_owner(token.text) => {
@@ -550,12 +569,12 @@ impl<'a> SummaryBuilder<'a> {
     /// Takes the kind of an object whose name is not shown.
     fn push_nameless(&mut self, token: &SqlToken<'a>) {
         self.out.push(token.text);
-        self.object_kind = Role::Nameless;
+        self.object_kind = WordRole::Nameless;
         self.expected = Expected::Nothing;
     }
 
     /// Whether a keyword with this role is an operation at this position.
-    fn is_operation(&mut self, role: Role) -> bool {
+    fn is_operation(&mut self, role: WordRole) -> bool {
         let outermost = self.levels.is_outermost();
         let (last, last_role) = (self.last, self.last_word.role);
         let top = self.levels.top();
@@ -567,30 +586,35 @@ impl<'a> SummaryBuilder<'a> {
                 last,
                 TokenKind::Comma | TokenKind::Dot | TokenKind::Operator
             )
-            && !matches!(last_role, Role::Before | Role::On | Role::As | Role::With);
+            && !matches!(
+                last_role,
+                WordRole::Before | WordRole::On | WordRole::As | WordRole::With
+            );
         match role {
-            Role::Select => {
+            WordRole::Select => {
                 top.verb != Verb::Grant
-                    && last_role != Role::Grant
+                    && last_role != WordRole::Grant
                     && !matches!(
                         last,
                         TokenKind::Comma | TokenKind::Dot | TokenKind::Operator
                     )
             }
-            Role::Insert | Role::Update | Role::Delete | Role::Merge => {
-                at_start || anywhere || last_role == Role::As && top.verb == Verb::Other
+            WordRole::Insert | WordRole::Update | WordRole::Delete | WordRole::Merge => {
+                at_start || anywhere || last_role == WordRole::As && top.verb == Verb::Other
             }
-            Role::Call => outermost && (at_start || anywhere),
-            Role::TargetOperation | Role::Use => at_start && outermost && top.verb != Verb::Explain,
-            Role::Replace
-            | Role::Define
-            | Role::Copy
-            | Role::Explain
-            | Role::Grant
-            | Role::PlainOperation
-            | Role::Set
-            | Role::Values
-            | Role::Relation => at_start && outermost,
+            WordRole::Call => outermost && (at_start || anywhere),
+            WordRole::TargetOperation | WordRole::Use => {
+                at_start && outermost && top.verb != Verb::Explain
+            }
+            WordRole::Replace
+            | WordRole::Define
+            | WordRole::Copy
+            | WordRole::Explain
+            | WordRole::Grant
+            | WordRole::PlainOperation
+            | WordRole::Set
+            | WordRole::Values
+            | WordRole::Relation => at_start && outermost,
             _ => false,
         }
     }
@@ -607,22 +631,22 @@ impl<'a> SummaryBuilder<'a> {
         });
         self.out.push(token.text);
         self.verb = word.text;
-        self.object_kind = Role::Plain;
+        self.object_kind = WordRole::Plain;
         // What may follow: the first name, the name after a comma, and whether a `FROM` begins a list of tables.
         let (verb, expected, after_comma, from) = match word.role {
-            Role::Select => (Verb::Select, Expected::Nothing, Expected::Nothing, true),
-            Role::Insert | Role::Replace => {
+            WordRole::Select => (Verb::Select, Expected::Nothing, Expected::Nothing, true),
+            WordRole::Insert | WordRole::Replace => {
                 (Verb::Insert, Expected::Object, Expected::Nothing, false)
             }
-            Role::Update => (Verb::Update, Expected::Object, Expected::Object, true),
-            Role::Delete => (Verb::Delete, Expected::Deleted, Expected::Deleted, true),
-            Role::Merge => (Verb::Merge, Expected::Object, Expected::Nothing, false),
-            Role::Define => (Verb::Other, Expected::ObjectKind, Expected::Nothing, false),
-            Role::Call => (Verb::Call, Expected::Object, Expected::Nothing, false),
-            Role::Explain => (Verb::Explain, Expected::Nothing, Expected::Nothing, false),
-            Role::Grant => (Verb::Grant, Expected::Nothing, Expected::Nothing, false),
-            Role::TargetOperation => (Verb::Other, Expected::Object, Expected::Object, false),
-            Role::Copy | Role::Relation | Role::Use => {
+            WordRole::Update => (Verb::Update, Expected::Object, Expected::Object, true),
+            WordRole::Delete => (Verb::Delete, Expected::Deleted, Expected::Deleted, true),
+            WordRole::Merge => (Verb::Merge, Expected::Object, Expected::Nothing, false),
+            WordRole::Define => (Verb::Other, Expected::ObjectKind, Expected::Nothing, false),
+            WordRole::Call => (Verb::Call, Expected::Object, Expected::Nothing, false),
+            WordRole::Explain => (Verb::Explain, Expected::Nothing, Expected::Nothing, false),
+            WordRole::Grant => (Verb::Grant, Expected::Nothing, Expected::Nothing, false),
+            WordRole::TargetOperation => (Verb::Other, Expected::Object, Expected::Object, false),
+            WordRole::Copy | WordRole::Relation | WordRole::Use => {
                 (Verb::Other, Expected::Object, Expected::Nothing, false)
             }
             _ => (Verb::Other, Expected::Nothing, Expected::Nothing, false),

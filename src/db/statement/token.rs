@@ -1,6 +1,6 @@
 //! The tokens of a statement.
 
-use super::word::{Keyword, NAME, Role};
+use super::word::{Keyword, NAME, WordRole};
 
 /// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(super) struct SqlToken<'a> {
 }
 
 impl SqlToken<'_> {
-    pub(super) fn role(&self) -> Role {
+    pub(super) fn role(&self) -> WordRole {
         self.word.role
     }
 

@@ -2,7 +2,7 @@
 
 /// What a keyword does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum WordRole {
     /// Nothing: a name, or a keyword that is listed only so that its case is ignored.
     Plain,
     // Roles for literals and lists.
@@ -65,7 +65,7 @@ pub(super) enum Role {
     Only,
 }
 
-impl Role {
+impl WordRole {
     /// Whether the keyword is not a name where a name may occur.
     pub(super) fn is_structure(self) -> bool {
         matches!(
@@ -110,7 +110,7 @@ impl Role {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Keyword {
     pub(super) text: &'static str,
-    pub(super) role: Role,
+    pub(super) role: WordRole,
     /// Whether an operand follows. A sign there belongs to its number.
     pub(super) operand: bool,
 }
@@ -118,13 +118,13 @@ pub(super) struct Keyword {
 /// Any word that is not a keyword.
 pub(super) static NAME: Keyword = Keyword {
     text: "",
-    role: Role::Plain,
+    role: WordRole::Plain,
     operand: false,
 };
 
 macro_rules! words {
     ($($role:ident $operand:literal: $($text:literal)*;)*) => {
-        &[$($(Keyword { text: $text, role: Role::$role, operand: $operand },)*)*]
+        &[$($(Keyword { text: $text, role: WordRole::$role, operand: $operand },)*)*]
     };
 }
 

@@ -4,7 +4,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use tower::Service;
 
 use super::body::HealthBody;
@@ -59,8 +60,9 @@ impl HealthService {
         }
     }
 
-    /// The response to a request with this method and these headers.
-    fn respond(&self, method: &Method, headers: &HeaderMap) -> Response<HealthBody> {
+    /// The response to a request.
+    fn respond(&self, request: &Parts) -> Response<HealthBody> {
+        let method = &request.method;
         if method != Method::GET && method != Method::HEAD {
             let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n".into());
             let allowed = HeaderValue::from_static("GET, HEAD");
@@ -75,7 +77,7 @@ impl HealthService {
                 text(status(readiness != Readiness::Yes), readiness.word().into())
             }
             HealthPage::Details(access) => {
-                let (overall, json) = document::write(&self.health, access.allows(headers));
+                let (overall, json) = document::write(&self.health, access.allows(request));
                 with_type(status(overall == HealthStatus::Fail), JSON, json.into())
             }
         };
@@ -142,9 +144,10 @@ impl<B> Service<Request<B>> for HealthService {
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         ready(Ok(suppressed(|| {
-            let response = self.respond(request.method(), request.headers());
+            let (parts, body) = request.into_parts();
+            let response = self.respond(&parts);
             // Within `suppressed`, because the request's body may log when it is dropped.
-            drop(request);
+            drop((parts, body));
             response
         })))
     }

@@ -6,6 +6,7 @@ use http::header::AUTHORIZATION;
 use super::super::ComponentStatus;
 use super::super::test_support::{Fixture, get, send};
 use super::*;
+use http::HeaderMap;
 
 const TOKEN: &str = "9f86d081884c7d659a2feaa0c55ad015";
 

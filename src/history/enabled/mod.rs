@@ -45,7 +45,11 @@ use self::time_range::{TimeRange, millis, time_of};
 use self::view::{HistoryView, StoredList, covered, evaluate};
 use super::HistoryConfig;
 use crate::clock::Clock;
+#[cfg(feature = "dashboard")]
+use crate::clock::Nanos;
 use crate::error::Result;
+#[cfg(feature = "dashboard")]
+use crate::metrics::HistogramTotals;
 use crate::metrics::Metrics;
 use crate::model::{Diagnostics, InProgress, lock, lock_for_status};
 use crate::worker::PeriodicTask;
@@ -283,6 +287,12 @@ impl History {
         self.markers.between(start, end)
     }
 
+    /// The last `max` markers, in the order in which they were added.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn latest_markers(&self, max: usize) -> Vec<Marker> {
+        self.markers.latest(max)
+    }
+
     /// Adds a mark.
     pub(crate) fn mark(&self, text: &str) {
         self.markers.mark(text);
@@ -291,6 +301,19 @@ impl History {
     /// The snapshot in progress. Holds nothing of the history.
     pub(crate) fn snapshot_in_progress(&self) -> Arc<InProgress> {
         Arc::clone(&self.snapshot)
+    }
+
+    /// The wall time of the latest snapshot, in milliseconds since the Unix epoch.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn latest(&self) -> Option<i64> {
+        lock_for_status(&self.store)?.timeline().latest()
+    }
+
+    /// The totals of all histograms at the latest snapshot, and its monotonic time. `None` before the first snapshot, and
+    /// while another is taken, which may wait for the host's code.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn last_histograms(&self) -> Option<(Nanos, HistogramTotals)> {
+        self.recorder.try_lock().ok()?.last_histograms()
     }
 
     /// The time between two snapshots.

@@ -3,6 +3,8 @@ use std::sync::{Arc, Mutex};
 use super::steps::{SeriesKey, SeriesKind};
 use super::store::{MemoryStore, Step};
 use crate::clock::Nanos;
+#[cfg(feature = "dashboard")]
+use crate::metrics::HistogramTotals;
 use crate::metrics::{
     HistogramValues, Increases, Metrics, SeriesSnapshot, SeriesValue, Snapshot, Snapshotter,
     TotalsReading,
@@ -60,6 +62,12 @@ impl Recorder {
         let steps = self.steps(snapshot);
         let wall = i64::try_from(wall / 1_000_000).unwrap_or(i64::MAX);
         lock(store).add(wall, at, steps);
+    }
+
+    /// The totals of all histograms at the last snapshot, and its time.
+    #[cfg(feature = "dashboard")]
+    pub(super) fn last_histograms(&self) -> Option<(Nanos, HistogramTotals)> {
+        Some((self.last?, self.snapshotter.last_histograms()))
     }
 
     /// The values of gauges, and the increases of all other series.

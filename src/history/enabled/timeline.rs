@@ -134,6 +134,12 @@ impl Timeline {
     pub(super) fn len(&self) -> usize {
         self.times.len()
     }
+
+    /// The wall time of the latest tick.
+    #[cfg(feature = "dashboard")]
+    pub(super) fn latest(&self) -> Option<i64> {
+        self.times.back().map(|time| time.wall)
+    }
 }
 
 #[cfg(test)]

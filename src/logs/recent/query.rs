@@ -26,6 +26,7 @@ pub struct LogQuery {
     pub(super) target: Option<String>,
     pub(super) since: Option<SystemTime>,
     pub(super) until: Option<SystemTime>,
+    pub(super) without_requests: bool,
 }
 
 impl LogQuery {
@@ -77,6 +78,17 @@ impl LogQuery {
         self
     }
 
+    /// Leaves out the records of requests, which are most of the records of a busy service. Default: reads them.
+    pub fn without_requests(mut self) -> Self {
+        self.without_requests = true;
+        self
+    }
+
+    /// Whether records of this kind match.
+    pub(super) fn has_kind(&self, kind: RecordKind) -> bool {
+        !(self.without_requests && kind == RecordKind::Request)
+    }
+
     /// Whether a record may match, by what is known of it before it is formatted.
     pub(super) fn may_match(&self, facts: &RecordFacts, at: SystemTime) -> bool {
         facts.level <= self.level
@@ -106,6 +118,7 @@ impl Default for LogQuery {
             target: None,
             since: None,
             until: None,
+            without_requests: false,
         }
     }
 }

@@ -79,6 +79,9 @@ fn read_entry(
     formatter: &mut LogFormatter,
     line: &mut Vec<u8>,
 ) -> Option<LogRecord> {
+    if !query.has_kind(entry.kind) {
+        return None;
+    }
     let at = UNIX_EPOCH + Duration::from_nanos(entry.wall);
     let facts = RecordFacts::read(entry.kind, entry.body)?;
     if !query.may_match(&facts, at) {

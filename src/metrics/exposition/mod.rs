@@ -13,6 +13,8 @@ mod write;
 
 pub(super) use self::frames::Exposition;
 pub(super) use self::negotiate::ExpositionFormat;
+#[cfg(feature = "dashboard")]
+pub(crate) use self::negotiate::accepts_gzip;
 
 pub use self::body::ExpositionBody;
 pub use self::service::Prometheus;

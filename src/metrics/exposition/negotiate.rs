@@ -54,7 +54,7 @@ pub(super) fn prefers_protobuf(headers: &HeaderMap) -> bool {
 }
 
 /// Whether the client accepts gzip and prefers it at least equally to no compression.
-pub(super) fn accepts_gzip(headers: &HeaderMap) -> bool {
+pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
     let (mut gzip, mut identity) = (Preference::default(), Preference::default());
     for coding in ranges(headers, &ACCEPT_ENCODING) {
         if coding.is("gzip") || coding.is("x-gzip") {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY, WWW_AUTHENTICATE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use tower::Service;
 
@@ -57,7 +58,8 @@ impl Prometheus {
         self
     }
 
-    fn respond(&self, method: &Method, headers: &HeaderMap) -> Response<ExpositionBody> {
+    fn respond(&self, request: &Parts) -> Response<ExpositionBody> {
+        let (method, headers) = (&request.method, &request.headers);
         if method != Method::GET && method != Method::HEAD {
             let mut response = status(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD only\n");
             response
@@ -66,7 +68,7 @@ impl Prometheus {
             return response;
         }
         if let Some(access) = &self.access
-            && !access.allows(headers)
+            && !access.allows(request)
         {
             let mut response = status(StatusCode::UNAUTHORIZED, "no such token\n");
             let bearer = HeaderValue::from_static("Bearer");
@@ -124,10 +126,11 @@ impl<B> Service<Request<B>> for Prometheus {
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         ready(Ok(suppressed(|| {
-            let mut response = self.respond(request.method(), request.headers());
+            let (parts, body) = request.into_parts();
+            let mut response = self.respond(&parts);
             response.extensions_mut().insert(OwnResponse);
             // Dropped in here, since the request's body may log when it is dropped.
-            drop(request);
+            drop((parts, body));
             response
         })))
     }

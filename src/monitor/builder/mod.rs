@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::{
     self, CodeSettings, Config, Environment, ResolvedConfig, Sources, WorkerConfig,
 };
+use crate::dashboard::DashboardConfig;
 use crate::error::Result;
 use crate::errors::{Backtraces, BeforeSend, ErrorEvent, ErrorsConfig};
 use crate::health::HealthConfig;
@@ -541,6 +542,25 @@ impl MonitorBuilder {
         self.set(".access_token(..)", &["access.token"], |all| {
             all.access_token = token;
         })
+    }
+
+    /// Sets the token with which the pages of [`Access::from_settings`](crate::Access::from_settings) can be read: its
+    /// [`Role`](crate::Role) is that of a viewer. [`build`](Self::build) returns an error for a token that has fewer than
+    /// 32 characters or few distinct ones. One that is easy to guess in another way opens nothing, which is reported.
+    ///
+    /// Setting: `access.viewer_token`; variable: `WATCHPOST_ACCESS_VIEWER_TOKEN`.
+    pub fn access_viewer_token(self, token: impl Into<String>) -> Self {
+        let token = Some(Secret::new(token));
+        let keys = &["access.viewer_token"];
+        self.set(".access_viewer_token(..)", keys, |all| {
+            all.access_viewer_token = token;
+        })
+    }
+
+    /// Sets where the dashboard is served, how many live connections it has, and the lines of its cards: the settings
+    /// `dashboard.*`, see [`DashboardConfig`].
+    pub fn dashboard(self, config: DashboardConfig) -> Self {
+        self.set(".dashboard(..)", &[], |all| all.dashboard = config)
     }
 
     /// Sets the URL of the OTLP receiver that kept traces are sent to, such as `http://localhost:4318`; `/v1/traces` is

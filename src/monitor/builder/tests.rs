@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Uri};
 
 use super::*;
+use crate::dashboard::DashboardCard;
 use crate::error::Error;
 use crate::metrics::{HistogramAggregation, MetricsExporter, MetricsTemporality};
 use crate::monitor::Global;
@@ -37,6 +38,17 @@ fn set_health(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         "health.interval" => health.interval(Duration::from_secs(1) * 20),
         "health.timeout" => health.timeout(Duration::from_secs(1)),
         key => panic!("no call sets `{key}`: add one to `HealthConfig`"),
+    })
+}
+
+fn set_dashboard(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
+    let dashboard = DashboardConfig::default();
+    builder.dashboard(match key {
+        "dashboard.serve" => dashboard.serve(true),
+        "dashboard.max_clients" => dashboard.max_clients(7),
+        "dashboard.max_clients_per_address" => dashboard.max_clients_per_address(5),
+        "dashboard.lines" => dashboard.line(DashboardCard::Cpu, 0.5, 0.75),
+        key => panic!("no call sets `{key}`: add one to `DashboardConfig`"),
     })
 }
 
@@ -186,6 +198,8 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         key if key.starts_with("history.") => set_history(key, builder),
         "drain.wait" => builder.drain_wait(Duration::ZERO),
         "access.token" => builder.access_token(TOKEN),
+        "access.viewer_token" => builder.access_viewer_token(TOKEN),
+        key if key.starts_with("dashboard.") => set_dashboard(key, builder),
         key => panic!("no call sets `{key}`: add one to the builder or to a config struct"),
     }
 }

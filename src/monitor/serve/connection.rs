@@ -2,6 +2,7 @@
 //! hyper.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -19,9 +20,10 @@ use tokio::net::TcpStream;
 use tokio::time::sleep_until;
 
 use super::limiter::ConnectionPermit;
-use super::page::{PageTable, ServedBody, not_found};
+use super::page::{PageTable, ServedBody, find, not_found};
 use super::progress::{ConnectionProgress, ConnectionStage};
 use super::shutdown::{ShutdownWatch, shutdown_requested};
+use crate::http::PeerAddr;
 
 /// The maximum size of a request head, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
@@ -34,11 +36,18 @@ pub(super) async fn serve(
     permit: ConnectionPermit,
 ) {
     let progress = permit.progress.clone();
+    let peer = stream
+        .peer_addr()
+        .ok()
+        .map(|address| PeerAddr(address.ip()));
     let socket = TokioIo::new(TrackedSocket {
         stream,
         progress: progress.clone(),
     });
-    let service = service_fn(|request: Request<Incoming>| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         progress.set(ConnectionStage::Response);
         let (progress, response) = (progress.clone(), respond(&pages, request));
         async move { Ok::<_, Infallible>(response.await.map(|body| TrackedBody { body, progress })) }
@@ -49,6 +58,7 @@ pub(super) async fn serve(
             .header_read_timeout(None)
             .max_buf_size(MAX_HEAD)
             .serve_connection(socket, service)
+            .with_upgrades()
     );
     let (mut watch, mut stopped) = (
         pin!(sleep_until(progress.deadline())),
@@ -79,14 +89,37 @@ pub(super) async fn serve(
     .await;
 }
 
-/// Returns the response of the page. The request body is dropped unread.
+/// The body of a request, whose errors are those of any body.
+struct FailingBody(Incoming);
+
+impl Body for FailingBody {
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let frame = Pin::new(&mut self.0).poll_frame(context);
+        frame.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+/// Returns the response of the page.
 fn respond(
     pages: &PageTable,
     request: Request<Incoming>,
 ) -> impl Future<Output = Response<ServedBody>> + use<> {
-    let path = request.uri().path();
-    let page = pages.iter().find(|(at, _)| *at == path);
-    let response = page.map(|(_, page)| page(request.map(drop)));
+    let page = find(pages, request.uri().path());
+    let response = page.map(|page| page(request.map(|body| Box::pin(FailingBody(body)) as _)));
     async move {
         match response {
             Some(response) => response.await,

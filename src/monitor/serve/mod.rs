@@ -28,6 +28,8 @@ use crate::model::{Diagnostics, suppress_thread};
 
 pub(crate) use self::limiter::ServerCounters;
 pub(crate) use self::page::{PageHandler, page};
+#[cfg(feature = "dashboard")]
+pub(crate) use self::page::{RequestBody, ServedBody};
 
 /// The pause after an accept that failed because a resource is exhausted, usually file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -49,7 +51,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds the first free address and serves each page under its exact path; other paths get 404.
+    /// Binds the first free address and serves each page under its path; other paths get 404.
     ///
     /// # Errors
     ///

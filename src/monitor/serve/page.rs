@@ -1,4 +1,5 @@
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,16 +14,28 @@ use tower::Service;
 /// A boxed future.
 pub(super) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// A handler that responds to a request head. Request bodies are not read.
-pub(crate) type PageHandler = Box<dyn Fn(Request<()>) -> Boxed<Response<ServedBody>> + Send + Sync>;
+/// A handler that responds to a request.
+pub(crate) type PageHandler =
+    Box<dyn Fn(Request<RequestBody>) -> Boxed<Response<ServedBody>> + Send + Sync>;
 
-/// The pages, by exact path.
+/// The pages by path. A path that ends with a slash stands for all paths that begin with it.
 pub(super) type PageTable = Arc<Vec<(&'static str, PageHandler)>>;
+
+/// The body of a request.
+pub(crate) type RequestBody =
+    Pin<Box<dyn Body<Data = Bytes, Error = Box<dyn Error + Send + Sync>> + Send>>;
 
 /// The body of any page.
 pub(crate) type ServedBody = Pin<Box<dyn Body<Data = Bytes, Error = Infallible> + Send>>;
 
-/// Converts a tower service to a page handler.
+/// Returns the page of a path.
+pub(super) fn find<'a>(pages: &'a PageTable, path: &str) -> Option<&'a PageHandler> {
+    let is_page = |at: &str| path == at || (at.ends_with('/') && path.starts_with(at));
+    let mut pages = pages.iter();
+    pages.find(|(at, _)| is_page(at)).map(|(_, page)| page)
+}
+
+/// Converts a tower service to a page handler. The bodies of requests are dropped unread.
 pub(crate) fn page<S, B>(service: S) -> PageHandler
 where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
@@ -31,6 +44,7 @@ where
     B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
 {
     Box::new(move |request| {
+        let request = request.map(drop);
         let mut service = service.clone();
         Box::pin(async move {
             let (Ok(()), Ok(response)) = (

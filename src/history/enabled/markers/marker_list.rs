@@ -97,4 +97,10 @@ impl MarkerList {
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Marker>> {
         self.all.iter()
     }
+
+    /// The last `max` markers.
+    #[cfg(feature = "dashboard")]
+    pub(super) fn latest(&self, max: usize) -> impl Iterator<Item = &Arc<Marker>> {
+        self.all.range(self.all.len().saturating_sub(max)..)
+    }
 }

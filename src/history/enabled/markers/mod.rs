@@ -113,6 +113,14 @@ impl MarkerStore {
         within.map(|marker| Marker::clone(marker)).collect()
     }
 
+    /// The last `max` markers, in the order in which they were added.
+    #[cfg(feature = "dashboard")]
+    pub(super) fn latest(&self, max: usize) -> Vec<Marker> {
+        let list = lock_for_status(&self.list);
+        let all = list.iter().flat_map(|list| list.latest(max));
+        all.map(|marker| Marker::clone(marker)).collect()
+    }
+
     fn push(&self, kind: MarkerKind, text: String) {
         let marker = Marker::new(kind, self.clock.wall(self.clock.now()), text);
         // A child made by `fork` may not be able to lock it.

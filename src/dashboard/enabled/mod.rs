@@ -1,0 +1,33 @@
+//! The dashboard with its feature enabled.
+
+mod api;
+mod assets;
+mod attempts;
+mod cards;
+mod changes;
+mod clients;
+mod documents;
+mod figures;
+mod guard;
+mod host_facts;
+mod json;
+mod last_lines;
+mod live_state;
+mod live_window;
+mod page_server;
+mod past;
+mod publisher;
+mod routes;
+mod sections;
+mod service;
+mod services;
+mod sessions;
+mod setup;
+mod socket;
+mod status_page;
+mod websocket;
+
+pub use self::service::DashboardService;
+
+pub(crate) use self::publisher::Dashboard;
+pub(crate) use self::setup::{DashboardSetup, MonitorPart, PartState, TestOutcome};

@@ -1,0 +1,290 @@
+//! The smaller sections of the live document.
+
+use std::time::Duration;
+
+use super::changes::{millis, word_of};
+use super::figures::{Severity, VerdictFigures};
+use super::json;
+use super::past::Curves;
+use super::setup::{DashboardSetup, PartState};
+use crate::context::InFlight;
+use crate::dashboard::DashboardCard;
+use crate::errors::ErrorGroup;
+use crate::history::{Marker, MarkerKind};
+use crate::model::{DropReason, KeepReason, RecordKind, TraceId};
+use crate::trace::{AttributeValue, KeptTrace, Span, SpanStatus};
+
+/// The maximum number of rows of a list.
+pub(super) const MAX_ROWS: usize = 8;
+/// The maximum number of requests in flight that are listed.
+const MAX_RUNNING: usize = 5;
+/// The maximum number of findings.
+const MAX_FINDINGS: usize = 16;
+/// How long a group of errors is new, in milliseconds.
+const NEW_FOR: u64 = 3_600_000;
+/// How long a marker is shown, in milliseconds.
+const MARKED_FOR: u64 = 30 * 24 * 3_600_000;
+/// The maximum number of markers.
+const MAX_FLAGS: usize = 100;
+
+pub(super) fn verdict(verdict: &VerdictFigures, uptime: Option<u64>) -> String {
+    json::object(|it| {
+        it.text("state", verdict.word());
+        it.integer("since", verdict.since);
+        it.integer("uptime", uptime);
+        it.list("reasons", |list| {
+            for reason in &verdict.reasons {
+                list.object(|it| {
+                    it.text("kind", reason.kind);
+                    it.text("name", &reason.name);
+                    it.text("state", reason.state.as_str());
+                    it.text("text", &reason.text);
+                });
+            }
+        });
+        it.optional("where", verdict.failing_route.as_ref(), |it, failing| {
+            it.optional_text("method", failing.method.as_deref());
+            it.text("route", &failing.route);
+            it.number("share", Some(failing.share));
+        });
+    })
+}
+
+/// The curves, as `points` has them and `series` begins.
+pub(super) fn curves(curves: &Curves) -> String {
+    json::object(|it| {
+        it.integer("start", curves.start);
+        it.integer("step_ms", curves.step_ms);
+        it.object("values", |it| {
+            for (card, values) in DashboardCard::ALL.iter().zip(&curves.values) {
+                it.numbers(card.as_str(), values);
+            }
+        });
+    })
+}
+
+/// The curves of a range.
+pub(super) fn series(curves: &Curves, data_from: Option<u64>, failed: Option<&str>) -> String {
+    json::object(|it| {
+        it.integer("start", curves.start);
+        it.integer("step_ms", curves.step_ms);
+        it.object("values", |it| {
+            for (card, values) in DashboardCard::ALL.iter().zip(&curves.values) {
+                it.numbers(card.as_str(), values);
+            }
+        });
+        it.object("normal", |_| {});
+        it.list("gaps", |_| {});
+        it.integer("data_from", data_from);
+        it.optional_text("failed", failed);
+    })
+}
+
+pub(super) fn day(start: u64, step: Duration, load: &[Option<f64>]) -> String {
+    json::object(|it| {
+        it.integer("start", start);
+        it.integer(
+            "step_ms",
+            u64::try_from(step.as_millis()).unwrap_or(u64::MAX),
+        );
+        it.numbers("load", load);
+        it.list("states", |_| {});
+    })
+}
+
+pub(super) fn running(requests: &[InFlight]) -> String {
+    json::object(|it| {
+        it.integer("count", requests.len() as u64);
+        it.list("requests", |list| {
+            for request in requests.iter().take(MAX_RUNNING) {
+                list.object(|it| {
+                    it.raw("method", "null");
+                    it.text("route", &request.route);
+                    it.text("trace_id", &request.trace_id.to_string());
+                    it.number("running_for", Some(request.running_for.as_secs_f64()));
+                    let polled_for = request.polled_for.map(|time| time.as_secs_f64());
+                    it.number("polled_for", polled_for);
+                });
+            }
+        });
+    })
+}
+
+/// The latest kept traces that failed or were slow.
+pub(super) fn traces(setup: &DashboardSetup, latest: &[TraceId]) -> String {
+    let shown = latest.iter().filter_map(|id| setup.recent.trace(*id));
+    json::list(|list| {
+        for trace in shown.take(MAX_ROWS) {
+            list.object(|it| {
+                let root = root_of(&trace);
+                let text = |key: &str| match root.and_then(|root| attribute(root, key)) {
+                    Some(AttributeValue::Str(text)) => Some(text.as_str()),
+                    _ => None,
+                };
+                let status = match root.and_then(|it| attribute(it, "http.response.status_code")) {
+                    Some(AttributeValue::I64(status)) => u64::try_from(*status).ok(),
+                    _ => None,
+                };
+                let name = root.map_or("", |root| root.name.as_str());
+                it.text("trace_id", &trace.trace_id.to_string());
+                it.integer("at", millis(trace.start));
+                it.optional_text("method", text("http.request.method"));
+                it.text("route", text("http.route").unwrap_or(name));
+                it.number("duration", Some(trace.duration.as_secs_f64()));
+                it.integer("status", status);
+                let has_failed = root.is_some_and(|root| root.status == SpanStatus::Error)
+                    || matches!(
+                        trace.kept,
+                        KeepReason::Panic | KeepReason::Timeout | KeepReason::Error
+                    );
+                it.bool("failed", has_failed);
+                it.text("kept", trace.kept.as_str());
+            });
+        }
+    })
+}
+
+fn root_of(trace: &KeptTrace) -> Option<&Span> {
+    let mut spans = trace.spans.iter();
+    spans.find(|span| span.is_root).or(trace.spans.first())
+}
+
+fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a AttributeValue> {
+    let mut all = span.attributes.iter();
+    all.find(|(name, _)| name == key).map(|(_, value)| value)
+}
+
+pub(super) fn errors(groups: &[ErrorGroup], now: u64) -> String {
+    json::list(|list| {
+        for group in groups.iter().take(MAX_ROWS) {
+            list.object(|it| {
+                it.text("id", &group.number.to_string());
+                it.text("type", &group.error_type);
+                it.text("message", &group.message);
+                it.text("location", &group.location);
+                it.text("route", &group.route);
+                it.integer("count", group.count);
+                let first = millis(group.first_seen);
+                it.integer("first_at", first);
+                it.integer("last_at", millis(group.last_seen));
+                let sample = group.sample.as_ref().map(|event| event.trace_id);
+                let trace = sample.filter(|id| *id != TraceId::NIL);
+                it.optional_text("trace_id", trace.map(|id| id.to_string()).as_deref());
+                let is_new = now.saturating_sub(first) < NEW_FOR;
+                it.optional_text("mark", is_new.then_some("new"));
+            });
+        }
+    })
+}
+
+/// The starts and marks of the last month, the oldest first.
+pub(super) fn markers(markers: &[Marker], now: u64) -> String {
+    let is_shown = |marker: &&Marker| {
+        let age = now.saturating_sub(millis(marker.time));
+        marker.kind != MarkerKind::Shutdown && age <= MARKED_FOR
+    };
+    let mut shown: Vec<&Marker> = markers.iter().filter(is_shown).collect();
+    // A clock that was set back leaves them out of order.
+    shown.sort_by_key(|marker| marker.time);
+    let first = shown.len().saturating_sub(MAX_FLAGS);
+    json::list(|list| {
+        for marker in shown.iter().skip(first) {
+            list.object(|it| {
+                it.integer("at", millis(marker.time));
+                it.text("kind", word_of(marker));
+                it.text("text", &marker.text);
+            });
+        }
+    })
+}
+
+pub(super) fn cost(setup: &DashboardSetup, clients: usize) -> String {
+    let mut drops = Vec::new();
+    for kind in RecordKind::ALL {
+        let totals = setup.counters.totals(kind);
+        for reason in DropReason::ALL {
+            drops.push((kind.as_str(), reason.as_str(), totals.dropped(reason)));
+        }
+    }
+    if let Some(traces) = &setup.traces {
+        let lost = traces.lost();
+        drops.push(("span", "no_room", lost.no_room));
+        drops.push(("span", "late", lost.late));
+    }
+    drops.retain(|(_, _, count)| *count > 0);
+    json::object(|it| {
+        it.raw("cpu", "null");
+        it.raw("memory", "null");
+        it.integer(
+            "dropped",
+            drops.iter().map(|(_, _, count)| count).sum::<u64>(),
+        );
+        it.list("drops", |list| {
+            for (signal, reason, count) in drops.iter().take(24) {
+                list.object(|it| {
+                    it.text("signal", signal);
+                    it.text("reason", reason);
+                    it.integer("count", *count);
+                });
+            }
+        });
+        it.integer("clients", clients as u64);
+    })
+}
+
+/// What a new user has to do, and what works already.
+pub(super) struct SetupInput<'a> {
+    pub(super) has_requests: bool,
+    pub(super) has_users: bool,
+    pub(super) has_pools: bool,
+    pub(super) mount: &'a str,
+    pub(super) findings: &'a [String],
+}
+
+pub(super) fn setup(setup: &DashboardSetup, input: &SetupInput<'_>) -> String {
+    json::object(|it| {
+        it.bool("has_requests", input.has_requests);
+        it.text("mount", input.mount);
+        it.list("steps", |list| {
+            for (name, done) in [
+                ("install", (setup.is_installed)()),
+                ("mount", true),
+                ("layer", input.has_requests),
+            ] {
+                list.object(|it| {
+                    it.text("name", name);
+                    it.bool("done", done);
+                });
+            }
+        });
+        it.list("parts", |list| {
+            let seen = |is_on| if is_on { PartState::On } else { PartState::Off };
+            let users = ("users", seen(input.has_users), "");
+            let pools = ("pools", seen(input.has_pools), "");
+            let known = setup.parts.iter();
+            let known = known.map(|part| (part.name, part.state, part.text.as_str()));
+            for (name, state, text) in known.chain([users, pools]) {
+                list.object(|it| {
+                    it.text("name", name);
+                    it.text("state", state.as_str());
+                    it.text("text", text);
+                });
+            }
+        });
+        it.list("findings", |list| {
+            for finding in input.findings.iter().take(MAX_FINDINGS) {
+                // Longer than other texts: the advice stands at the end.
+                list.long_text(finding);
+            }
+        });
+    })
+}
+
+/// The state of readiness and checks in one word.
+pub(super) fn overall(is_ready: bool, reasons: usize) -> Severity {
+    match (is_ready, reasons) {
+        (false, _) => Severity::Critical,
+        (true, 0) => Severity::Ok,
+        (true, _) => Severity::Warning,
+    }
+}

@@ -1,0 +1,96 @@
+//! The live dashboard: what the service does now, what is wrong and since when, as pages in a browser.
+//!
+//! It needs the feature `dashboard`, which `full` contains.
+//!
+//! ```
+//! # #[cfg(feature = "dashboard")]
+//! # fn main() -> watchpost::Result<()> {
+//! use watchpost::{Access, Monitor};
+//! use axum::{Router, routing::get};
+//!
+//! let monitor = Monitor::builder("shop").env(false).console(false).build()?;
+//! let app: Router = Router::new()
+//!     .route("/orders", get(|| async { "orders" }))
+//!     .layer(monitor.layer())
+//!     .merge(monitor.dashboard(Access::from_settings()));
+//! // The access depends on the address of the client:
+//! let service = app.into_make_service_with_connect_info::<std::net::SocketAddr>();
+//! # drop(service);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "dashboard"))]
+//! # fn main() {}
+//! ```
+//!
+//! # Where it is served
+//!
+//! | how | at |
+//! |---|---|
+//! | `Router::merge(monitor.dashboard(access))` | `/monitoring` of the router; `nest` the router to put a prefix in front |
+//! | `monitor.dashboard_service(access)` | any path: mount it with `nest_service("/ops", ..)`, or send all requests below a path to it |
+//! | `dashboard.serve = true` | `/monitoring` on the port of [`Monitor::serve`](crate::Monitor::serve), which responds even while the host's runtime is blocked |
+//!
+//! All addresses in the pages are relative, so any prefix works, also behind a proxy that removes it. The pages load
+//! nothing from another server.
+//!
+//! # Who may see it
+//!
+//! | [`Access`](crate::Access) | who |
+//! |---|---|
+//! | `from_settings` with `access.token` or `access.viewer_token`, `token`, `token_env` | who has the token, from any address |
+//! | one of these without a token, so that one was generated for this run | who has that token, from this machine alone |
+//! | `Access::by` | whom the host's function admits; there is no login |
+//! | `open_to_anyone` | everyone who reaches it, as a viewer |
+//!
+//! - The token opens everything ([`Role::Operator`](crate::Role::Operator)), the viewer's token only what reads.
+//! - A browser exchanges the token for a cookie on the login page, or by a link that ends with `#token=..`: what stands
+//!   behind `#` reaches no server and no log. The cookie is `HttpOnly` and `SameSite=Strict`, is sent for the pages of the
+//!   dashboard alone, is `Secure` if the browser used `https`, and ends after 12 hours. Programs send the token as
+//!   `Authorization: Bearer`.
+//! - With a token of the settings, a session outlives a restart. It ends with a logout, and once the token is changed. A
+//!   logout is not remembered over a restart.
+//! - A login over plain HTTP from another machine is refused, because the network between would read the token. Whether a
+//!   browser used `https` is what it says itself in the header `Origin`.
+//! - After ten wrong tokens in a minute from one address, or a hundred from all others together, tokens are refused for the
+//!   rest of that minute. Behind a proxy, all clients have the proxy's address unless `http.trusted_proxies` names it.
+//! - With a token, the address of the client must be known: serve with
+//!   `into_make_service_with_connect_info::<SocketAddr>()`, or insert [`PeerAddr`](crate::http::PeerAddr). Without it
+//!   everything responds with 404, and a notice says so.
+//! - A generated token does not open if the request has passed through a proxy (`Forwarded`, `X-Forwarded-For`, `Via` or
+//!   `X-Real-IP`), or is for another name than this machine's (`localhost` and loopback addresses).
+//! - A proxy must pass on the `Host` header: requests that change something, and live connections, are accepted from pages
+//!   of the same origin alone.
+//!
+//! # Addresses
+//!
+//! Relative to the mount:
+//!
+//! | path | |
+//! |---|---|
+//! | `/` | the pages |
+//! | `/status` | the state as text, for `curl -H "Authorization: Bearer $TOKEN"` |
+//! | `/live` | a WebSocket: the whole state once, then what changes, each second |
+//! | `/data/v1/live?epoch=..&after=..` | the same for clients without WebSocket |
+//! | `/data/v1/overview?range=1h` or `?from=..&to=..` | the overview with the curves of a range, in JSON: `15m`, `1h`, `6h`, `24h`, `7d`, `30d`, or milliseconds since the epoch |
+//! | `/data/v1/session` | whose session it is |
+//! | `/data/v1/test-error`, `/data/v1/test-trace` | `POST` by an operator: captures an error, records a trace |
+//!
+//! In the JSON documents, times are milliseconds since the epoch, durations are seconds, shares are from 0 to 1, sizes are
+//! bytes, and `null` means unknown. IDs are strings. New fields and words may be added.
+//!
+//! # Cost
+//!
+//! A request of the service pays nothing for the dashboard. While somebody looks, one computation each second makes the
+//! state for all clients, on the monitor's own threads; without a client nothing is computed. A connection that reads too
+//! slowly receives only the latest state, and is closed if it reads nothing for ten seconds.
+
+mod config;
+#[cfg(feature = "dashboard")]
+mod enabled;
+
+pub use self::config::{DashboardCard, DashboardConfig, DashboardLine};
+#[cfg(feature = "dashboard")]
+pub use self::enabled::DashboardService;
+
+#[cfg(feature = "dashboard")]
+pub(crate) use self::enabled::{Dashboard, DashboardSetup, MonitorPart, PartState, TestOutcome};

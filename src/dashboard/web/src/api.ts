@@ -1,0 +1,87 @@
+/** Requests to the server, relative to the page, so that they work below any path. */
+
+import type { Failure, Overview, Poll, Session, TestSent } from './contract';
+import { rangeQuery, type RangeChoice } from './range';
+
+/** A response that is no success. `status` is 0 if there was none. */
+export class RequestError extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, failure: Failure) {
+    super(failure.message);
+    this.status = status;
+    this.code = failure.code;
+  }
+}
+
+const TIMEOUT = 15_000;
+
+async function failureOf(response: Response): Promise<Failure> {
+  const unknown: Failure = { code: 'unknown', message: `The service answered ${response.status}.` };
+  try {
+    const value: unknown = await response.json();
+    if (typeof value !== 'object' || value === null) return unknown;
+    const { code, message } = value as Partial<Record<keyof Failure, unknown>>;
+    return typeof code === 'string' && typeof message === 'string' ? { code, message } : unknown;
+  } catch {
+    return unknown;
+  }
+}
+
+async function request(path: string, init: RequestInit = {}): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      credentials: 'same-origin',
+      cache: 'no-store',
+      redirect: 'error',
+      signal: AbortSignal.timeout(TIMEOUT),
+      ...init,
+    });
+  } catch {
+    throw new RequestError(0, { code: 'unreachable', message: '' });
+  }
+  if (!response.ok) throw new RequestError(response.status, await failureOf(response));
+  return response;
+}
+
+async function read<T>(path: string): Promise<T> {
+  return (await (await request(path)).json()) as T;
+}
+
+/** The server demands this content type, which a form of another site cannot send. */
+function post(path: string, body: object): Promise<Response> {
+  return request(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+}
+
+export const api = {
+  session: (): Promise<Session | null> => read('data/v1/session'),
+  overview: (range: RangeChoice): Promise<Overview> => read(overviewPath(range)),
+  live: (after: { epoch: string; seq: number } | null): Promise<Poll> =>
+    read('data/v1/live' + (after === null ? '' : `?epoch=${encodeURIComponent(after.epoch)}&after=${after.seq}`)),
+  logIn: async (token: string): Promise<Session> => (await (await post('login', { token })).json()) as Session,
+  logOut: async (): Promise<void> => {
+    await post('logout', {});
+  },
+  testError: async (): Promise<TestSent> => (await (await post('data/v1/test-error', {})).json()) as TestSent,
+  testTrace: async (): Promise<TestSent> => (await (await post('data/v1/test-trace', {})).json()) as TestSent,
+};
+
+/** The address of the document of a range, also for people who want it as JSON. */
+export function overviewPath(range: RangeChoice): string {
+  return `data/v1/overview?${rangeQuery(range)}`;
+}
+
+/** The address of the WebSocket, next to the page. */
+export function liveAddress(page: string): string {
+  const address = new URL('live', page);
+  address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
+  address.search = '';
+  address.hash = '';
+  return address.href;
+}

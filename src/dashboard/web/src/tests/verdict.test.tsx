@@ -1,0 +1,90 @@
+import { render } from 'preact';
+import { describe, expect, it } from 'vitest';
+import { Verdict } from '../ui/overview';
+import { asText, sentence } from '../verdict';
+import { MINUTE, NOW, card, sections } from './sections';
+
+const plain = (text: string): string => text.replaceAll('\u202f', ' ');
+const textOf = (...change: Parameters<typeof sections>): string => plain(asText(sentence(sections(...change), NOW)));
+
+describe('the verdict', () => {
+  it('tells the figures of a service that is well', () => {
+    expect(textOf()).toBe('Healthy. p95 210 ms, 0.2 % errors, 412 requests/s.');
+  });
+
+  it('leaves out figures that are not known', () => {
+    const { cards } = sections();
+    const unknown = { ...cards, response_time: { ...cards.response_time, value: null }, requests: card(null) };
+    expect(textOf({ cards: unknown })).toBe('Healthy. 0.2 % errors.');
+    const none = { ...unknown, error_rate: { ...cards.error_rate, value: null } };
+    expect(textOf({ cards: none })).toBe('Healthy.');
+  });
+
+  it('names what is odd, since when and after what, without calling it a cause', () => {
+    const anomalies = [{ id: 'a', signal: 'memory', from: NOW - 35 * MINUTE, to: null, value: 0.61, normal: { low: 0.51, high: 0.54 }, also: [] }];
+    const markers = [
+      { at: NOW - 600 * MINUTE, kind: 'deploy', text: 'v1.4.1' },
+      { at: NOW - 38 * MINUTE, kind: 'deploy', text: 'v1.4.2' },
+    ];
+    expect(textOf({ anomalies, markers })).toBe(
+      'Healthy. p95 210 ms, 0.2 % errors, 412 requests/s. One thing is odd: memory has been outside its normal range since 13:57, three minutes after v1.4.2.',
+    );
+    const marked = [...markers, { at: NOW - 36 * MINUTE, kind: 'mark', text: 'flag search-v2 on' }];
+    expect(textOf({ anomalies, markers: marked })).toContain('one minute after “flag search-v2 on”.');
+    // An anomaly that is over is in the list alone.
+    expect(textOf({ anomalies: anomalies.map((one) => ({ ...one, to: NOW })) })).not.toContain('odd');
+  });
+
+  it('names figures over their lines, without a colour', () => {
+    const { cards } = sections();
+    const over = { ...cards, error_rate: { ...cards.error_rate, value: 0.068 }, response_time: { ...cards.response_time, value: 0.64 } };
+    const of = sentence(sections({ cards: over }), NOW);
+    expect(of.state).toBe('healthy');
+    expect(plain(asText(of))).toContain(
+      'Response time, p95 is over its warning line, 500 ms; Error rate is over its critical line, 5 %.',
+    );
+  });
+
+  it('tells why it is critical, since when, after what, how bad and where', () => {
+    const { cards } = sections();
+    const verdict = {
+      state: 'critical' as const,
+      since: NOW - 12 * MINUTE,
+      uptime: 840,
+      reasons: [
+        { kind: 'check', name: 'database', state: 'critical' as const, text: 'timed out after 2 s.' },
+        { kind: 'sink', name: 'otlp', state: 'warning' as const, text: 'nothing was delivered' },
+      ],
+      where: { method: 'POST', route: '/api/content/generate', share: 0.91 },
+    };
+    const change = { verdict, cards: { ...cards, error_rate: { ...cards.error_rate, value: 0.068 } }, markers: [{ at: NOW - 14 * MINUTE, kind: 'deploy', text: 'v1.4.3' }] };
+    expect(textOf(change)).toBe(
+      'Critical. The check “database” does not pass: timed out after 2 s; one more below. ' +
+        'It began at 14:20, two minutes after v1.4.3; 6.8 % of requests fail, 91 % of them on POST /api/content/generate.',
+    );
+    expect(textOf({ ...change, markers: [], verdict: { ...verdict, since: null, reasons: [] } })).toBe(
+      'Critical. 6.8 % of requests fail, 91 % of them on POST /api/content/generate.',
+    );
+  });
+
+  it('waits for the first request', () => {
+    const verdict = { ...sections().verdict, state: 'waiting' as const };
+    expect(textOf({ verdict })).toMatch(/^Waiting for the first request\. The monitor runs/);
+  });
+
+  it('is rendered as text: markup in names stays text', () => {
+    const hostile = '<img src=x onerror=alert(1)>';
+    const verdict = {
+      ...sections().verdict,
+      state: 'warning' as const,
+      reasons: [{ kind: 'check', name: hostile, state: 'warning' as const, text: hostile }],
+      where: { method: hostile, route: hostile, share: 1 },
+    };
+    const root = document.createElement('div');
+    render(<Verdict of={sentence(sections({ verdict }), NOW)} />, root);
+    expect(root.querySelector('img')).toBeNull();
+    expect(root.textContent).toContain(`“${hostile}” does not pass: ${hostile}`);
+    expect(root.querySelector('h1 b')?.textContent).toBe('Warning.');
+    expect(root.querySelector('a')?.getAttribute('href')).toBe('?card=error_rate');
+  });
+});

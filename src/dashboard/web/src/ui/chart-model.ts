@@ -1,0 +1,107 @@
+/** What a chart of a signal shows, apart from how it is drawn. */
+
+import type { Anomaly, Card, Marker, Series, SignalName } from '../contract';
+import { clockSeconds, signalText } from '../format';
+import { T } from '../strings';
+
+export interface ChartModel {
+  name: SignalName;
+  title: string;
+  /** The ends of the steps, in milliseconds. */
+  times: number[];
+  values: (number | null)[];
+  normal: { low: (number | null)[]; high: (number | null)[] } | null;
+  lines: { value: number; state: 'warning' | 'critical' }[];
+  /** Whether values beyond a line take its colour: only a rule does that. */
+  hasRule: boolean;
+  markers: Marker[];
+  /** Spans outside the normal range, as first and last index. */
+  odd: [number, number][];
+  from: number;
+  to: number;
+}
+
+export function chartModel(
+  name: SignalName,
+  title: string,
+  card: Card,
+  series: Series,
+  markers: Marker[],
+  anomalies: Anomaly[],
+): ChartModel {
+  const values = series.values[name];
+  const times = values.map((_, i) => series.start + (i + 1) * series.step_ms);
+  const to = times.at(-1) ?? series.start;
+  const lines: ChartModel['lines'] = [];
+  if (card.warning !== null) lines.push({ value: card.warning, state: 'warning' });
+  if (card.critical !== null) lines.push({ value: card.critical, state: 'critical' });
+  const last = times.length - 1;
+  const odd = anomalies
+    .filter((anomaly) => anomaly.signal === name && anomaly.from <= to && (anomaly.to ?? to) >= series.start)
+    .map((anomaly): [number, number] => {
+      const at = (time: number): number => Math.max(0, Math.min(last, Math.round((time - series.start) / series.step_ms) - 1));
+      return [at(anomaly.from), at(anomaly.to ?? to)];
+    });
+  return {
+    name,
+    title,
+    times,
+    values,
+    normal: series.normal[name] ?? null,
+    lines,
+    hasRule: card.state === 'warning' || card.state === 'critical',
+    markers: markers.filter((marker) => marker.at >= series.start && marker.at <= to),
+    odd,
+    from: series.start,
+    to,
+  };
+}
+
+/** The range of the y axis. A sparkline fits the values and the band; a large chart begins at 0 and shows close lines. */
+export function scale(model: ChartModel, large: boolean): [number, number] {
+  const numbers = [model.values, model.normal?.low ?? [], model.normal?.high ?? []].flat().filter((value) => value !== null);
+  let low = Infinity;
+  let high = -Infinity;
+  for (const value of numbers) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  if (numbers.length === 0) return [0, 1];
+  if (large) {
+    const near = model.lines.filter((line) => line.value <= high * 3).map((line) => line.value);
+    high = Math.max(high, ...near) * 1.08;
+    return [0, high > 0 ? high : 1];
+  }
+  const room = (high - low) * 0.1;
+  // A value that does not move is a line in the middle.
+  if (room === 0) return low === 0 ? [-1, 1] : [low * 0.9, low * 1.1];
+  return [Math.max(0, low - room), high + room];
+}
+
+/** The index of the last value. */
+export function lastIndex(values: (number | null)[]): number {
+  return values.findLastIndex((value) => value !== null);
+}
+
+/** What is said of the value at an index: rows of the box beside the cursor, and cells of the table. */
+export function rowsAt(model: ChartModel, i: number): [string, string][] {
+  const value = model.values[i] ?? null;
+  const rows: [string, string][] = [[T.value, value === null ? T.noValue : signalText(model.name, value)]];
+  const low = model.normal?.low[i] ?? null;
+  const high = model.normal?.high[i] ?? null;
+  if (low !== null && high !== null) {
+    rows.push([T.normalColumn, `${signalText(model.name, low)} – ${signalText(model.name, high)}`]);
+  }
+  if (value === null) return rows;
+  const over = model.lines.filter((line) => value > line.value).at(-1);
+  if (over !== undefined) rows.push(['', T.overLine[over.state](signalText(model.name, over.value))]);
+  else if (low !== null && high !== null) rows.push(['', value < low || value > high ? T.outsideNormal : T.withinNormal]);
+  return rows;
+}
+
+/** A point as a sentence for screen readers. */
+export function spokenAt(model: ChartModel, i: number): string {
+  const time = model.times[i];
+  if (time === undefined) return T.noValue;
+  return [clockSeconds(time), ...rowsAt(model, i).map((row) => row.join(' ').trim())].join(', ');
+}

@@ -1,0 +1,186 @@
+/** What is drawn over the lines of uPlot: markers, limits, spans that are odd or beyond a limit, the last value. */
+
+import type uPlot from 'uplot';
+import { signalText } from '../format';
+import { T } from '../strings';
+import { flagText } from '../verdict';
+import { lastIndex, type ChartModel } from './chart-model';
+import type { Colours } from './colours';
+
+interface Painter {
+  u: uPlot;
+  model: ChartModel;
+  colours: Colours;
+  large: boolean;
+  /** Pixels of the canvas for one of the page. */
+  ratio: number;
+}
+
+/** uPlot remembers what it set on the canvas, so that has to stay as it was. */
+export function paintBelow(painter: Painter): void {
+  const { ctx } = painter.u;
+  ctx.save();
+  markers(painter);
+  limits(painter);
+  ctx.restore();
+}
+
+export function paintAbove(painter: Painter): void {
+  const { model, u } = painter;
+  u.ctx.save();
+  for (const [first, last] of model.odd) {
+    trace(painter, first, last, 'odd-f', 2.25);
+    diamond(painter, first);
+  }
+  if (model.hasRule) {
+    for (const line of model.lines) {
+      const colour = line.state === 'warning' ? 'warn-f' : 'crit-f';
+      for (const [first, last] of spansAbove(model.values, line.value)) trace(painter, first, last, colour, line.state === 'warning' ? 2.25 : 2.75);
+    }
+  }
+  end(painter);
+  u.ctx.restore();
+}
+
+/** Runs of at least four values above a limit. */
+export function spansAbove(values: (number | null)[], limit: number): [number, number][] {
+  const spans: [number, number][] = [];
+  let first = -1;
+  for (let i = 0; i <= values.length; i += 1) {
+    const value = values[i] ?? null;
+    const isAbove = value !== null && value > limit;
+    if (isAbove && first < 0) first = i;
+    if (!isAbove && first >= 0) {
+      if (i - first >= 4) spans.push([first, i - 1]);
+      first = -1;
+    }
+  }
+  return spans;
+}
+
+function x({ u, model }: Painter, i: number): number {
+  return u.valToPos((model.times[i] ?? 0) / 1000, 'x', true);
+}
+
+function y({ u }: Painter, value: number): number {
+  return u.valToPos(value, 'y', true);
+}
+
+function trace(painter: Painter, first: number, last: number, colour: keyof Colours, width: number): void {
+  const { u, model, colours, ratio } = painter;
+  u.ctx.beginPath();
+  let isDown = false;
+  for (let i = first; i <= last; i += 1) {
+    const value = model.values[i] ?? null;
+    if (value === null) isDown = false;
+    else if (isDown) u.ctx.lineTo(x(painter, i), y(painter, value));
+    else {
+      u.ctx.moveTo(x(painter, i), y(painter, value));
+      isDown = true;
+    }
+  }
+  u.ctx.strokeStyle = colours[colour];
+  u.ctx.lineWidth = width * ratio;
+  u.ctx.lineJoin = 'round';
+  u.ctx.setLineDash([]);
+  u.ctx.stroke();
+}
+
+function diamond(painter: Painter, i: number): void {
+  const { u, model, colours, ratio, large } = painter;
+  const value = model.values[i] ?? null;
+  if (value === null) return;
+  const size = (large ? 5 : 3.5) * ratio;
+  const [cx, cy] = [x(painter, i), y(painter, value)];
+  u.ctx.beginPath();
+  u.ctx.moveTo(cx, cy - size);
+  u.ctx.lineTo(cx + size, cy);
+  u.ctx.lineTo(cx, cy + size);
+  u.ctx.lineTo(cx - size, cy);
+  u.ctx.closePath();
+  u.ctx.fillStyle = colours['odd-f'];
+  u.ctx.fill();
+}
+
+function markers({ u, model, colours, large, ratio }: Painter): void {
+  const { left, top, width, height } = u.bbox;
+  u.ctx.font = `600 ${11 * ratio}px ${font(u)}`;
+  u.ctx.textBaseline = 'top';
+  let free = -Infinity;
+  for (const marker of model.markers) {
+    const at = Math.round(u.valToPos(marker.at / 1000, 'x', true)) + 0.5;
+    u.ctx.beginPath();
+    u.ctx.moveTo(at, large ? 0 : top);
+    u.ctx.lineTo(at, top + height);
+    u.ctx.strokeStyle = colours.text;
+    u.ctx.lineWidth = ratio;
+    u.ctx.setLineDash(large ? [] : [2 * ratio, 2 * ratio]);
+    u.ctx.globalAlpha = large ? 1 : 0.7;
+    u.ctx.stroke();
+    u.ctx.globalAlpha = 1;
+    if (!large) continue;
+    u.ctx.setLineDash([]);
+    u.ctx.fillStyle = colours.text;
+    u.ctx.beginPath();
+    u.ctx.moveTo(at, 0);
+    u.ctx.lineTo(at + 7 * ratio, 0);
+    u.ctx.lineTo(at + 4.8 * ratio, 3 * ratio);
+    u.ctx.lineTo(at + 7 * ratio, 6 * ratio);
+    u.ctx.lineTo(at, 6 * ratio);
+    u.ctx.fill();
+    const label = flagText(marker);
+    const room = u.ctx.measureText(label).width + 14 * ratio;
+    // A label that would lie over the one before, or leave the chart, is left out: the list of changes has it.
+    if (label !== '' && at > free && at + room < left + width) {
+      u.ctx.textAlign = 'left';
+      u.ctx.fillText(label, at + 11 * ratio, 0);
+      free = at + room;
+    }
+  }
+}
+
+function limits(painter: Painter): void {
+  const { u, model, colours, large, ratio } = painter;
+  const { left, top, width, height } = u.bbox;
+  for (const line of model.lines) {
+    const at = Math.round(y(painter, line.value)) + 0.5;
+    if (at < top || at > top + height) continue;
+    u.ctx.beginPath();
+    u.ctx.moveTo(left, at);
+    u.ctx.lineTo(left + width, at);
+    u.ctx.strokeStyle = colours[line.state === 'warning' ? 'warn-f' : 'crit-f'];
+    u.ctx.lineWidth = ratio;
+    u.ctx.setLineDash(line.state === 'warning' ? [5 * ratio, 3 * ratio] : []);
+    u.ctx.stroke();
+    u.ctx.setLineDash([]);
+    if (!large) continue;
+    const value = signalText(model.name, line.value);
+    u.ctx.font = `${11 * ratio}px ${font(u)}`;
+    u.ctx.textAlign = 'left';
+    u.ctx.textBaseline = 'bottom';
+    u.ctx.fillStyle = colours[line.state === 'warning' ? 'warn' : 'crit'];
+    u.ctx.fillText(line.state === 'warning' ? T.warningLine(value) : T.criticalLine(value), left + 6 * ratio, at - 3 * ratio);
+  }
+}
+
+/** The last value is a dot. */
+function end(painter: Painter): void {
+  const { u, model, colours, ratio } = painter;
+  const i = lastIndex(model.values);
+  const value = model.values[i] ?? null;
+  if (value === null) return;
+  const isOdd = model.odd.some(([, last]) => last >= i);
+  const over = model.hasRule ? model.lines.filter((line) => value > line.value).at(-1) : undefined;
+  const colour = over === undefined ? (isOdd ? 'odd-f' : 'ink') : over.state === 'warning' ? 'warn-f' : 'crit-f';
+  u.ctx.beginPath();
+  u.ctx.arc(x(painter, i), y(painter, value), 3 * ratio, 0, 2 * Math.PI);
+  u.ctx.fillStyle = colours[colour];
+  u.ctx.strokeStyle = colours.surface;
+  u.ctx.lineWidth = 2 * ratio;
+  u.ctx.stroke();
+  u.ctx.fill();
+}
+
+function font(u: uPlot): string {
+  return getComputedStyle(u.root).fontFamily;
+}

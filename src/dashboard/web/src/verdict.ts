@@ -1,0 +1,139 @@
+/** The sentence at the top of the page, made of the parts that the server sends. */
+
+import type { Marker, Reason, Sections, SignalName } from './contract';
+import { SIGNALS } from './contract';
+import { joined, percent, rate, signalText } from './format';
+import { CARD_TITLES, SIGNAL_NAMES, STATE_WORDS, T, capital } from './strings';
+
+/** A part of the sentence, which may link to its evidence. */
+export interface Piece {
+  text: string;
+  link?: { card: SignalName } | { row: string };
+}
+
+export interface Sentence {
+  state: Sections['verdict']['state'];
+  /** The first words, which are set apart. */
+  head: string;
+  pieces: Piece[];
+}
+
+/** A deploy or start counts as "before" something if it was at most this long before it. */
+const BEFORE = 15 * 60_000;
+
+export function sentence(sections: Sections, now: number): Sentence {
+  const { state } = sections.verdict;
+  if (state === 'waiting') return { state, head: T.waitingHead, pieces: [{ text: ' ' + T.waitingBody }] };
+  // At most two sentences: what is wrong and how it is going, then since when or what else stands out.
+  const isHealthy = state === 'healthy';
+  const over = overLines(sections);
+  const parts = isHealthy
+    ? [figures(sections), over.length > 0 ? over : odd(sections, now)]
+    : [reasons(sections.verdict.reasons), [...began(sections, now), ...failing(sections)]];
+  const pieces = parts.filter((part) => part.length > 0).flatMap((part) => [{ text: ' ' }, ...part, { text: '.' }]);
+  return { state, head: STATE_WORDS[state] + '.', pieces: merged(pieces) };
+}
+
+/** The sentence as plain text, for titles and screen readers. */
+export function asText({ head, pieces }: Sentence): string {
+  return head + pieces.map((piece) => piece.text).join('');
+}
+
+function reasons(all: Reason[]): Piece[] {
+  const [first, ...rest] = all;
+  if (first === undefined) return [];
+  const text = first.text.replace(/[.\s]+$/, '');
+  const named = first.name === '' ? capital(text) : T.notWell(T.reasonKinds[first.kind] ?? '', first.name) + text;
+  const more = rest.length === 0 ? '' : '; ' + T.moreReasons(rest.length);
+  return [{ text: first.kind === 'readiness' ? T.unready + (text === '' ? '' : ': ' + text) : named }, { text: more }];
+}
+
+function figures({ cards }: Sections): Piece[] {
+  const p95 = cards.response_time.value;
+  const errors = cards.error_rate.value;
+  const requests = cards.requests.value;
+  const pieces: Piece[] = [];
+  if (p95 !== null) pieces.push({ text: 'p95 ' }, { text: signalText('response_time', p95), link: { card: 'response_time' } });
+  if (errors !== null) {
+    if (pieces.length > 0) pieces.push({ text: ', ' });
+    pieces.push({ text: T.errorsPart(joined(percent(errors))), link: { card: 'error_rate' } });
+  }
+  if (requests !== null) {
+    if (pieces.length > 0) pieces.push({ text: ', ' });
+    pieces.push({ text: T.requestsPart(rate(requests).value) });
+  }
+  return pieces;
+}
+
+function began({ markers, verdict }: Sections, now: number): Piece[] {
+  if (verdict.since === null) return [];
+  return [{ text: T.began(verdict.since, now) }, ...afterMarker(markers, verdict.since)];
+}
+
+/** How many requests fail, and where; as the rest of a sentence if one has begun. */
+function failing({ cards, verdict }: Sections): Piece[] {
+  const errors = cards.error_rate.value;
+  if (errors === null || errors === 0) return [];
+  const lead = verdict.since === null ? '' : '; ';
+  const pieces: Piece[] = [{ text: lead }, { text: T.failPart(joined(percent(errors))), link: { card: 'error_rate' } }];
+  const { where } = verdict;
+  if (where === null) return pieces;
+  const route = where.method === null ? where.route : `${where.method} ${where.route}`;
+  return [...pieces, { text: T.ofThemOn(joined(percent(where.share))) + route }];
+}
+
+/** ", two minutes after v1.4.3": a coincidence in time, which the words do not call a cause. */
+function afterMarker(markers: Marker[], at: number): Piece[] {
+  const last = markers.findLast((marker) => marker.at <= at && at - marker.at <= BEFORE);
+  if (last === undefined) return [];
+  return [{ text: T.after((at - last.at) / 1000) }, { text: markerName(last), link: { row: 'changes' } }];
+}
+
+/** What a marker is called: its version or text, if it has one. */
+export function markerName({ kind, text }: Marker): string {
+  if (text !== '') return kind === 'mark' ? `“${text}”` : text;
+  return kind === 'deploy' ? T.aDeploy : kind === 'mark' ? T.aMark : T.aStart;
+}
+
+/** The longest text beside a flag, in characters. */
+const MAX_FLAG = 24;
+
+/** What stands beside the flag of a marker. */
+export function flagText({ text }: Marker): string {
+  return text.length > MAX_FLAG ? text.slice(0, MAX_FLAG - 1) + '…' : text;
+}
+
+/** Figures beyond their lines, of cards without a rule. A rule would have made it the verdict. */
+function overLines({ cards }: Sections): Piece[] {
+  const pieces = SIGNALS.flatMap((name): Piece[] => {
+    const { value, warning, critical, state } = cards[name];
+    if (value === null || state !== null) return [];
+    const line = critical !== null && value > critical ? 'critical' : warning !== null && value > warning ? 'warning' : null;
+    if (line === null) return [];
+    const limit = signalText(name, line === 'critical' ? critical : warning);
+    return [{ text: '; ' }, { text: CARD_TITLES[name], link: { card: name } }, { text: T.over[line](limit) }];
+  });
+  return pieces.slice(1);
+}
+
+function odd({ anomalies, markers }: Sections, now: number): Piece[] {
+  const current = anomalies.filter((anomaly) => anomaly.to === null);
+  const first = current.at(-1);
+  if (first === undefined) return [];
+  const lead = current.length === 1 ? T.oddOne : T.oddMany(current.length);
+  const known = SIGNALS.find((name) => name === first.signal);
+  const subject: Piece = known === undefined ? { text: first.signal } : { text: SIGNAL_NAMES[known], link: { card: known } };
+  return [{ text: lead }, subject, { text: T.oddSince(first.from, now) }, ...afterMarker(markers, first.from)];
+}
+
+/** Joins neighbours without a link, and removes empty ones. */
+function merged(pieces: Piece[]): Piece[] {
+  const out: Piece[] = [];
+  for (const piece of pieces) {
+    const last = out.at(-1);
+    if (piece.text === '') continue;
+    if (last !== undefined && last.link === undefined && piece.link === undefined) last.text += piece.text;
+    else out.push({ ...piece });
+  }
+  return out;
+}
