@@ -49,8 +49,8 @@ impl Monitor {
         )
     }
 
-    /// Waits until every record emitted before the call is delivered or counted as dropped. Returns `true` if that
-    /// completed within `deadline`. Returns at most 100 ms after the deadline, even if a sink blocks.
+    /// Waits until every record emitted before the call is delivered or counted as dropped, and until the traces kept
+    /// before are in the data directory, unless it refuses them. Returns `true` if that completed within `deadline`. Returns at most 100 ms after the deadline, even if a sink blocks.
     ///
     /// # Cancel safety
     ///

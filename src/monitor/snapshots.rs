@@ -47,8 +47,9 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// Returns an error, for which [`is_reader`](crate::Error::is_reader) is true, if the data directory cannot be read or
-    /// does not respond within ten seconds, and the trace is not in memory.
+    /// Returns an error, for which [`is_reader`](crate::Error::is_reader) is true, if the trace is not in memory, and the
+    /// data directory cannot be read, does not respond within ten seconds, or takes longer than five to search. Also after
+    /// the shutdown.
     ///
     /// # Cancel safety
     ///
@@ -83,7 +84,7 @@ impl Monitor {
     /// # Errors
     ///
     /// Returns an error, for which [`is_reader`](crate::Error::is_reader) is true, if the data directory cannot be read or
-    /// does not respond within ten seconds, or if too many searches wait.
+    /// does not respond within ten seconds, or if too many searches wait. Also after the shutdown.
     ///
     /// # Cancel safety
     ///

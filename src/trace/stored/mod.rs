@@ -1,8 +1,8 @@
 //! Kept traces in the data directory: best effort, bounded in bytes, found after a restart.
 //!
 //! The worker copies each record of kept spans into a bounded list. A job on its blocking pool decodes, redacts and
-//! encodes them, and appends them to a file. A ring of files has the newest ones. A search reads the files from the newest
-//! back, as another job.
+//! encodes them, and appends them to a file. A ring of files has the newest ones. A search reads the files from the
+//! newest back, as another job.
 
 mod damage;
 mod id_filter;

@@ -159,8 +159,8 @@ impl Default for StoredTraceQuery {
     }
 }
 
-/// A trace in the data directory: its request or topmost span. [`Monitor::find_trace`](crate::Monitor::find_trace) reads
-/// its spans.
+/// A trace in the data directory: its request or topmost span. [`Monitor::find_trace`](crate::Monitor::find_trace)
+/// reads its spans.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StoredTrace {
@@ -205,12 +205,13 @@ impl StoredTrace {
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct StoredTraces {
-    /// The traces, the last to end first. A trace in which this process was called several times is there for each call.
+    /// The traces, the last to end first. A trace in which this process was called several times is there for each
+    /// call.
     pub traces: Vec<StoredTrace>,
     /// The position to continue at with [`StoredTraceQuery::before`], if the limit was reached or the time was over;
     /// `None` if all stored traces were looked at.
     pub next: Option<u64>,
-    /// Since when there are traces in the data directory: the earliest start in its oldest file. Older ones were removed to make
-    /// room, or were never stored. `None` without stored traces.
+    /// Since when there are traces in the data directory: the earliest start in its oldest file. Older ones were removed
+    /// to make room, or were never stored. `None` without stored traces.
     pub stored_since: Option<SystemTime>,
 }

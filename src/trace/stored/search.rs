@@ -49,8 +49,8 @@ pub(super) struct TraceSearch<'a> {
     /// The records of the wanted trace.
     bodies: Vec<Vec<u8>>,
     bytes: usize,
-    /// The number of the last record that was looked at: further ones are smaller. A number is stored twice if the first
-    /// attempt failed.
+    /// The number of the last record that was looked at: further ones are smaller. A number is stored twice if the
+    /// first attempt failed.
     last: u64,
     was_read: bool,
     error: Option<io::Error>,
@@ -214,7 +214,8 @@ impl<'a> TraceSearch<'a> {
                 Some(file)
             }
             Err(error) => {
-                // The writer has removed it meanwhile, or somebody else. The writer notices that the current one is gone.
+                // The writer has removed it meanwhile, or somebody else. The writer notices that the current one is
+                // gone.
                 let is_gone = error.kind() == ErrorKind::NotFound;
                 if is_gone && !was_current {
                     self.list.lock().forget(name);

@@ -36,8 +36,8 @@ impl TraceSegments {
     ///
     /// # Errors
     ///
-    /// Returns an error if the directory cannot be read, or [`ErrorKind::Unsupported`] if a newer version has written to
-    /// it. Nothing is changed then.
+    /// Returns an error if the directory cannot be read, or [`ErrorKind::Unsupported`] if a newer version has written
+    /// to it. Nothing is changed then.
     pub(super) fn open(
         mut files: Box<dyn Files>,
         list: Arc<SegmentList>,
@@ -89,8 +89,8 @@ impl TraceSegments {
         self.next - 1
     }
 
-    /// Appends some of the first records, and syncs them to the disk. Returns their number. After an error none of these
-    /// counts as stored; they may be appended again.
+    /// Appends some of the first records, and syncs them to the disk. Returns their number. After an error none of
+    /// these counts as stored; they may be appended again.
     pub(super) fn append(&mut self, records: &[(u64, Vec<u8>)]) -> io::Result<usize> {
         let done = self.try_append(records);
         if done.is_err() {
