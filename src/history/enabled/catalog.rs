@@ -208,7 +208,7 @@ mod tests {
             .map(|it| (it.name.as_str(), it.kind, it.series))
             .collect();
         let expected = [
-            // With the one without labels.
+            // In the hours, which were merged, are the series of both processes.
             ("jobs_total", MetricKind::Counter, Some(4)),
             ("level", MetricKind::Gauge, Some(1)),
             ("old_total", MetricKind::Counter, Some(1)),
