@@ -1,4 +1,5 @@
-//! The time that a detector takes for a sample: `cargo bench --features history --bench anomaly`.
+//! The time that a detector takes for a sample, and that a snapshot takes to be judged: `cargo bench --features
+//! history,testing --bench anomaly`.
 //!
 //! Beside the default detector stands the rule of three standard deviations. Each thousand samples count with their best of
 //! several runs, so that other processes disturb little.
@@ -7,8 +8,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};
 
 use watchpost::anomaly::{
-    AdaptiveDetector, Detector, DetectorConfig, Measure, Observation, ThreeSigma,
+    AdaptiveDetector, AnomalyConfig, Detector, DetectorConfig, Measure, Observation, ThreeSigma,
 };
+use watchpost::testing::Harness;
 
 const STEP: Duration = Duration::from_secs(10);
 const SAMPLES: usize = 100_000;
@@ -81,4 +83,42 @@ fn main() {
         "a detector",
         size_of::<AdaptiveDetector>()
     );
+
+    let (alone, watched) = (snapshot(0), snapshot(SERIES));
+    println!(
+        "{:20} {:6.2} ms of {watched:.2} ms",
+        "a judged snapshot",
+        watched - alone
+    );
+}
+
+/// The milliseconds of a snapshot of `SERIES` series, half of them gauges and half of them counters, of which some are
+/// watched: the best of several.
+fn snapshot(watched: usize) -> f64 {
+    let config = AnomalyConfig::default().default_series(false);
+    let harness = Harness::with(|builder| builder.anomaly(config).console(false));
+    let gauge = harness.metrics().gauge("level").build();
+    let counter = harness.metrics().counter("jobs").build();
+    let series: Vec<_> = (0..SERIES / 2)
+        .map(|n| {
+            let labels = [("series", n.to_string())];
+            (gauge.with(labels.clone()), counter.with(labels))
+        })
+        .collect();
+    for (gauge, counter) in series.iter().take(watched / 2) {
+        gauge.watch();
+        counter.watch();
+    }
+    let mut best = f64::MAX;
+    for n in 0..200_u32 {
+        for (gauge, counter) in &series {
+            gauge.set(f64::from(100 + n * 7 % 13));
+            counter.add(u64::from(3 + n * 5 % 4));
+        }
+        harness.advance(STEP);
+        let begun = Instant::now();
+        harness.snapshot();
+        best = best.min(begun.elapsed().as_secs_f64() * 1000.0);
+    }
+    best
 }

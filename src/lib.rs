@@ -21,7 +21,6 @@
 )]
 
 mod access;
-#[cfg(feature = "history")]
 pub mod anomaly;
 mod clock;
 pub mod config;

@@ -52,6 +52,7 @@
 //! | `worker.*` | [`worker`](crate::MonitorBuilder::worker) | [`WorkerConfig`] |
 //! | `health.*` | [`health`](crate::MonitorBuilder::health) | [`HealthConfig`] |
 //! | `history.*` | [`history`](crate::MonitorBuilder::history) | [`HistoryConfig`] |
+//! | `anomaly.*` | [`anomaly`](crate::MonitorBuilder::anomaly) | [`AnomalyConfig`] |
 //! | `dashboard.*` | [`dashboard`](crate::MonitorBuilder::dashboard) | [`DashboardConfig`] |
 //! | `install.*` | [`install_global`](crate::MonitorBuilder::install_global) | |
 //! | `service.*` | [`service_name`](crate::MonitorBuilder::service_name), [`service_version`](crate::MonitorBuilder::service_version), [`service_environment`](crate::MonitorBuilder::service_environment), [`service_instance`](crate::MonitorBuilder::service_instance) | |
@@ -112,6 +113,9 @@
 //!
 //! [history]
 //! interval = "10s"
+//!
+//! [anomaly]
+//! false_alarms = 3
 //!
 //! [drain]
 //! wait = "5s"
@@ -275,6 +279,9 @@
 //! | `history.raw_age` | `WATCHPOST_HISTORY_RAW_AGE` | `"2d"` | a duration from `1h` to `3650d` | How long snapshots are kept in the data directory |
 //! | `history.minute_age` | `WATCHPOST_HISTORY_MINUTE_AGE` | `"15d"` | a duration from `1h` to `3650d` | How long minutes are kept in the data directory |
 //! | `history.hour_age` | `WATCHPOST_HISTORY_HOUR_AGE` | `"395d"` | a duration from `1h` to `3650d` | How long hours are kept in the data directory |
+//! | `anomaly.false_alarms` | `WATCHPOST_ANOMALY_FALSE_ALARMS` | `3` | a number from 0.01 to 1000 | How many false alarms are expected of one series in 30 days |
+//! | `anomaly.default_series` | `WATCHPOST_ANOMALY_DEFAULT_SERIES` | `true` | `true` or `false` | Whether the monitor's own series are watched for anomalies |
+//! | `anomaly.max_series` | `WATCHPOST_ANOMALY_MAX_SERIES` | `2000` | a whole number from 1 to 5000 | How many series are watched for anomalies at most |
 //! | `drain.wait` | `WATCHPOST_DRAIN_WAIT` | `"3s"` | a duration from `0s` to `10m` | How long `/readyz` responds 503 before `drain` completes |
 //! | `access.token` | `WATCHPOST_ACCESS_TOKEN`, `WATCHPOST_TOKEN` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | The token that opens protected pages |
 //! | `access.viewer_token` | `WATCHPOST_ACCESS_VIEWER_TOKEN` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | The token with which protected pages can be read, and nothing changed |
@@ -312,6 +319,7 @@ pub(crate) use self::service::ServiceConfig;
 pub(crate) use self::source::call_error;
 pub(crate) use self::suggest::suggest;
 
+use crate::anomaly::AnomalyConfig;
 use crate::dashboard::DashboardConfig;
 use crate::errors::ErrorsConfig;
 use crate::health::HealthConfig;
@@ -341,6 +349,7 @@ pub(crate) struct Config {
     pub(crate) worker: WorkerConfig,
     pub(crate) health: HealthConfig,
     pub(crate) history: HistoryConfig,
+    pub(crate) anomaly: AnomalyConfig,
     pub(crate) trace: TraceConfig,
     pub(crate) otlp: OtlpConfig,
     /// How long `drain` responds 503 on `/readyz` before it completes.
@@ -365,6 +374,7 @@ impl Config {
             &self.worker.explicit,
             &self.health.explicit,
             &self.history.explicit,
+            &self.anomaly.explicit,
             &self.dashboard.explicit,
             &self.trace.explicit,
             &self.otlp.explicit,
@@ -387,6 +397,7 @@ impl Default for Config {
             worker: WorkerConfig::default(),
             health: HealthConfig::default(),
             history: HistoryConfig::default(),
+            anomaly: AnomalyConfig::default(),
             trace: TraceConfig::default(),
             otlp: OtlpConfig::default(),
             drain_wait: Self::DEFAULT_DRAIN_WAIT,

@@ -1,7 +1,8 @@
+use std::any::Any;
 use std::fmt;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use super::config::MetricsConfig;
 use super::histogram::Sharding;
@@ -15,6 +16,9 @@ const MAX_SHARDS: usize = 8;
 /// Returns the trace of the calling thread, for exemplars.
 pub(crate) type TraceSource = Arc<dyn Fn() -> Option<TraceId> + Send + Sync>;
 
+/// What watches the series of a registry, for the handles of these series. A module of higher rank defines it.
+pub(crate) type SeriesWatches = dyn Any + Send + Sync;
+
 /// What all metrics of one registry share: limits, clock and counters.
 pub(super) struct RegistryContext {
     /// The registry's number in this process. Thread-local caches distinguish registries by it.
@@ -27,6 +31,11 @@ pub(super) struct RegistryContext {
     /// The same for histograms, which are sharded only if threads collide.
     pub(super) sharding: Arc<Sharding>,
     pub(super) trace_source: OnceLock<TraceSource>,
+    #[cfg_attr(
+        not(feature = "history"),
+        expect(dead_code, reason = "only the history has something that watches")
+    )]
+    pub(super) watches: OnceLock<Weak<SeriesWatches>>,
     /// The number of series, without overflow series.
     pub(super) series: AtomicUsize,
     last_series_id: AtomicU64,
@@ -51,6 +60,7 @@ impl RegistryContext {
             shards,
             sharding: Arc::new(Sharding::new(shards)),
             trace_source: OnceLock::new(),
+            watches: OnceLock::new(),
             series: AtomicUsize::new(0),
             last_series_id: AtomicU64::new(0),
             truncated: AtomicU64::new(0),

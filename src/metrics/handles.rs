@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+#[cfg(feature = "history")]
+use super::context::SeriesWatches;
 use super::metric::Metric;
 use super::series::{Series, SeriesCell};
 use crate::clock::Nanos;
@@ -101,11 +103,45 @@ impl SeriesHandle {
     }
 }
 
+/// What a handle records into, for what watches it.
+#[cfg(feature = "history")]
+pub(crate) struct HandleSeries {
+    /// The exposed name of the metric.
+    pub(crate) name: String,
+    /// In canonical form.
+    pub(crate) labels: Arc<str>,
+    /// `None` without a monitor.
+    pub(crate) watches: Option<Arc<SeriesWatches>>,
+}
+
+#[cfg(feature = "history")]
+impl SeriesHandle {
+    fn described(&self) -> HandleSeries {
+        let Metric {
+            name,
+            kind,
+            context,
+            ..
+        } = &*self.metric;
+        HandleSeries {
+            name: name.sample_name(*kind),
+            labels: Arc::clone(&self.series.labels),
+            watches: context.watches.get().and_then(std::sync::Weak::upgrade),
+        }
+    }
+}
+
 macro_rules! with_labels {
     ($handle:ident) => {
         impl $handle {
             pub(super) fn new(metric: Arc<Metric>) -> Self {
                 Self(SeriesHandle::new(metric))
+            }
+
+            /// Describes the series that the handle records into.
+            #[cfg(feature = "history")]
+            pub(crate) fn described(&self) -> HandleSeries {
+                self.0.described()
             }
 
             /// Returns the handle of the series with these labels in addition to its own. If a key occurs twice, the

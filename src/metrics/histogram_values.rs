@@ -117,6 +117,17 @@ mod in_fine_buckets {
     impl HistogramValues {
         /// The values in fine buckets.
         pub(crate) fn distribution(&self) -> Distribution {
+            Distribution::of(self.fine_buckets().collect())
+        }
+
+        /// The values of several histograms in fine buckets, which do not depend on their bounds.
+        #[cfg(feature = "history")]
+        pub(crate) fn distribution_of<'a>(all: impl Iterator<Item = &'a Self>) -> Distribution {
+            Distribution::of(all.flat_map(Self::fine_buckets).collect())
+        }
+
+        /// The fine buckets of the cells, in any order, with their counts.
+        fn fine_buckets(&self) -> impl Iterator<Item = (BucketCode, u64)> {
             let bucket = |code: CellCode| -> Option<BucketCode> {
                 Some(match Counted::of_code(code) {
                     Counted::Cell(cell) => positive(self.bounds.fine_of(cell)),
@@ -127,11 +138,7 @@ mod in_fine_buckets {
                 })
             };
             let cells = self.cells.iter();
-            Distribution::of(
-                cells
-                    .filter_map(|(code, count)| Some((bucket(*code)?, *count)))
-                    .collect(),
-            )
+            cells.filter_map(move |(code, count)| Some((bucket(*code)?, *count)))
         }
     }
 }

@@ -98,6 +98,8 @@
 //! | `watchpost_users_active` | distinct users within 5 minutes and a day, see [`http`](crate::http#active-users) |
 //! | `process_*`, `system_*` | the operating system's figures of the process and its machine, see [`system`](crate::system) |
 //! | `tokio_*` | figures of each runtime given to [`watch_runtime`](Metrics::watch_runtime) |
+//! | `watchpost_anomalies_*`, `watchpost_anomaly_*` | anomalies and their hooks, see [`anomaly`](crate::anomaly) |
+//! | `watchpost_log_errors_total` | `tracing` events and captured errors with level `ERROR`; absent if `log.recent_bytes` is 0 |
 //! | `watchpost_*` | the monitor itself |
 //!
 //! # Metrics of HTTP requests
@@ -422,22 +424,25 @@ pub(crate) use self::fine_counts::FineCounts;
 pub(crate) use self::name::InstrumentKind;
 pub(crate) use self::observable::{ObserveFn, Observer};
 pub(crate) use self::own_histograms::is_in_own_namespace;
-#[cfg(feature = "otlp")]
-pub(crate) use self::{
-    exemplar::Exemplar, exponential::ZERO_THRESHOLD, histogram_values::IndexedBuckets,
-    snapshot::MetricSnapshot,
-};
-#[cfg(feature = "dashboard")]
-pub(crate) use self::{exposition::accepts_gzip, snapshot::HistogramTotals};
 #[cfg(feature = "history")]
-pub(crate) use self::{histogram_values::HistogramSum, labels::label_value, snapshot::Snapshot};
+pub(crate) use self::{
+    context::SeriesWatches, handles::HandleSeries, histogram_values::HistogramSum,
+    labels::label_value, snapshot::Snapshot,
+};
 #[cfg(any(feature = "history", feature = "otlp"))]
 pub(crate) use self::{
+    exemplar::Exemplar,
     histogram_values::HistogramValues,
     increases::{Increases, TotalsReading},
     labels::label_pairs,
     snapshot::{SeriesSnapshot, SeriesValue, Snapshotter},
 };
+#[cfg(feature = "otlp")]
+pub(crate) use self::{
+    exponential::ZERO_THRESHOLD, histogram_values::IndexedBuckets, snapshot::MetricSnapshot,
+};
+#[cfg(feature = "dashboard")]
+pub(crate) use self::{exposition::accepts_gzip, snapshot::HistogramTotals};
 
 use self::context::RegistryContext;
 use self::exposition::{Exposition, ExpositionFormat};
@@ -654,6 +659,19 @@ impl Metrics {
     pub(crate) fn set_trace_source(&self, source: TraceSource) {
         let is_first = self.registry.context.trace_source.set(source).is_ok();
         debug_assert!(is_first, "a monitor has one source of traces");
+    }
+
+    /// Sets what watches the series of the registry, for their handles. Only the first call has an effect.
+    #[cfg(feature = "history")]
+    pub(crate) fn set_watches(&self, watches: std::sync::Weak<SeriesWatches>) {
+        let is_first = self.registry.context.watches.set(watches).is_ok();
+        debug_assert!(is_first, "one part of a monitor watches its series");
+    }
+
+    /// The exemplars of some series of a histogram. `name` is the exposed name, and the labels are in canonical form.
+    #[cfg(feature = "history")]
+    pub(crate) fn exemplars(&self, name: &str, labels: &[Arc<str>]) -> Vec<Exemplar> {
+        snapshot::exemplars_of(&self.registry, name, labels)
     }
 
     /// How long an unused series stays exposed.

@@ -231,6 +231,18 @@ fn exemplars(series: &Series) -> Vec<Exemplar> {
     }
 }
 
+/// The exemplars of the series of a histogram that have these labels.
+#[cfg(feature = "history")]
+pub(super) fn exemplars_of(registry: &Registry, name: &str, labels: &[Arc<str>]) -> Vec<Exemplar> {
+    let metric = registry
+        .metrics()
+        .find(|metric| metric.name.sample_name(metric.kind) == name);
+    let series = metric.map(|metric| metric.registered_series());
+    let series = series.into_iter().flatten();
+    let wanted = series.filter(|(series, _)| labels.contains(&series.labels));
+    wanted.flat_map(|(series, _)| exemplars(&series)).collect()
+}
+
 /// Reads a series, without exemplars. `None` for a histogram that is switched off.
 #[expect(
     clippy::cast_precision_loss,

@@ -12,7 +12,6 @@ mod explicit_keys;
 mod global_slot;
 pub(crate) mod grpc;
 #[cfg(feature = "history")]
-#[cfg_attr(not(test), expect(dead_code, reason = "its users follow"))]
 mod hooks;
 mod host;
 mod ids;
@@ -53,6 +52,8 @@ pub(crate) use self::cut::{LOOKAHEAD, cut, prefix};
 pub(crate) use self::diagnostics::Diagnostics;
 pub(crate) use self::explicit_keys::ExplicitKeys;
 pub(crate) use self::global_slot::{ClaimResult, GlobalSlot};
+#[cfg(feature = "history")]
+pub(crate) use self::hooks::{HookCounts, HookList};
 pub(crate) use self::host::split_host;
 pub(crate) use self::ids::hex_of_byte;
 pub(crate) use self::in_progress::InProgress;

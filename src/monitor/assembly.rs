@@ -454,12 +454,11 @@ fn user_tracker(base: &Foundation, data_dir: Option<&DataDir>) -> Arc<UserTracke
 /// Creates the history, and its tasks.
 fn history(base: &Foundation, data_dir: Option<&DataDir>) -> (HistoryState, Vec<PeriodicTask>) {
     HistoryState::new(
-        &base.config.history,
+        &base.config,
         &base.metrics,
         data_dir.map(DataDir::path),
         &base.clock,
         &base.diagnostics,
-        base.config.service.version.as_deref(),
     )
 }
 

@@ -1,5 +1,7 @@
 //! The monitor: its builder, handle and guard, and the install, drain, flush and shutdown operations.
 
+#[cfg(feature = "history")]
+mod anomalies;
 mod assembly;
 #[cfg(feature = "axum")]
 mod axum;

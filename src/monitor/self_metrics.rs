@@ -63,6 +63,7 @@ pub(super) fn observe(inner: &MonitorState) {
     system::register(metrics, &inner.system);
     observe_servers(metrics, &inner.server_counters);
     observe_users(metrics, &inner.users);
+    observe_log_errors(inner);
     let snapshots = SnapshotWatch {
         clock: inner.requests.clock().clone(),
         history: inner.history.snapshot_in_progress(),
@@ -360,6 +361,20 @@ fn observe_users(metrics: &Metrics, users: &Arc<UserTracker>) {
             }
         }),
     );
+}
+
+/// Nothing sees the log records if none are kept in memory.
+fn observe_log_errors(inner: &MonitorState) {
+    if inner.recent_logs.keeps_records() {
+        let logs = Arc::clone(&inner.recent_logs);
+        inner.metrics.observe_own(
+            "watchpost.log.errors",
+            "",
+            "Events and captured errors with the level ERROR",
+            InstrumentKind::Counter,
+            Arc::new(move |record| record(&[], logs.errors() as f64)),
+        );
+    }
 }
 
 fn watch_parts(inner: &MonitorState, snapshots: SnapshotWatch) {

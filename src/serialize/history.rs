@@ -1,6 +1,9 @@
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::forms::{Map, Millis, OptionalTime, Time};
+use crate::anomaly::{
+    Anomaly, AnomalyEpisode, AnomalyKind, AnomalyState, WatchedFigure, WatchedSeries,
+};
 use crate::history::{Marker, MarkerKind, MetricInfo, MetricKind, Point, ResultSeries};
 use crate::summary::{
     ContentFigures, HostFigure, PeriodFigures, PoolFigures, ProcessFigures, QuotaFigures,
@@ -100,3 +103,30 @@ as_struct!(QuotaFigures {
     used_ratio_max
 });
 as_struct!(HostFigure { name, value });
+
+as_name!(AnomalyKind, AnomalyState);
+as_struct!(Anomaly {
+    number, episode, state, metric, figure, name, value, expected, lower, upper, score, upward, kind, hour_of_week, traces,
+    sentence,
+} with {
+    labels: Map as "labels",
+    since: Time as "since",
+    until: OptionalTime as "until",
+});
+as_struct!(AnomalyEpisode { number, members } with {
+    since: Time as "since",
+    until: OptionalTime as "until",
+});
+as_struct!(WatchedSeries {
+    metric, figure, name, value, expected, lower, upper, score, learning, anomalous,
+} with {
+    labels: Map as "labels",
+    at: Time as "at",
+});
+
+/// `value`, `rate`, `share`, or a quantile such as `p95`.
+impl Serialize for WatchedFigure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

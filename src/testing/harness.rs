@@ -120,12 +120,14 @@ impl Harness {
         Page::read(&self.monitor.metrics().render())
     }
 
-    /// Takes a snapshot of all metrics for the history, as the monitor does every ten seconds. Has no effect if no time
-    /// has passed since the last one.
+    /// Takes a snapshot of all metrics for the history, as the monitor does every ten seconds, and calls the hooks with the
+    /// anomalies that it shows. Has no effect if no time has passed since the last one.
     #[cfg(feature = "history")]
     pub fn snapshot(&self) {
+        self.monitor.store_anomalies_for_test();
         self.monitor.history().record();
         self.monitor.history().persist();
+        self.monitor.call_anomaly_hooks_for_test();
     }
 
     /// Returns the wall time of the clock.

@@ -206,3 +206,35 @@ fn the_system_has_bytes_shares_and_milliseconds() {
     assert_eq!(figures["disk"], Value::Null);
     assert!(figures["network"].is_array() && figures["cgroup"].is_object());
 }
+
+#[cfg(feature = "history")]
+#[test]
+fn an_anomaly_has_its_times_as_text_and_its_labels_as_a_map() {
+    let harness = Harness::new();
+    let temperature = harness.metrics().gauge("room.temperature").build();
+    let room = temperature.with([("room", "a")]);
+    room.watch();
+    for n in 0..101 {
+        let usual = f64::from(20 + n % 3);
+        room.set(if n < 100 { usual } else { 5_000.0 });
+        harness.advance(Duration::from_secs(10));
+        harness.snapshot();
+    }
+    let anomaly = &to_value(harness.anomalies()).unwrap()[0];
+    assert_eq!(anomaly["labels"], json!({"room": "a"}));
+    assert_eq!(
+        (&anomaly["state"], &anomaly["kind"]),
+        (&json!("began"), &json!("spike"))
+    );
+    assert_eq!(
+        (&anomaly["figure"], &anomaly["until"]),
+        (&json!("value"), &Value::Null)
+    );
+    assert_eq!(anomaly["since"], "2026-01-01T00:16:50.000000Z");
+    let episode = &to_value(harness.episodes()).unwrap()[0];
+    assert_eq!(episode["members"][0], *anomaly);
+    let series = to_value(harness.watched_series()).unwrap();
+    let series = series.as_array().unwrap();
+    let room = series.iter().find(|it| it["metric"] == "room_temperature");
+    assert_eq!(room.unwrap()["anomalous"], true);
+}

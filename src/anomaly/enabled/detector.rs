@@ -1,5 +1,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::week_time::WeekTime;
+
 /// Judges the samples of one series, one after the other.
 ///
 /// A detector takes no locks and does no I/O. It is called for each series and step, so it should take well under a
@@ -122,6 +124,31 @@ pub struct Onset {
     pub since: SystemTime,
     /// The hour of the week that the expected value is for, in UTC: 0 is Monday from 00:00 to 01:00, 167 the last.
     pub hour_of_week: u8,
+}
+
+impl Onset {
+    /// Creates the begin of an anomaly for a detector of your own. The hour of the week is that of `since`.
+    pub fn new(kind: AnomalyKind, upward: bool, since: SystemTime) -> Self {
+        let seconds = Observation::new(since, 0.0).seconds();
+        Self {
+            kind,
+            upward,
+            since,
+            hour_of_week: WeekTime::at(seconds).hour,
+        }
+    }
+}
+
+impl AnomalyKind {
+    /// Returns the name: `spike`, `shift`, `variance` or `silence`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Spike => "spike",
+            Self::Shift => "shift",
+            Self::Variance => "variance",
+            Self::Silence => "silence",
+        }
+    }
 }
 
 /// What is odd about an anomaly.

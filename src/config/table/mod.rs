@@ -5,9 +5,9 @@ mod documentation;
 mod parsers;
 
 use self::parsers::{
-    AGGREGATIONS, ATTRIBUTE_COUNT, BACKTRACES, COMPRESSIONS, EXPORTERS, FORMATS, HOUR,
-    METRICS_EXPORTERS, MINUTE, PROTOCOLS, REQUESTS, SAMPLERS, SECOND, SPANS, TEMPORALITIES,
-    VALUE_LENGTH, clients, duration, integer, series, size, size_of_files,
+    AGGREGATIONS, ATTRIBUTE_COUNT, BACKTRACES, COMPRESSIONS, EXPORTERS, FALSE_ALARMS, FORMATS,
+    HOUR, METRICS_EXPORTERS, MINUTE, PROTOCOLS, REQUESTS, SAMPLERS, SECOND, SPANS, TEMPORALITIES,
+    VALUE_LENGTH, WATCHED_SERIES, clients, duration, integer, series, size, size_of_files,
 };
 use super::value::{
     Binding, BoolParser, CertificateFileParser, DashboardLineItem, DirectivesParser,
@@ -667,6 +667,21 @@ pub(super) static SETTINGS: &[Setting] = &[
         "history.hour_age",
         field!(duration(HOUR, 3650 * 24 * HOUR), history.hour_age),
         "How long hours are kept in the data directory",
+    ),
+    Setting::new(
+        "anomaly.false_alarms",
+        field!(FALSE_ALARMS, anomaly.false_alarms),
+        "How many false alarms are expected of one series in 30 days",
+    ),
+    Setting::new(
+        "anomaly.default_series",
+        field!(BoolParser, anomaly.default_series),
+        "Whether the monitor's own series are watched for anomalies",
+    ),
+    Setting::new(
+        "anomaly.max_series",
+        field!(WATCHED_SERIES, anomaly.max_series),
+        "How many series are watched for anomalies at most",
     ),
     Setting::new(
         "drain.wait",

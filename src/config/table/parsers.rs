@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::value::{CappedParser, ChoiceParser, DurationParser, IntegerParser, SizeParser};
+use super::super::value::{
+    CappedParser, ChoiceParser, DurationParser, IntegerParser, RealParser, SizeParser,
+};
 use crate::errors::Backtraces;
 use crate::logs::{LogFormat, RequestLogs};
 use crate::metrics::{HistogramAggregation, MetricsExporter, MetricsTemporality};
@@ -62,6 +64,14 @@ pub(super) const ATTRIBUTE_COUNT: CappedParser = CappedParser {
 pub(super) const VALUE_LENGTH: CappedParser = CappedParser {
     max: SpanLimits::MAX_VALUE_LENGTH,
 };
+
+pub(super) const FALSE_ALARMS: RealParser = RealParser {
+    min: 0.01,
+    max: 1000.0,
+};
+
+/// The file of their states has at most 8 MiB.
+pub(super) const WATCHED_SERIES: IntegerParser<usize> = IntegerParser { min: 1, max: 5000 };
 
 pub(super) const SECOND: u64 = 1_000;
 pub(super) const MINUTE: u64 = 60 * SECOND;

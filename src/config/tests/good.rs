@@ -140,6 +140,11 @@ raw_age = "1h"
 minute_age = "7d"
 hour_age = "365d"
 
+[anomaly]
+false_alarms = 0.5
+default_series = false
+max_series = 300
+
 [drain]
 wait = "0s"
 
@@ -303,6 +308,9 @@ fn assert_pushes(metrics: &MetricsConfig, otlp: &OtlpConfig) {
 fn assert_last_sections(config: &crate::config::Config) {
     assert_history(&config.history);
     assert_dashboard(config);
+    let anomaly = &config.anomaly;
+    assert_eq!((anomaly.false_alarms, anomaly.max_series), (0.5, 300));
+    assert!(!anomaly.default_series);
 }
 
 /// Asserts the settings of the dashboard of `ALL`, and the token of its viewers.

@@ -105,6 +105,7 @@ fn the_methods_of_the_builder_name_their_settings() {
                 "metrics",
                 "health",
                 "history",
+                "anomaly",
                 "dashboard",
                 "worker",
                 "console_to",

@@ -29,7 +29,7 @@ pub(super) use self::items::{
     RequestMethodItem, SecretKeyItem, SecretPathItem, StatusItem,
 };
 pub(super) use self::list::{ListParser, PropagatorsParser};
-pub(super) use self::number::{BoolParser, CappedParser, IntegerParser, RatioParser};
+pub(super) use self::number::{BoolParser, CappedParser, IntegerParser, RatioParser, RealParser};
 pub(super) use self::optional::OptionalParser;
 pub(super) use self::size::SizeParser;
 pub(super) use self::texts::{

@@ -87,6 +87,50 @@ impl RatioParser {
     }
 }
 
+/// A number in an inclusive range of numbers above zero.
+pub(in crate::config) struct RealParser {
+    pub(in crate::config) min: f64,
+    pub(in crate::config) max: f64,
+}
+
+impl ValueParser for RealParser {
+    type Value = f64;
+
+    fn toml_shape(&self) -> TomlShape {
+        TomlShape {
+            types: &[TomlType::Float, TomlType::Integer, TomlType::String],
+            array: false,
+            example: "1.5",
+        }
+    }
+
+    fn parse(&self, raw: &RawValue) -> Result<f64, String> {
+        let line = raw.line();
+        let text = line.trim();
+        let unsigned = text.strip_prefix('+').unwrap_or(text);
+        // Words such as `inf` are not numbers here.
+        let is_number = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+        let number = unsigned.parse::<f64>().ok().filter(|_| is_number);
+        number.ok_or_else(|| format!("not a number; write {}", self.describe()))
+    }
+
+    fn validate(&self, value: f64) -> Result<f64, String> {
+        if (self.min..=self.max).contains(&value) {
+            Ok(value)
+        } else {
+            Err(format!("outside the range; write {}", self.describe()))
+        }
+    }
+
+    fn print(&self, value: &f64) -> Option<String> {
+        Some(value.to_string())
+    }
+
+    fn describe(&self) -> String {
+        format!("a number from {} to {}", self.min, self.max)
+    }
+}
+
 /// A whole number in an inclusive range.
 pub(in crate::config) struct IntegerParser<T> {
     pub(in crate::config) min: T,

@@ -171,6 +171,7 @@ mod tests {
             clock,
             diagnostics: &Arc::default(),
             markers: &Arc::new(MarkerStore::new(clock, "")),
+            observer: None,
         });
         (metrics, history)
     }

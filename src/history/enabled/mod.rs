@@ -37,6 +37,9 @@ pub use self::prometheus::PrometheusReader;
 
 pub(crate) use self::disk::DiskStatus;
 pub(crate) use self::markers::MarkerStore;
+pub(crate) use self::recorder::{RecordedStep, SnapshotObserver, TakenSnapshot};
+pub(crate) use self::steps::{SeriesKey, SeriesKind};
+pub(crate) use self::store::Step;
 
 use self::disk::{DiskStore, DiskStoreSetup};
 use self::recorder::Recorder;
@@ -85,6 +88,8 @@ pub(crate) struct HistorySetup<'a> {
     pub(crate) clock: &'a Clock,
     pub(crate) diagnostics: &'a Arc<Diagnostics>,
     pub(crate) markers: &'a Arc<MarkerStore>,
+    /// What judges the snapshots.
+    pub(crate) observer: Option<Arc<dyn SnapshotObserver>>,
 }
 
 impl History {
@@ -98,6 +103,7 @@ impl History {
             clock,
             diagnostics,
             markers,
+            observer,
         } = setup;
         let store = Arc::new(Mutex::new(MemoryStore::new(config)));
         let stored = StoredList::default();
@@ -112,7 +118,7 @@ impl History {
             };
             Arc::new(DiskStore::in_directory(setup, &path))
         });
-        let recorder = Recorder::new(metrics);
+        let recorder = Recorder::new(metrics, observer);
         let history = Self {
             metrics: metrics.clone(),
             interval: config.interval,
@@ -150,6 +156,7 @@ impl History {
             clock: &clock,
             diagnostics: &Arc::default(),
             markers: &Arc::new(MarkerStore::new(&clock, "")),
+            observer: None,
         };
         Self::new(setup).0
     }

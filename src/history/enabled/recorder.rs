@@ -1,6 +1,7 @@
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use super::steps::{SeriesKey, SeriesKind};
+use super::steps::{SeriesKey, SeriesKind, StepFlags};
 use super::store::{MemoryStore, Step};
 use crate::clock::Nanos;
 #[cfg(feature = "dashboard")]
@@ -11,20 +12,41 @@ use crate::metrics::{
 };
 use crate::model::{InProgress, lock};
 
+/// The value of one series in a snapshot: of counters and histograms, the increase since the snapshot before.
+pub(crate) type RecordedStep = (SeriesKey, SeriesKind, Step);
+
+/// A snapshot, before it is stored.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TakenSnapshot<'a> {
+    /// Milliseconds since the Unix epoch.
+    pub(crate) wall: i64,
+    /// The time since the snapshot before, by the monotonic clock. `None` for the first one of this process.
+    pub(crate) elapsed: Option<Nanos>,
+    pub(crate) steps: &'a [RecordedStep],
+}
+
+/// Judges each snapshot before it is stored. It is called on the worker's pool, one snapshot after the other.
+pub(crate) trait SnapshotObserver: Send + Sync + fmt::Debug {
+    /// Returns the positions of the steps that are anomalies.
+    fn observe(&self, snapshot: &TakenSnapshot<'_>) -> Vec<usize>;
+}
+
 /// Takes snapshots and adds the values, and the increases since the snapshot before, to a store.
 #[derive(Debug)]
 pub(super) struct Recorder {
     snapshotter: Snapshotter,
     increases: Increases,
+    observer: Option<Arc<dyn SnapshotObserver>>,
     /// The time of the last snapshot.
     last: Option<Nanos>,
 }
 
 impl Recorder {
-    pub(super) fn new(metrics: &Metrics) -> Self {
+    pub(super) fn new(metrics: &Metrics, observer: Option<Arc<dyn SnapshotObserver>>) -> Self {
         Self {
             snapshotter: metrics.snapshotter(),
             increases: Increases::new(metrics.wall()),
+            observer,
             last: None,
         }
     }
@@ -57,11 +79,32 @@ impl Recorder {
         }
         let snapshot = self.snapshotter.snapshot();
         let (wall, at) = (snapshot.wall, snapshot.at);
-        self.last = Some(at);
-        // The increases are calculated before the lock is taken, so that queries do not wait for them.
+        let elapsed = self.last.replace(at).map(|last| at.saturating_sub(last));
+        // The increases are calculated, and judged, before the lock is taken, so that queries do not wait for it.
         let steps = self.steps(snapshot);
         let wall = i64::try_from(wall / 1_000_000).unwrap_or(i64::MAX);
-        lock(store).add(wall, at, steps);
+        let anomalies = self.anomalies(&TakenSnapshot {
+            wall,
+            elapsed,
+            steps: &steps,
+        });
+        let mut store = lock(store);
+        let tick = store.add(wall, at, steps);
+        if let Some(tick) = tick {
+            for key in anomalies {
+                store.flag(&key, tick, StepFlags::ANOMALY);
+            }
+        }
+    }
+
+    /// The series of a snapshot whose values are anomalies.
+    fn anomalies(&self, snapshot: &TakenSnapshot<'_>) -> Vec<SeriesKey> {
+        let observer = self.observer.as_ref();
+        let positions = observer.map(|observer| observer.observe(snapshot));
+        let positions = positions.into_iter().flatten();
+        positions
+            .filter_map(|position| Some(snapshot.steps.get(position)?.0.clone()))
+            .collect()
     }
 
     /// The totals of all histograms at the last snapshot, and its time.
@@ -71,7 +114,7 @@ impl Recorder {
     }
 
     /// The values of gauges, and the increases of all other series.
-    fn steps(&mut self, snapshot: Snapshot) -> Vec<(SeriesKey, SeriesKind, Step)> {
+    fn steps(&mut self, snapshot: Snapshot) -> Vec<RecordedStep> {
         let mut reading = self.increases.begin(snapshot.wall);
         let mut steps = Vec::new();
         for metric in snapshot.metrics {

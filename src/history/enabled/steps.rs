@@ -68,15 +68,15 @@ pub(super) struct StepTime {
 
 /// The name and labels of a series.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct SeriesKey {
-    pub(super) name: Arc<str>,
+pub(crate) struct SeriesKey {
+    pub(crate) name: Arc<str>,
     /// In canonical form.
-    pub(super) labels: Arc<str>,
+    pub(crate) labels: Arc<str>,
 }
 
 /// The kind of a series' values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SeriesKind {
+pub(crate) enum SeriesKind {
     /// Values at the steps.
     Gauge,
     /// Increases since the step before.

@@ -24,7 +24,7 @@ const OF_CHUNK: usize = 96;
 
 /// The value of a series at one tick.
 #[derive(Debug, Clone)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Number(f64),
     Histogram(HistogramValues),
 }
@@ -171,17 +171,16 @@ impl MemoryStore {
         &self.timeline
     }
 
-    /// Adds the values of a snapshot. `wall` is in milliseconds since the Unix epoch.
+    /// Adds the values of a snapshot, and returns its tick. `wall` is in milliseconds since the Unix epoch.
     pub(super) fn add(
         &mut self,
         wall: i64,
         at: Nanos,
         values: impl IntoIterator<Item = (SeriesKey, SeriesKind, Step)>,
-    ) {
-        let Some(tick) = self.timeline.push(wall, at) else {
-            return;
-        };
+    ) -> Option<Tick> {
+        let tick = self.timeline.push(wall, at)?;
         self.add_values(tick, values);
+        Some(tick)
     }
 
     /// Adds the values of a snapshot of an earlier process. Returns whether it follows the last one.

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -27,6 +28,9 @@ pub(crate) struct RecentLogStore {
     /// The monitor's redaction rules. They are stored here because any thread may read a record.
     rules: RedactionRules,
     blocks: Mutex<LogBlocks>,
+    /// The number of events and captured errors with the level `ERROR`.
+    errors: AtomicU64,
+    keeps_records: bool,
 }
 
 impl RecentLogStore {
@@ -35,7 +39,19 @@ impl RecentLogStore {
             requests,
             rules: RedactionRules::current(),
             blocks: Mutex::new(LogBlocks::new(max_bytes)),
+            errors: AtomicU64::new(0),
+            keeps_records: max_bytes > 0,
         }
+    }
+
+    /// Whether there is room for records.
+    pub(crate) fn keeps_records(&self) -> bool {
+        self.keeps_records
+    }
+
+    /// Returns the number of events and captured errors with the level `ERROR` so far.
+    pub(crate) fn errors(&self) -> u64 {
+        self.errors.load(Relaxed)
     }
 
     /// Returns the records that a query selects, the newest first.
@@ -161,6 +177,8 @@ impl RecentLogsObserver {
 impl LineObserver for RecentLogsObserver {
     fn records(&mut self, records: &[Record<'_>]) {
         let clock = self.store.requests.clock();
+        let errors = records.iter().filter(|record| is_error(record)).count();
+        self.store.errors.fetch_add(errors as u64, Relaxed);
         for records in records.chunks(MAX_ADDED) {
             let mut blocks = lock(&self.store.blocks);
             for record in records {
@@ -178,6 +196,13 @@ impl LineObserver for RecentLogsObserver {
         let body = prefix(notice, MAX_NOTICE).as_bytes();
         lock(&self.store.blocks).add(RecordKind::Notice, wall, body);
     }
+}
+
+/// Whether a record is an event or a captured error with the level `ERROR`.
+fn is_error(record: &Record<'_>) -> bool {
+    matches!(record.kind, RecordKind::Log | RecordKind::Error)
+        && RecordFacts::read(record.kind, record.body)
+            .is_some_and(|facts| facts.level == tracing::Level::ERROR)
 }
 
 /// Leaves out what the line of an error does not show: the request's last events and the capture's fingerprint.

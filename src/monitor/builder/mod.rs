@@ -7,6 +7,7 @@ use super::assembly::{AssemblyInput, assemble};
 use super::globals::Global;
 use super::guard::MonitorGuard;
 use super::handle::Monitor;
+use crate::anomaly::AnomalyConfig;
 use crate::clock::Clock;
 use crate::config::{
     self, CodeSettings, Config, Environment, ResolvedConfig, Sources, WorkerConfig,
@@ -163,6 +164,12 @@ impl MonitorBuilder {
     /// whose variables are `WATCHPOST_HISTORY_*`.
     pub fn history(self, config: HistoryConfig) -> Self {
         self.set(".history(..)", &[], |all| all.history = config)
+    }
+
+    /// Sets which series are watched for anomalies, and how many false alarms are accepted: the settings `anomaly.*`, whose
+    /// variables are `WATCHPOST_ANOMALY_*`.
+    pub fn anomaly(self, config: AnomalyConfig) -> Self {
+        self.set(".anomaly(..)", &[], |all| all.anomaly = config)
     }
 
     /// Sets how much data may be queued in memory: the settings `worker.*`, whose variables are `WATCHPOST_WORKER_*`.

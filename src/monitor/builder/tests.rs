@@ -66,6 +66,16 @@ fn set_history(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
     })
 }
 
+fn set_anomaly(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
+    let anomaly = AnomalyConfig::default();
+    builder.anomaly(match key {
+        "anomaly.false_alarms" => anomaly.false_alarms(30.0),
+        "anomaly.default_series" => anomaly.default_series(false),
+        "anomaly.max_series" => anomaly.max_series(10),
+        key => panic!("no call sets `{key}`: add one to `AnomalyConfig`"),
+    })
+}
+
 fn set_otlp(key: &str, otlp: OtlpConfig) -> OtlpConfig {
     let second = Duration::from_secs(1);
     let url = Uri::from_static("http://a:4318/x?y=1");
@@ -196,6 +206,7 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         "worker.max_sink_bytes" => builder.worker(worker().max_sink_bytes(1 << 20)),
         key if key.starts_with("health.") => set_health(key, builder),
         key if key.starts_with("history.") => set_history(key, builder),
+        key if key.starts_with("anomaly.") => set_anomaly(key, builder),
         "drain.wait" => builder.drain_wait(Duration::ZERO),
         "access.token" => builder.access_token(TOKEN),
         "access.viewer_token" => builder.access_viewer_token(TOKEN),

@@ -2,8 +2,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::health::ComponentStatus;
-use crate::history::HistoryConfig;
 use crate::metrics::Metrics;
 use crate::model::{Diagnostics, InProgress};
 use crate::worker::PeriodicTask;
@@ -14,12 +14,11 @@ pub(in crate::monitor) struct HistoryState;
 
 impl HistoryState {
     pub(in crate::monitor) fn new(
-        _: &HistoryConfig,
+        _: &Config,
         _: &Metrics,
         _: Option<&Path>,
         _: &Clock,
         _: &Arc<Diagnostics>,
-        _: Option<&str>,
     ) -> (Self, Vec<PeriodicTask>) {
         (Self, Vec::new())
     }

@@ -2,11 +2,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::anomaly::{AnomalyStore, AnomalyWatcher};
 use crate::clock::{Clock, Nanos};
+use crate::config::Config;
 use crate::health::ComponentStatus;
-use crate::history::{DiskStatus, History, HistoryConfig, HistorySetup, MarkerStore};
+use crate::history::{DiskStatus, History, HistorySetup, MarkerStore, SnapshotObserver};
 use crate::metrics::{InstrumentKind, Metrics, Observer};
-use crate::model::{Diagnostics, InProgress};
+use crate::model::{Diagnostics, HookCounts, InProgress};
 use crate::summary::HostFigures;
 use crate::worker::PeriodicTask;
 
@@ -19,38 +21,56 @@ const RESOLUTIONS: [&str; 3] = ["raw", "minute", "hour"];
 pub(in crate::monitor) struct HistoryState {
     pub(in crate::monitor) history: History,
     pub(in crate::monitor) figures: HostFigures,
+    pub(in crate::monitor) anomalies: AnomalyWatcher,
+    /// What was learned, in the data directory.
+    #[cfg_attr(
+        not(feature = "testing"),
+        expect(dead_code, reason = "only the test harness calls it directly")
+    )]
+    pub(in crate::monitor) anomaly_store: Option<Arc<AnomalyStore>>,
     clock: Clock,
 }
 
 impl HistoryState {
-    /// Creates the history, and its tasks. It is kept in the data directory, if there is one. `version` is that of the
-    /// service, for the markers of its starts.
+    /// Creates the history and what watches it, and their tasks. They are kept in the data directory, if there is one.
     pub(in crate::monitor) fn new(
-        config: &HistoryConfig,
+        config: &Config,
         metrics: &Metrics,
         data_dir: Option<&Path>,
         clock: &Clock,
         diagnostics: &Arc<Diagnostics>,
-        version: Option<&str>,
     ) -> (Self, Vec<PeriodicTask>) {
+        let version = config.service.version.as_deref();
         let mut markers = MarkerStore::new(clock, version.unwrap_or_default());
         if let Some(data_dir) = data_dir {
             markers = markers.in_directory(&data_dir.join("markers"), diagnostics);
         }
         let markers = Arc::new(markers);
+        let step = config.history.interval;
+        let anomalies = AnomalyWatcher::new(&config.anomaly, step, metrics, diagnostics);
+        let observer: Arc<dyn SnapshotObserver> = Arc::new(anomalies.clone());
         let (history, mut tasks) = History::new(HistorySetup {
-            config,
+            config: &config.history,
             metrics,
             directory: data_dir.map(|path| path.join("history")),
             clock,
             diagnostics,
             markers: &markers,
+            observer: Some(observer),
         });
         tasks.extend(markers.tasks());
+        tasks.extend(anomalies.tasks(step));
+        let anomaly_store = data_dir.map(|path| {
+            let store = AnomalyStore::in_directory(path, &anomalies, clock, diagnostics);
+            Arc::new(store)
+        });
+        tasks.extend(anomaly_store.iter().flat_map(AnomalyStore::tasks));
         let figures = HostFigures::default();
         let state = Self {
             history,
             figures,
+            anomalies,
+            anomaly_store,
             clock: clock.clone(),
         };
         (state, tasks)
@@ -58,6 +78,7 @@ impl HistoryState {
 
     /// Adds the series about the history's files to the metrics.
     pub(in crate::monitor) fn observe(&self, metrics: &Metrics) {
+        self.observe_anomalies(metrics);
         if self.history.disk_status().is_none() {
             return;
         }
@@ -101,6 +122,84 @@ impl HistoryState {
             ("watchpost.history.damaged_series", ""),
             "Series of single segments that queries or roll-ups found damaged",
             |status, _, record| record(&[], status.damaged_series as f64),
+        );
+    }
+
+    /// Adds the series about anomalies to the metrics.
+    fn observe_anomalies(&self, metrics: &Metrics) {
+        const REPORTS: [(&str, &str, fn(&HookCounts) -> u64); 4] = [
+            (
+                "watchpost.anomaly.reports",
+                "Reports of anomalies, while there was a hook",
+                |counts| counts.emitted,
+            ),
+            (
+                "watchpost.anomaly.reports.delivered",
+                "Reports of anomalies with which the hooks were called",
+                |counts| counts.delivered,
+            ),
+            (
+                "watchpost.anomaly.reports.dropped",
+                "Reports of anomalies that were dropped, since too many waited for the hooks",
+                |counts| counts.dropped,
+            ),
+            (
+                "watchpost.anomaly.hook_panics",
+                "Panics of hooks for anomalies",
+                |counts| counts.panics,
+            ),
+        ];
+        // The watcher takes snapshots of the registry. Weak, so that there is no reference cycle.
+        let of = self.anomalies.downgrade();
+        let anomalies = of.clone();
+        metrics.observe_own(
+            "watchpost.anomalies",
+            "",
+            "Anomalies that began",
+            InstrumentKind::Counter,
+            Arc::new(move |record| {
+                if let Some((begun, _)) = anomalies.counts() {
+                    record(&[], begun as f64);
+                }
+            }),
+        );
+        let anomalies = of.clone();
+        metrics.observe(
+            "watchpost.anomalies.open",
+            "",
+            "Anomalies that are under way",
+            InstrumentKind::Gauge,
+            Arc::new(move |record| {
+                if let Some((_, open)) = anomalies.counts() {
+                    record(&[], open as f64);
+                }
+            }),
+        );
+        for (name, description, read) in REPORTS {
+            let anomalies = of.clone();
+            metrics.observe_own(
+                name,
+                "",
+                description,
+                InstrumentKind::Counter,
+                Arc::new(move |record| {
+                    if let Some(counts) = anomalies.reports() {
+                        record(&[], read(&counts) as f64);
+                    }
+                }),
+            );
+        }
+        metrics.observe(
+            "watchpost.anomaly.series",
+            "",
+            "Series that are watched for anomalies, and series for which there is no room",
+            InstrumentKind::Gauge,
+            Arc::new(move |record| {
+                if let Some((watched, left_out)) = of.series_counts() {
+                    record(&[("state", "watched")], watched as f64);
+                    record(&[("state", "left_out")], left_out as f64);
+                }
+            }),
         );
     }
 

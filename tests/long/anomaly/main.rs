@@ -5,7 +5,7 @@
 //! figure is out of its bounds. The benchmark's series are read from the folder in `WATCHPOST_NAB`.
 
 #[allow(dead_code, unused_imports, reason = "a part of the crate on its own")]
-#[path = "../../../src/anomaly/mod.rs"]
+#[path = "detectors.rs"]
 mod anomaly;
 #[path = "../../anomaly/changes.rs"]
 mod changes;

@@ -1,0 +1,727 @@
+//! The groups of series that have one value each, and which of them are watched.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use super::anomaly::AnomalyState;
+use super::rules::{Quantity, SeriesLabels, SeriesRole, WatchRule};
+use super::sentence::ValueUnit;
+use super::series::{Now, Reading, SeriesChange, SeriesIdentity, StoredState, WatchedState};
+use super::watch::describe;
+use crate::clock::Nanos;
+use crate::history::{RecordedStep, SeriesKey, SeriesKind, Step, TakenSnapshot};
+use crate::metrics::{HistogramValues, label_pairs};
+
+/// The maximum number of groups of one rule that are known.
+const MAX_KNOWN: usize = 2000;
+/// Every so many steps, it is looked which groups are busy, and which have no values any more.
+const SWEEP_EVERY: u64 = 60;
+/// The steps without values after which a series is not watched any more. Its state is kept.
+const GONE_AFTER: u64 = 360;
+/// A group takes the place of another one if it is this many times as busy.
+const BUSIER: f32 = 1.5;
+/// The steps of the memory of how busy a group is.
+const BUSY_MEMORY: f32 = 360.0;
+
+/// The key of a group over restarts: the name of its rule and its labels.
+pub(super) type GroupKey = (String, Arc<str>);
+
+/// The groups of all rules.
+#[derive(Debug)]
+pub(super) struct SeriesGroups {
+    config: GroupConfig,
+    rules: Vec<WatchedRule>,
+    groups: Vec<SeriesGroup>,
+    by_key: FxHashMap<(usize, Arc<str>), usize>,
+    /// The groups that the series of snapshots belong to.
+    members: FxHashMap<SeriesKey, KnownSeries>,
+    /// The states of series that are not watched at the moment.
+    stored: FxHashMap<GroupKey, StoredState>,
+    step: u64,
+    watched: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GroupConfig {
+    pub(super) step: Duration,
+    pub(super) false_alarms: f64,
+    pub(super) max_series: usize,
+}
+
+#[derive(Debug)]
+struct WatchedRule {
+    rule: Arc<WatchRule>,
+    known: usize,
+    watched: usize,
+}
+
+#[derive(Debug)]
+struct KnownSeries {
+    kind: SeriesKind,
+    /// The step in which it was last seen.
+    seen: u64,
+    groups: Box<[(usize, SeriesRole)]>,
+}
+
+#[derive(Debug)]
+struct SeriesGroup {
+    rule: usize,
+    identity: Arc<SeriesIdentity>,
+    /// The step in which it had series last.
+    seen: u64,
+    part: f64,
+    whole: f64,
+    /// The sum of all values: for what is counted, the number of events.
+    events: f64,
+    /// The positions of the series in the snapshot that are parts of the value.
+    positions: Vec<usize>,
+    /// The mean number of events in a step.
+    busy: f32,
+    /// Whether it is one of the busiest of a rule that has too many.
+    is_chosen: bool,
+    watched: Option<Box<WatchedState>>,
+}
+
+/// What happened to one series in a step.
+#[derive(Debug)]
+pub(super) struct SeriesEvent {
+    pub(super) identity: Arc<SeriesIdentity>,
+    /// The group, to be told the number of the anomaly.
+    pub(super) group: usize,
+    pub(super) reading: Reading,
+    pub(super) change: SeriesChange,
+    /// The labels of the series that the value is calculated from.
+    pub(super) labels: Vec<Arc<str>>,
+}
+
+/// What a step has brought.
+#[derive(Debug, Default)]
+pub(super) struct StepOutcome {
+    pub(super) events: Vec<SeriesEvent>,
+    /// The positions of the steps that are anomalies.
+    pub(super) anomalies: Vec<usize>,
+    /// The groups whose detector has panicked.
+    pub(super) panicked: Vec<Arc<SeriesIdentity>>,
+    /// The groups for which there is no room.
+    pub(super) left_out: usize,
+}
+
+impl SeriesGroups {
+    pub(super) fn new(config: GroupConfig) -> Self {
+        Self {
+            config,
+            rules: Vec::new(),
+            groups: Vec::new(),
+            by_key: FxHashMap::default(),
+            members: FxHashMap::default(),
+            stored: FxHashMap::default(),
+            step: 0,
+            watched: 0,
+        }
+    }
+
+    /// Replaces the rules. Series whose rule has changed are watched anew. Returns the anomalies that end by it.
+    pub(super) fn set_rules(&mut self, rules: &[Arc<WatchRule>]) -> Vec<SeriesEvent> {
+        let kept = |rule: &Arc<WatchRule>| rules.iter().position(|other| Arc::ptr_eq(rule, other));
+        let places: Vec<_> = self.rules.iter().map(|old| kept(&old.rule)).collect();
+        let mut ended = Vec::new();
+        let groups = std::mem::take(&mut self.groups);
+        let new = |rule| WatchedRule {
+            rule,
+            known: 0,
+            watched: 0,
+        };
+        self.rules = rules.iter().map(Arc::clone).map(new).collect();
+        for mut group in groups {
+            if let Some(place) = places.get(group.rule).copied().flatten() {
+                group.rule = place;
+                self.groups.push(group);
+            } else if let Some(watched) = group.watched.take() {
+                ended.extend(self.forget(&group.identity, &watched));
+            }
+        }
+        self.index();
+        ended
+    }
+
+    /// Goes on from the states of an earlier process.
+    pub(super) fn restore(&mut self, states: Vec<(GroupKey, StoredState)>) {
+        self.stored.extend(states);
+        for group in &mut self.groups {
+            if let Some(watched) = &mut group.watched {
+                let key = group.identity.key();
+                if let Some(stored) = self.stored.get(&key)
+                    && watched.restore(stored)
+                {
+                    self.stored.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// The states of all series, to be stored. Those of series without values come last, the newest first.
+    pub(super) fn states(&self) -> Vec<(GroupKey, StoredState)> {
+        let watched = self.groups.iter().filter_map(|group| {
+            let stored = group.watched.as_ref()?.stored()?;
+            Some((group.identity.key(), stored))
+        });
+        let mut all: Vec<_> = watched.collect();
+        let mut others: Vec<_> = self.stored.iter().collect();
+        others.sort_by_key(|(_, stored)| std::cmp::Reverse(stored.at));
+        let room = self.config.max_series.saturating_sub(all.len());
+        let others = others.into_iter().take(room);
+        all.extend(others.map(|(key, stored)| (key.clone(), stored.clone())));
+        all
+    }
+
+    /// The watched series and what is known of them.
+    pub(super) fn readings(&self) -> Vec<(Arc<SeriesIdentity>, Reading)> {
+        let mut all = Vec::with_capacity(self.watched);
+        all.extend(self.groups.iter().filter_map(|group| {
+            let reading = group.watched.as_ref()?.reading?;
+            Some((Arc::clone(&group.identity), reading))
+        }));
+        all
+    }
+
+    pub(super) fn watched(&self) -> usize {
+        self.watched
+    }
+
+    /// The time from one snapshot to the next.
+    pub(super) fn step(&self) -> Duration {
+        self.config.step
+    }
+
+    /// Tells a group the number of the anomaly that it has begun.
+    pub(super) fn set_number(&mut self, group: usize, number: u64) {
+        let group = self.groups.get_mut(group);
+        if let Some(open) = group
+            .and_then(|group| group.watched.as_mut())
+            .and_then(|watched| watched.open.as_mut())
+        {
+            open.number = number;
+        }
+    }
+
+    /// Judges a snapshot.
+    pub(super) fn observe(&mut self, snapshot: &TakenSnapshot<'_>) -> StepOutcome {
+        self.step += 1;
+        let mut outcome = StepOutcome::default();
+        if self.step.is_multiple_of(SWEEP_EVERY) {
+            outcome.events = self.sweep();
+        }
+        for (position, (key, kind, step)) in snapshot.steps.iter().enumerate() {
+            self.add(position, key, *kind, step);
+        }
+        for index in 0..self.groups.len() {
+            self.judge(index, snapshot, &mut outcome);
+        }
+        outcome
+    }
+
+    /// Adds the value of a series to its groups.
+    fn add(&mut self, position: usize, key: &SeriesKey, kind: SeriesKind, step: &Step) {
+        let seen = self.step;
+        if let Some(known) = self.members.get_mut(key)
+            && known.kind == kind
+        {
+            known.seen = seen;
+            known.add_to(&mut self.groups, position, step);
+            return;
+        }
+        let groups = self.groups_of(key, kind);
+        let known = KnownSeries { kind, seen, groups };
+        known.add_to(&mut self.groups, position, step);
+        self.members.insert(key.clone(), known);
+    }
+
+    /// The groups that a series belongs to. They are created if they are new.
+    fn groups_of(&mut self, key: &SeriesKey, kind: SeriesKind) -> Box<[(usize, SeriesRole)]> {
+        let labels: Vec<_> = label_pairs(&key.labels).collect();
+        let rules = self.rules.iter().enumerate();
+        let roles = rules.filter_map(|(place, watched)| {
+            let role = watched.rule.role(&key.name, &labels)?;
+            Some((place, role))
+        });
+        let roles: Vec<_> = roles.collect();
+        let groups = roles.into_iter().filter_map(|(rule, role)| {
+            let group = self.group(rule, key, kind, &labels)?;
+            Some((group, role))
+        });
+        groups.collect()
+    }
+
+    /// The group of a series in a rule. `None` if the rule has too many.
+    fn group(
+        &mut self,
+        place: usize,
+        key: &SeriesKey,
+        kind: SeriesKind,
+        labels: &SeriesLabels<'_>,
+    ) -> Option<usize> {
+        let watched = self.rules.get_mut(place)?;
+        let rule = &watched.rule;
+        let text: Arc<str> = match rule.by {
+            None => Arc::clone(&key.labels),
+            Some(by) => grouped(by, &key.labels),
+        };
+        if let Some(group) = self.by_key.get(&(place, Arc::clone(&text))) {
+            return Some(*group);
+        }
+        if watched.known >= MAX_KNOWN {
+            return None;
+        }
+        watched.known += 1;
+        let quantity = rule.quantity_of(kind);
+        let labels: Vec<(String, String)> = match rule.by {
+            None => labels
+                .iter()
+                .map(|(l, v)| ((*l).to_owned(), v.clone()))
+                .collect(),
+            Some(by) => {
+                let labels = labels.iter().filter(|(label, _)| by.contains(label));
+                labels.map(|(l, v)| ((*l).to_owned(), v.clone())).collect()
+            }
+        };
+        let identity = SeriesIdentity::new(rule, &text, labels, quantity);
+        let index = self.groups.len();
+        self.groups.push(SeriesGroup {
+            rule: place,
+            identity: Arc::new(identity),
+            seen: 0,
+            part: 0.0,
+            whole: 0.0,
+            events: 0.0,
+            positions: Vec::new(),
+            busy: 0.0,
+            is_chosen: false,
+            watched: None,
+        });
+        self.by_key.insert((place, text), index);
+        Some(index)
+    }
+
+    /// Judges the value of a group.
+    fn judge(&mut self, index: usize, snapshot: &TakenSnapshot<'_>, outcome: &mut StepOutcome) {
+        let (now, config) = (self.step, self.config);
+        let Some(group) = self.groups.get_mut(index) else {
+            return;
+        };
+        if group.seen != now {
+            return;
+        }
+        let is_first = group.busy == 0.0;
+        let memory = if is_first { 1.0 } else { BUSY_MEMORY };
+        group.busy += (group.events as f32 - group.busy) / memory;
+        if group.watched.is_none() {
+            let Some(rule) = self.rules.get_mut(group.rule) else {
+                return;
+            };
+            // At first nobody knows which are busy.
+            let has_choice = rule.known > rule.rule.max_groups && now >= SWEEP_EVERY;
+            if rule.watched >= rule.rule.max_groups || (has_choice && !group.is_chosen) {
+                return;
+            }
+            if self.watched >= config.max_series {
+                outcome.left_out += 1;
+                return;
+            }
+            rule.watched += 1;
+            self.watched += 1;
+            let mut watched = WatchedState::new(&group.identity, config.step, config.false_alarms);
+            let key = group.identity.key();
+            if self.stored.get(&key).is_some_and(|it| watched.restore(it)) {
+                self.stored.remove(&key);
+            }
+            group.watched = Some(Box::new(watched));
+        }
+        let Some((value, of)) = group.value(snapshot, config.step) else {
+            return;
+        };
+        let Some(watched) = group.watched.as_mut().filter(|it| it.has_detector()) else {
+            return;
+        };
+        let at = Now {
+            at: snapshot.wall,
+            step: now,
+        };
+        let Some((reading, change)) =
+            watched.observe(&group.identity, config.step, at, (value, of))
+        else {
+            outcome.panicked.push(Arc::clone(&group.identity));
+            return;
+        };
+        if reading.anomalous && reading.score >= 1.0 {
+            outcome.anomalies.extend(&group.positions);
+        }
+        if let Some(change) = change {
+            let labels = group.positions.iter();
+            let labels = labels.filter_map(|position| snapshot.steps.get(*position));
+            outcome.events.push(SeriesEvent {
+                identity: Arc::clone(&group.identity),
+                group: index,
+                reading,
+                change,
+                labels: labels.map(|(key, ..)| Arc::clone(&key.labels)).collect(),
+            });
+        }
+    }
+
+    /// Forgets series and groups that have no values any more, and gives the places of groups that are less busy to busier
+    /// ones. Returns the anomalies that end by it.
+    fn sweep(&mut self) -> Vec<SeriesEvent> {
+        let now = self.step;
+        self.members
+            .retain(|_, known| now - known.seen <= GONE_AFTER);
+        let mut ended = Vec::new();
+        let (quiet, busy) = self.choose();
+        for index in busy {
+            if let Some(group) = self.groups.get_mut(index) {
+                group.is_chosen = true;
+            }
+        }
+        for index in quiet {
+            let watched = self.groups.get_mut(index).and_then(|group| {
+                group.is_chosen = false;
+                let watched = group.watched.take()?;
+                Some((Arc::clone(&group.identity), watched))
+            });
+            if let Some((identity, watched)) = watched {
+                ended.extend(self.forget(&identity, &watched));
+            }
+        }
+        if self
+            .groups
+            .iter()
+            .all(|group| now - group.seen <= GONE_AFTER)
+        {
+            self.count();
+            return ended;
+        }
+        for mut group in std::mem::take(&mut self.groups) {
+            if now - group.seen <= GONE_AFTER {
+                self.groups.push(group);
+            } else if let Some(watched) = group.watched.take() {
+                ended.extend(self.forget(&group.identity, &watched));
+            }
+        }
+        self.index();
+        ended
+    }
+
+    /// The watched groups that make room for busier ones, and those that are watched from now on.
+    fn choose(&self) -> (Vec<usize>, Vec<usize>) {
+        let (mut quiet, mut busy) = (Vec::new(), Vec::new());
+        for (place, rule) in self.rules.iter().enumerate() {
+            if rule.known <= rule.rule.max_groups {
+                continue;
+            }
+            let groups = self.groups.iter().enumerate();
+            let groups = groups.filter(|(_, group)| group.rule == place);
+            let (mut watched, mut others): (Vec<_>, Vec<_>) =
+                groups.partition(|(_, group)| group.watched.is_some());
+            watched.sort_by(|(_, one), (_, other)| one.busy.total_cmp(&other.busy));
+            others.sort_by(|(_, one), (_, other)| other.busy.total_cmp(&one.busy));
+            let free = rule.rule.max_groups.saturating_sub(watched.len());
+            let (first, others) = others.split_at(free.min(others.len()));
+            busy.extend(first.iter().map(|(index, _)| *index));
+            let pairs = watched.iter().zip(others);
+            for ((one, _), (other, _)) in
+                pairs.take_while(|((_, one), (_, other))| other.busy > BUSIER * one.busy)
+            {
+                quiet.push(*one);
+                busy.push(*other);
+            }
+        }
+        (quiet, busy)
+    }
+
+    /// Keeps the state of a series that is not watched any more. Returns the end of its anomaly.
+    fn forget(
+        &mut self,
+        identity: &Arc<SeriesIdentity>,
+        watched: &WatchedState,
+    ) -> Option<SeriesEvent> {
+        if let Some(stored) = watched.stored().filter(|_| self.has_room()) {
+            let stored = StoredState { open: 0, ..stored };
+            self.stored.insert(identity.key(), stored);
+        }
+        let (open, reading) = (watched.open?, watched.reading?);
+        Some(SeriesEvent {
+            identity: Arc::clone(identity),
+            group: usize::MAX,
+            reading,
+            change: SeriesChange::Ended(open.number, AnomalyState::Gone),
+            labels: Vec::new(),
+        })
+    }
+
+    fn has_room(&self) -> bool {
+        self.stored.len() < self.config.max_series
+    }
+
+    /// Numbers the groups again.
+    fn index(&mut self) {
+        self.by_key.clear();
+        self.members.clear();
+        for (index, group) in self.groups.iter().enumerate() {
+            let key = (group.rule, Arc::clone(&group.identity.labels_text));
+            self.by_key.insert(key, index);
+        }
+        self.count();
+    }
+
+    /// Counts the groups of each rule.
+    fn count(&mut self) {
+        self.watched = 0;
+        for rule in &mut self.rules {
+            (rule.known, rule.watched) = (0, 0);
+        }
+        for group in &self.groups {
+            let watched = usize::from(group.watched.is_some());
+            self.watched += watched;
+            if let Some(rule) = self.rules.get_mut(group.rule) {
+                rule.known += 1;
+                rule.watched += watched;
+            }
+        }
+    }
+}
+
+impl KnownSeries {
+    /// Adds a value to the groups of the series.
+    fn add_to(&self, groups: &mut [SeriesGroup], position: usize, step: &Step) {
+        if self.groups.is_empty() {
+            return;
+        }
+        let value = match step {
+            Step::Number(value) => *value,
+            Step::Histogram(values) => values.count() as f64,
+        };
+        for (index, role) in &self.groups {
+            if let Some(group) = groups.get_mut(*index) {
+                group.add(self.seen, position, *role, value);
+            }
+        }
+    }
+}
+
+impl SeriesGroup {
+    fn add(&mut self, now: u64, position: usize, role: SeriesRole, value: f64) {
+        if self.seen != now {
+            self.seen = now;
+            (self.part, self.whole, self.events) = (0.0, 0.0, 0.0);
+            self.positions.clear();
+        }
+        self.events += value;
+        if role != SeriesRole::Whole {
+            self.part += value;
+            self.positions.push(position);
+        }
+        if role != SeriesRole::Part {
+            self.whole += value;
+        }
+    }
+
+    /// The value of this step, and of how many events it is a part. `None` if there is none.
+    fn value(&self, snapshot: &TakenSnapshot<'_>, step: Duration) -> Option<(f64, f64)> {
+        match self.identity.quantity {
+            // The first snapshot has what was counted since the start, which is another time than a step.
+            Quantity::Count => Some((in_step(self.part, snapshot.elapsed?, step), 1.0)),
+            Quantity::Quantile(rank) => {
+                let values = self.positions.iter();
+                let values =
+                    values.filter_map(|position| histogram(snapshot.steps.get(*position)?));
+                let all = HistogramValues::distribution_of(values);
+                Some((all.quantile(rank)?, 1.0))
+            }
+            Quantity::Ratio => (self.whole > 0.0).then_some((self.part, self.whole)),
+            Quantity::Share => (self.whole > 0.0).then(|| (self.part / self.whole, 1.0)),
+            Quantity::Gauge | Quantity::Natural { .. } => Some((self.part, 1.0)),
+        }
+    }
+}
+
+impl SeriesIdentity {
+    fn new(
+        rule: &Arc<WatchRule>,
+        text: &Arc<str>,
+        labels: Vec<(String, String)>,
+        quantity: Quantity,
+    ) -> Self {
+        let metric = rule.metric().to_owned();
+        let label = |wanted: &str| {
+            let found = labels.iter().find(|(label, _)| label == wanted);
+            found.map_or_else(String::new, |(_, value)| value.clone())
+        };
+        let name = if rule.by.is_some() {
+            (rule.describe)(&label)
+        } else {
+            let labels: Vec<_> = labels.iter().map(|(l, v)| (&**l, v.clone())).collect();
+            describe(&metric, &labels)
+        };
+        let name = match quantity {
+            Quantity::Quantile(_) if rule.by.is_none() => {
+                format!("{} of {name}", quantity.figure())
+            }
+            _ => name,
+        };
+        Self {
+            unit: ValueUnit::of(&metric, quantity.figure()),
+            rule: Arc::clone(rule),
+            labels_text: Arc::clone(text),
+            metric,
+            labels,
+            name,
+            quantity,
+        }
+    }
+
+    /// The key over restarts.
+    pub(super) fn key(&self) -> GroupKey {
+        (self.rule.name.clone(), Arc::clone(&self.labels_text))
+    }
+}
+
+/// The labels of a canonical text that a group has.
+fn grouped(by: &[&str], labels: &str) -> Arc<str> {
+    let mut text = String::new();
+    for (label, value) in label_pairs(labels).filter(|(label, _)| by.contains(label)) {
+        text.push_str(label);
+        text.push('=');
+        text.push_str(&value);
+        text.push('\n');
+    }
+    text.into()
+}
+
+fn histogram((_, _, step): &RecordedStep) -> Option<&HistogramValues> {
+    match step {
+        Step::Histogram(values) => Some(values),
+        Step::Number(_) => None,
+    }
+}
+
+/// The count of one step, if it was counted in a longer or shorter time because a snapshot was late.
+fn in_step(count: f64, elapsed: Nanos, step: Duration) -> f64 {
+    let ratio = elapsed as f64 / step.as_nanos() as f64;
+    if ratio > 0.0 && !(0.9..=1.1).contains(&ratio) {
+        count / ratio
+    } else {
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::{BUSIEST, default_rules};
+    use super::*;
+
+    const STEP: Duration = Duration::from_secs(10);
+    const STEP_NANOS: Nanos = 10_000_000_000;
+
+    struct Steps {
+        groups: SeriesGroups,
+        wall: i64,
+    }
+
+    impl Steps {
+        /// Watches requests by route alone.
+        fn new(max_series: usize) -> Self {
+            let mut groups = SeriesGroups::new(GroupConfig {
+                step: STEP,
+                false_alarms: 3.0,
+                max_series,
+            });
+            let rules = default_rules().into_iter();
+            let rules = rules.filter(|rule| rule.name == "requests by route");
+            groups.set_rules(&rules.map(Arc::new).collect::<Vec<_>>());
+            Self {
+                groups,
+                wall: 1_700_000_000_000,
+            }
+        }
+
+        /// Judges a snapshot with these numbers of requests of routes.
+        fn step(&mut self, requests: impl Iterator<Item = (u32, f64)>) -> StepOutcome {
+            let steps: Vec<_> = requests
+                .map(|(route, count)| {
+                    let key = SeriesKey {
+                        name: "http_server_request_duration_seconds".into(),
+                        labels: format!("http_request_method=\"GET\",http_route=\"/{route}\"")
+                            .into(),
+                    };
+                    (key, SeriesKind::Counter, Step::Number(count))
+                })
+                .collect();
+            self.wall += 10_000;
+            self.groups.observe(&TakenSnapshot {
+                wall: self.wall,
+                elapsed: Some(STEP_NANOS),
+                steps: &steps,
+            })
+        }
+
+        fn routes(&self) -> Vec<String> {
+            let readings = self.groups.readings().into_iter();
+            readings
+                .map(|(identity, _)| identity.labels[1].1.clone())
+                .collect()
+        }
+    }
+
+    #[test]
+    fn the_busiest_groups_take_the_places_of_others() {
+        let mut steps = Steps::new(1000);
+        let requests = || (0..60).map(|route| (route, if route < 50 { 1.0 } else { 100.0 }));
+        steps.step(requests());
+        let first = steps.routes();
+        assert_eq!((first.len(), &*first[49]), (BUSIEST, "/49"));
+        for _ in 0..SWEEP_EVERY {
+            steps.step(requests());
+        }
+        let routes = steps.routes();
+        assert_eq!(routes.len(), BUSIEST);
+        assert!((50..60).all(|route| routes.contains(&format!("/{route}"))));
+        // Those that are equally busy keep their places.
+        for _ in 0..SWEEP_EVERY {
+            steps.step(requests());
+        }
+        assert_eq!(steps.routes(), routes);
+    }
+
+    #[test]
+    fn a_series_without_values_is_forgotten_and_goes_on_when_it_returns() {
+        let mut steps = Steps::new(1000);
+        for n in 0..100 {
+            steps.step([(1, f64::from(n % 5)), (2, 1.0)].into_iter());
+        }
+        for _ in 0..GONE_AFTER + SWEEP_EVERY {
+            steps.step([(2, 1.0)].into_iter());
+        }
+        assert_eq!(steps.routes(), ["/2"]);
+        assert_eq!(steps.groups.states().len(), 2);
+        steps.step([(1, 3.0), (2, 1.0)].into_iter());
+        let readings = steps.groups.readings();
+        assert_eq!(readings.len(), 2);
+        assert!(readings.iter().all(|(_, reading)| !reading.learning));
+        assert_eq!(steps.groups.states().len(), 2);
+    }
+
+    #[test]
+    fn series_beyond_the_limit_are_counted() {
+        let mut steps = Steps::new(3);
+        let outcome = steps.step((0..5).map(|route| (route, 1.0)));
+        assert_eq!((outcome.left_out, steps.groups.watched()), (2, 3));
+    }
+
+    #[test]
+    fn a_late_snapshot_counts_for_one_step() {
+        assert_eq!(in_step(30.0, 3 * STEP_NANOS, STEP), 10.0);
+        assert_eq!(in_step(30.0, STEP_NANOS + 1_000, STEP), 30.0);
+        assert_eq!(in_step(30.0, 0, STEP), 30.0);
+    }
+}

@@ -1,0 +1,19 @@
+//! Watches the series of a monitor: which ones, what is reported of them, and to whom.
+
+mod anomaly;
+mod groups;
+mod log;
+mod rules;
+mod selector;
+mod sentence;
+mod series;
+mod state;
+mod state_store;
+mod watch;
+mod watcher;
+
+pub use self::anomaly::{Anomaly, AnomalyEpisode, AnomalyState, WatchedFigure, WatchedSeries};
+pub use self::watch::Watch;
+
+pub(crate) use self::state_store::AnomalyStore;
+pub(crate) use self::watcher::AnomalyWatcher;
