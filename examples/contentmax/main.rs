@@ -83,6 +83,9 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
         .service_version(env!("CARGO_PKG_VERSION"))
         .data_dir(directory.join("watchpost"))
         .install()?;
+    // What is not as usual, in words.
+    let anomalies = monitor.on_anomaly(|anomaly| eprintln!("contentmax: {}", anomaly.sentence));
+    anomalies.detach();
     let url = std::env::var("DATABASE_URL")
         .ok()
         .filter(|url| !url.is_empty());
