@@ -35,6 +35,8 @@ enum Category {
     Runtime,
     Query,
     Reader,
+    #[cfg(feature = "alerts")]
+    Alert,
 }
 
 impl Error {
@@ -100,6 +102,24 @@ impl Error {
             problems: Vec::new(),
             source: None,
         }))
+    }
+
+    /// Creates an error for a rule, a silence, an objective or a job that is invalid: `problem` is a whole sentence.
+    #[cfg(feature = "alerts")]
+    #[cold]
+    pub(crate) fn alert(problem: &str) -> Self {
+        Self(Box::new(ErrorParts {
+            kind: Category::Alert,
+            message: problem.to_owned(),
+            problems: Vec::new(),
+            source: None,
+        }))
+    }
+
+    /// Returns whether a rule, a silence, an objective or a background job is invalid, or one too many.
+    #[cfg(feature = "alerts")]
+    pub fn is_alert(&self) -> bool {
+        self.0.kind == Category::Alert
     }
 
     /// Returns whether the result of a valid query could not be read, such as from a Prometheus server that does not

@@ -21,6 +21,7 @@
 )]
 
 mod access;
+pub mod alerts;
 pub mod anomaly;
 mod clock;
 pub mod config;
@@ -60,7 +61,7 @@ pub use self::context::InFlight;
 pub use self::error::{Error, Result};
 pub use self::errors::{ResultExt, capture_error, capture_message};
 pub use self::http::EndpointLayer;
-#[cfg(feature = "history")]
+#[cfg(feature = "alerts")]
 pub use self::model::Subscription;
 pub use self::model::{
     Attributes, DropReason, EventId, KeepReason, Level, Outcome, ParseIdError, RecordKind,

@@ -54,6 +54,7 @@
 //! | `history.*` | [`history`](crate::MonitorBuilder::history) | [`HistoryConfig`] |
 //! | `anomaly.*` | [`anomaly`](crate::MonitorBuilder::anomaly) | [`AnomalyConfig`] |
 //! | `dashboard.*` | [`dashboard`](crate::MonitorBuilder::dashboard) | [`DashboardConfig`] |
+//! | `alerts.*` | [`alerts`](crate::MonitorBuilder::alerts) | [`AlertsConfig`] |
 //! | `install.*` | [`install_global`](crate::MonitorBuilder::install_global) | |
 //! | `service.*` | [`service_name`](crate::MonitorBuilder::service_name), [`service_version`](crate::MonitorBuilder::service_version), [`service_environment`](crate::MonitorBuilder::service_environment), [`service_instance`](crate::MonitorBuilder::service_instance) | |
 //! | `redact.*` | [`redact_keys`](crate::MonitorBuilder::redact_keys), [`redact_paths`](crate::MonitorBuilder::redact_paths), [`allow_query`](crate::MonitorBuilder::allow_query) | |
@@ -116,6 +117,9 @@
 //!
 //! [anomaly]
 //! false_alarms = 3
+//!
+//! [alerts]
+//! interval = "30s"
 //!
 //! [drain]
 //! wait = "5s"
@@ -282,6 +286,9 @@
 //! | `anomaly.false_alarms` | `WATCHPOST_ANOMALY_FALSE_ALARMS` | `3` | a number from 0.01 to 1000 | How many false alarms are expected of one series in 30 days |
 //! | `anomaly.default_series` | `WATCHPOST_ANOMALY_DEFAULT_SERIES` | `true` | `true` or `false` | Whether the monitor's own series are watched for anomalies |
 //! | `anomaly.max_series` | `WATCHPOST_ANOMALY_MAX_SERIES` | `2000` | a whole number from 1 to 5000 | How many series are watched for anomalies at most |
+//! | `alerts.interval` | `WATCHPOST_ALERTS_INTERVAL` | `"30s"` | a duration from `1s` to `1h` | The time from one evaluation of all alert rules to the next |
+//! | `alerts.default_rules` | `WATCHPOST_ALERTS_DEFAULT_RULES` | `true` | `true` or `false` | Whether the default alert rules are there |
+//! | `alerts.file` | `WATCHPOST_ALERTS_FILE` | none | a text of 1 to 255 characters in one line | The TOML file with alert rules, which is read again when it changes |
 //! | `drain.wait` | `WATCHPOST_DRAIN_WAIT` | `"3s"` | a duration from `0s` to `10m` | How long `/readyz` responds 503 before `drain` completes |
 //! | `access.token` | `WATCHPOST_ACCESS_TOKEN`, `WATCHPOST_TOKEN` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | The token that opens protected pages |
 //! | `access.viewer_token` | `WATCHPOST_ACCESS_VIEWER_TOKEN` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | The token with which protected pages can be read, and nothing changed |
@@ -319,6 +326,7 @@ pub(crate) use self::service::ServiceConfig;
 pub(crate) use self::source::call_error;
 pub(crate) use self::suggest::suggest;
 
+use crate::alerts::AlertsConfig;
 use crate::anomaly::AnomalyConfig;
 use crate::dashboard::DashboardConfig;
 use crate::errors::ErrorsConfig;
@@ -350,6 +358,7 @@ pub(crate) struct Config {
     pub(crate) health: HealthConfig,
     pub(crate) history: HistoryConfig,
     pub(crate) anomaly: AnomalyConfig,
+    pub(crate) alerts: AlertsConfig,
     pub(crate) trace: TraceConfig,
     pub(crate) otlp: OtlpConfig,
     /// How long `drain` responds 503 on `/readyz` before it completes.
@@ -376,6 +385,7 @@ impl Config {
             &self.history.explicit,
             &self.anomaly.explicit,
             &self.dashboard.explicit,
+            &self.alerts.explicit,
             &self.trace.explicit,
             &self.otlp.explicit,
         ];
@@ -398,6 +408,7 @@ impl Default for Config {
             health: HealthConfig::default(),
             history: HistoryConfig::default(),
             anomaly: AnomalyConfig::default(),
+            alerts: AlertsConfig::default(),
             trace: TraceConfig::default(),
             otlp: OtlpConfig::default(),
             drain_wait: Self::DEFAULT_DRAIN_WAIT,

@@ -14,3 +14,7 @@ pub mod glossary {}
 
 #[doc = include_str!("history.md")]
 pub mod history {}
+
+#[cfg(feature = "alerts")]
+#[doc = include_str!("runbook.md")]
+pub mod runbook {}

@@ -152,6 +152,8 @@ mod keys;
 mod layer;
 mod log_line;
 pub(crate) mod otel_versions;
+#[cfg(feature = "alerts")]
+mod own_log;
 mod recent;
 mod request_formatter;
 pub(crate) mod subscriber_probe;
@@ -167,6 +169,8 @@ pub(crate) use self::bridge::{BridgeState, follow_levels, install as install_log
 pub(crate) use self::config::ServiceFields;
 pub(crate) use self::formatter::LogFormatter;
 pub(crate) use self::installed::{InstalledLayer, has_layer_of, monitor_of};
+#[cfg(feature = "alerts")]
+pub(crate) use self::own_log::OwnLog;
 pub(crate) use self::recent::{RecentLogStore, RecentLogsObserver};
 #[cfg(feature = "serde")]
 pub(crate) use self::timestamp::TimestampWriter;

@@ -173,7 +173,7 @@
 //! | series | from when |
 //! |---|---|
 //! | `watchpost_records_emitted_total`, `_delivered_total` by `signal`; `_dropped_total` by `signal` and `reason` | every label set, when the monitor is built |
-//! | `watchpost_spans_lost_total` by `reason`, `watchpost_traces_over_budget_total`, `watchpost_traces_store_*_total`, `watchpost_errors_unrouted_total`, `watchpost_worker_restarts_total`, `watchpost_metrics_refused_total`, `_truncated_total`, `watchpost_serve_connections_closed_total` by `reason` | the same |
+//! | `watchpost_spans_lost_total` by `reason`, `watchpost_traces_over_budget_total`, `watchpost_traces_store_*_total`, `watchpost_errors_unrouted_total`, `watchpost_worker_restarts_total`, `watchpost_metrics_refused_total`, `_truncated_total`, `watchpost_alerts_evaluations_total`, `watchpost_alerts_hook_events_total` by `result`, `watchpost_serve_connections_closed_total` by `reason` | the same |
 //! | a metric of your own: `metrics.counter("orders").build()` | without labels, when it is built |
 //! | a label set of your own: `orders.with([("kind", "gift")])` | when `with` is called, before the first `add` |
 //! | `http_server_*`, `watchpost_http_*`, `watchpost_errors_total`, `watchpost_hook_panics_total`, `watchpost_long_polls_total` | without labels, when the monitor is built; with labels, from the first event |

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::alerts::AlertsHandle;
 use super::current;
 use super::dashboard::DashboardState;
 use super::data_dir::DataDir;
@@ -133,7 +134,8 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     base.metrics.set_trace_source(source);
 
     let (history, mut store_tasks) = history(&base, data_dir.as_ref());
-
+    let (alerts, alert_tasks) = alerts(&base, &history, &levels, data_dir.as_ref());
+    store_tasks.extend(alert_tasks);
     let users = user_tracker(&base, data_dir.as_ref());
     store_tasks.extend(user_tasks(&base, data_dir.as_ref(), &users));
 
@@ -189,6 +191,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         recent_logs,
         health,
         history,
+        alerts,
         worker,
         settings,
         users,
@@ -210,6 +213,24 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     state.history.begin();
     state.doctor.start(doctor(&state, config.data_dir));
     Ok(current::register(state))
+}
+
+/// Creates the alerts, and their tasks.
+fn alerts(
+    base: &Foundation,
+    history: &HistoryState,
+    levels: &Arc<LevelDirectives>,
+    data_dir: Option<&DataDir>,
+) -> (AlertsHandle, Vec<PeriodicTask>) {
+    AlertsHandle::new(
+        &base.config.alerts,
+        history,
+        data_dir.map(DataDir::path),
+        &base.clock,
+        &base.diagnostics,
+        levels,
+        (&base.record_queue, &base.requests),
+    )
 }
 
 /// Creates the resolver of the access tokens.

@@ -1,5 +1,8 @@
 //! The monitor: its builder, handle and guard, and the install, drain, flush and shutdown operations.
 
+#[cfg(feature = "alerts")]
+mod alert_methods;
+mod alerts;
 #[cfg(feature = "history")]
 mod anomalies;
 mod assembly;

@@ -71,6 +71,7 @@ pub(super) fn observe(inner: &MonitorState) {
     };
     observe_snapshots(metrics, worker, &snapshots);
     inner.history.observe(metrics);
+    inner.alerts.observe(metrics);
     watch_parts(inner, snapshots);
     if let Some(data_dir) = &inner.data_dir {
         health.check_disk(data_dir.path().to_owned(), &inner.system);

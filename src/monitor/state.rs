@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::alerts::AlertsHandle;
 use super::dashboard::DashboardState;
 use super::data_dir::DataDir;
 use super::doctor::DoctorTask;
@@ -45,6 +46,7 @@ pub(super) struct MonitorState {
     pub(super) health: Health,
     pub(super) dashboard: DashboardState,
     pub(super) history: HistoryState,
+    pub(super) alerts: AlertsHandle,
     pub(super) worker: Arc<Worker>,
     pub(super) settings: Settings,
     pub(super) users: Arc<UserTracker>,

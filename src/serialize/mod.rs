@@ -65,6 +65,8 @@ macro_rules! as_struct {
     };
 }
 
+#[cfg(feature = "alerts")]
+mod alerts;
 #[cfg(feature = "history")]
 mod history;
 

@@ -130,6 +130,12 @@ impl Harness {
         self.monitor.call_anomaly_hooks_for_test();
     }
 
+    /// Evaluates the alert rules, and calls the hooks of alerts, as the monitor does every 30 seconds.
+    #[cfg(feature = "alerts")]
+    pub fn evaluate_alerts(&self) {
+        self.monitor.alerts().evaluate_for_test();
+    }
+
     /// Returns the wall time of the clock.
     pub fn now(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_nanos(self.clock.wall(self.clock.now()))

@@ -14,7 +14,7 @@ static TABLE: RwLock<Vec<&'static Metadata<'static>>> = RwLock::new(Vec::new());
 static PLACES: RwLock<FxHashSet<(u64, u64)>> = RwLock::new(FxHashSet::with_hasher(FxBuildHasher));
 
 /// Returns the number of a callsite, and assigns one on first use.
-pub(super) fn number(metadata: &'static Metadata<'static>) -> u32 {
+pub(crate) fn number(metadata: &'static Metadata<'static>) -> u32 {
     let mut table = write_lock(&TABLE);
     let same = |have: &&Metadata<'_>| std::ptr::eq::<Metadata<'_>>(*have, metadata);
     let at = table.iter().position(same).unwrap_or_else(|| {

@@ -1,6 +1,8 @@
 //! Behaviour through the public API, in one binary.
 
 mod active_users;
+#[cfg(feature = "alerts")]
+mod alert_rules;
 #[cfg(feature = "history")]
 mod anomalies;
 #[cfg(all(feature = "otlp", feature = "sentry"))]

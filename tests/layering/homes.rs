@@ -52,7 +52,7 @@ pub(crate) const HOMES: [(&[&str], &[&str]); 35] = [
     ),
     (&["sqlx"], &["db/sqlx/"]),
     (&["sqlx_core"], &["db/sqlx/"]),
-    (&["toml"], &["config/"]),
+    (&["toml"], &["alerts/enabled/rule_file.rs", "config/"]),
     (
         &["crc32fast"],
         &["files/", "history/enabled/disk/", "users/", "worker/spool/"],
@@ -77,7 +77,7 @@ pub(crate) const HOMES: [(&[&str], &[&str]); 35] = [
     (&["getrandom"], &["access/", "dashboard/", "users/"]),
     (&["ring"], &["dashboard/"]),
     (&["exaloglog"], &["users/"]),
-    (&["siphasher"], &["users/"]),
+    (&["siphasher"], &["alerts/enabled/labels.rs", "users/"]),
     (&["rustix"], &["clock/", "system/"]),
     (&["std", "env"], &["config/env.rs"]),
     (&["crate", "otel"], &["otel/", "monitor/", "lib.rs"]),

@@ -684,6 +684,21 @@ pub(super) static SETTINGS: &[Setting] = &[
         "How many series are watched for anomalies at most",
     ),
     Setting::new(
+        "alerts.interval",
+        field!(duration(SECOND, HOUR), alerts.interval),
+        "The time from one evaluation of all alert rules to the next",
+    ),
+    Setting::new(
+        "alerts.default_rules",
+        field!(BoolParser, alerts.default_rules),
+        "Whether the default alert rules are there",
+    ),
+    Setting::new(
+        "alerts.file",
+        field!(OptionalTextParser, alerts.file),
+        "The TOML file with alert rules, which is read again when it changes",
+    ),
+    Setting::new(
         "drain.wait",
         field!(duration(0, 10 * MINUTE), drain_wait),
         "How long `/readyz` responds 503 before `drain` completes",

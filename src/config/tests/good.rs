@@ -145,6 +145,11 @@ false_alarms = 0.5
 default_series = false
 max_series = 300
 
+[alerts]
+interval = "1m"
+default_rules = false
+file = "/etc/alerts.toml"
+
 [drain]
 wait = "0s"
 
@@ -230,6 +235,9 @@ fn every_key_of_a_file_arrives() {
         (Duration::from_secs(30), Duration::from_secs(30))
     );
     assert_last_sections(&config);
+    assert_eq!(config.alerts.interval, Duration::from_secs(60));
+    assert!(!config.alerts.default_rules);
+    assert_eq!(config.alerts.file.as_deref(), Some("/etc/alerts.toml"));
     assert_eq!(config.drain_wait, Duration::ZERO);
     let nothing = crate::config::InstallConfig {
         subscriber: false,

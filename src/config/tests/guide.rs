@@ -107,6 +107,7 @@ fn the_methods_of_the_builder_name_their_settings() {
                 "history",
                 "anomaly",
                 "dashboard",
+                "alerts",
                 "worker",
                 "console_to",
                 "before_send",

@@ -269,6 +269,31 @@ impl MetricQuery {
     }
 }
 
+/// What rules need to know of a query.
+#[cfg(feature = "alerts")]
+impl MetricQuery {
+    /// A query that counts what this one reads: the increase of the same series. `None` for a function of gauges.
+    pub(crate) fn counting(&self) -> Option<Self> {
+        match self.function {
+            Function::Increase
+            | Function::Rate
+            | Function::SumIncrease
+            | Function::Mean
+            | Function::Quantile(_) => {
+                let mut counting = self.clone();
+                counting.function = Function::Increase;
+                Some(counting)
+            }
+            Function::Last | Function::Min | Function::Max => None,
+        }
+    }
+
+    /// Whether all series are combined.
+    pub(crate) fn is_total(&self) -> bool {
+        matches!(&self.grouping, Grouping::By(labels) if labels.is_empty())
+    }
+}
+
 impl Matcher {
     /// Whether a series with these labels, in canonical form, is selected. It is asked for each series of each file.
     pub(super) fn matches(&self, labels: &str) -> bool {

@@ -12,6 +12,8 @@ mod numbers;
 mod plan;
 #[cfg(feature = "prometheus-reader")]
 mod prometheus;
+#[cfg(any(feature = "alerts", feature = "prometheus-reader"))]
+mod promql;
 mod recorder;
 mod roll_up;
 mod steps;

@@ -7,6 +7,7 @@ use super::assembly::{AssemblyInput, assemble};
 use super::globals::Global;
 use super::guard::MonitorGuard;
 use super::handle::Monitor;
+use crate::alerts::AlertsConfig;
 use crate::anomaly::AnomalyConfig;
 use crate::clock::Clock;
 use crate::config::{
@@ -170,6 +171,12 @@ impl MonitorBuilder {
     /// variables are `WATCHPOST_ANOMALY_*`.
     pub fn anomaly(self, config: AnomalyConfig) -> Self {
         self.set(".anomaly(..)", &[], |all| all.anomaly = config)
+    }
+
+    /// Sets how often the alert rules are evaluated, and whether the default ones are there: the settings `alerts.*`, whose
+    /// variables are `WATCHPOST_ALERTS_*`.
+    pub fn alerts(self, config: AlertsConfig) -> Self {
+        self.set(".alerts(..)", &[], |all| all.alerts = config)
     }
 
     /// Sets how much data may be queued in memory: the settings `worker.*`, whose variables are `WATCHPOST_WORKER_*`.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Uri};
 
 use super::*;
+use crate::alerts::AlertsConfig;
 use crate::dashboard::DashboardCard;
 use crate::error::Error;
 use crate::metrics::{HistogramAggregation, MetricsExporter, MetricsTemporality};
@@ -207,6 +208,11 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         key if key.starts_with("health.") => set_health(key, builder),
         key if key.starts_with("history.") => set_history(key, builder),
         key if key.starts_with("anomaly.") => set_anomaly(key, builder),
+        "alerts.interval" => {
+            builder.alerts(AlertsConfig::default().interval(Duration::from_secs(1)))
+        }
+        "alerts.default_rules" => builder.alerts(AlertsConfig::default().default_rules(false)),
+        "alerts.file" => builder.alerts(AlertsConfig::default().file("rules.toml")),
         "drain.wait" => builder.drain_wait(Duration::ZERO),
         "access.token" => builder.access_token(TOKEN),
         "access.viewer_token" => builder.access_viewer_token(TOKEN),

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::api::{Form, MAX_OTHER, QueryApi};
-use super::promql::{MetricForm, literal, quoted};
 use super::response::Metadata;
 use crate::error::Result;
 use crate::history::enabled::metric_query::{Function, MetricQuery};
+use crate::history::enabled::promql::{MetricForm, literal, quoted};
 use crate::model::lock;
 
 /// How long the form of a metric is remembered. A server may begin to store native histograms at any time.

@@ -3,7 +3,6 @@
 mod api;
 mod forms;
 mod lists;
-mod promql;
 mod reader;
 mod response;
 #[cfg(test)]

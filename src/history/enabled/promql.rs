@@ -3,18 +3,39 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::history::enabled::metric_query::{
-    Aggregation, Function, Grouping, Matcher, MetricQuery,
-};
+use super::metric_query::{Aggregation, Function, Grouping, Matcher, MetricQuery};
 
 /// The form in which the server has a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MetricForm {
     Counter,
     Gauge,
+    #[cfg_attr(
+        not(feature = "prometheus-reader"),
+        expect(dead_code, reason = "only a server says that it has such a metric")
+    )]
     NativeHistogram,
     /// Series with the suffixes `_bucket`, `_sum` and `_count`.
     ClassicHistogram,
+}
+
+#[cfg(feature = "alerts")]
+impl MetricQuery {
+    /// The expression, if the name says what the metric is. A histogram is taken for one with the suffixes `_bucket`, `_sum`
+    /// and `_count`.
+    pub(crate) fn promql(&self) -> Option<String> {
+        let form = match self.function {
+            Function::Last | Function::Min | Function::Max => MetricForm::Gauge,
+            Function::Increase | Function::Rate if self.metric.ends_with("_total") => {
+                MetricForm::Counter
+            }
+            Function::Increase | Function::Rate | Function::SumIncrease | Function::Quantile(_) => {
+                MetricForm::ClassicHistogram
+            }
+            Function::Mean => return None,
+        };
+        promql(self, form).filter(|_| !selects_nothing(self))
+    }
 }
 
 /// Whether the matchers of a query select no series, whatever there is.

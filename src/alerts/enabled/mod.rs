@@ -1,0 +1,39 @@
+mod active_alert;
+mod alert;
+mod backtest;
+mod bound;
+mod default_rules;
+mod engine;
+mod evaluate;
+mod export;
+mod handle;
+mod job;
+mod labels;
+mod log;
+mod notification_pace;
+mod phase;
+mod requests;
+mod rule;
+mod rule_file;
+mod rule_list;
+mod rule_time;
+mod saved;
+mod silence;
+mod slo;
+mod store;
+mod watched_file;
+
+pub use self::alert::{
+    Acknowledgement, Alert, AlertEvent, AlertState, AlertTransition, NotificationReason, Severity,
+    TransitionReason,
+};
+pub use self::bound::Bound;
+pub use self::export::PrometheusRules;
+pub use self::handle::Alerts;
+pub use self::job::Job;
+pub use self::phase::MissingData;
+pub use self::rule::Rule;
+pub use self::silence::{Inhibition, LabelMatcher, Silence};
+pub use self::slo::SloStatus;
+
+pub(crate) use self::handle::{AlertFigures, AlertsSetup};

@@ -1,0 +1,23 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::rule::Rule;
+
+/// The rules of the program and those of a file, which replace those of the same name.
+#[derive(Debug, Default)]
+pub(super) struct RuleList {
+    pub(super) own: Vec<Arc<Rule>>,
+    pub(super) file: Vec<Arc<Rule>>,
+}
+
+impl RuleList {
+    /// The rules that are evaluated.
+    pub(super) fn all(&self) -> Vec<Arc<Rule>> {
+        let replaced: BTreeSet<_> = self.file.iter().map(|rule| rule.name()).collect();
+        let own = self
+            .own
+            .iter()
+            .filter(|rule| !replaced.contains(rule.name()));
+        own.chain(&self.file).cloned().collect()
+    }
+}

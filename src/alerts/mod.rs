@@ -1,0 +1,169 @@
+//! Alerts: rules over the [history](crate::history) of all metrics, and their states.
+//!
+//! With the feature `alerts`, the monitor evaluates its rules every 30 seconds, on a thread of its own. A [`Rule`] compares
+//! the value of a query with a limit; each label set of the value has an alert. [`Monitor::alerts`](crate::Monitor::alerts)
+//! lists them, each change is a log record, and [`Monitor::on_alert`](crate::Monitor::on_alert) calls a function of yours.
+//!
+//! ```
+//! # #[cfg(all(feature = "alerts", feature = "testing"))] {
+//! use std::time::Duration;
+//! use watchpost::alerts::{AlertState, Bound, Rule, Severity};
+//! use watchpost::history::MetricQuery;
+//! # use watchpost::testing::Harness;
+//! # let monitor = Harness::new();
+//!
+//! let waiting = MetricQuery::last("mails_waiting").total();
+//! let rule = Rule::threshold("mails-stuck", waiting, Bound::above(100.0))
+//!     .hold_for(Duration::from_secs(60))
+//!     .severity(Severity::Critical)
+//!     .annotation("summary", "{{ $value }} mails wait");
+//! monitor.alerts().add_rule(rule).unwrap();
+//!
+//! monitor.metrics().gauge("mails_waiting").build().set(150.0);
+//! # for _ in 0..3 { monitor.advance(Duration::from_secs(30)); monitor.snapshot(); monitor.evaluate_alerts(); }
+//! # #[cfg(any())]
+//! // .. after a minute:
+//! sleep(..);
+//! let alerts = monitor.alerts().list();
+//! assert_eq!(alerts[0].state, AlertState::Firing);
+//! assert_eq!(alerts[0].annotations[0].1, "150 mails wait");
+//! # }
+//! ```
+//!
+//! # States
+//!
+//! | state | meaning |
+//! |---|---|
+//! | inactive | The condition does not hold. |
+//! | pending | It holds, but not yet at every evaluation for [`hold_for`](Rule::hold_for). If it ends before that, the alert is inactive again, and nobody hears of it. |
+//! | firing | It has held for that long. |
+//! | recovering | It has ended, but not yet for [`keep_firing_for`](Rule::keep_firing_for). |
+//! | resolved | It has ended for that long. The alert is listed for an hour. |
+//!
+//! With [`clear_at`](Rule::clear_at), a firing alert ends only if the value is back behind a second limit.
+//!
+//! - A failed evaluation changes no state. [`Alerts::failures`] says why it failed.
+//! - [`MissingData`] says what a missing value means. If a firing alert keeps its state without data for five evaluations, it
+//!   is resolved as stale, and the alert `no_data` fires in its place until there are data again, for a day at most.
+//! - With fewer events than [`min_samples`](Rule::min_samples), the condition does not hold.
+//! - Durations are counted in whole intervals. If no rule was evaluated for more than three intervals, because the process
+//!   was stopped for example, that time does not count.
+//!
+//! # Notifications
+//!
+//! An [`AlertEvent`] says whether the alert is to be announced: when it fires, again after [`repeat`](Rule::repeat), and when
+//! it has ended. Between two announcements that an alert fires is at least the [`cooldown`](Rule::cooldown), also if it was
+//! resolved meanwhile. An alert that ends within that time is not announced at all. The end of what was announced always is.
+//!
+//! | what | hides | until |
+//! |---|---|---|
+//! | [`Alerts::silence`] | alerts with certain labels, which keep their states | its end |
+//! | [`Alerts::set_inhibitions`] | alerts beside another one that fires, such as warnings beside a critical alert | that one ends |
+//! | [`Alerts::acknowledge`] | the repetitions of one alert | it ends, or a time of your choice |
+//!
+//! # Default rules
+//!
+//! | rule | severity | fires if | for | cooldown |
+//! |---|---|---|---|---|
+//! | `high-error-rate` | critical | more than 5 % of the requests of five minutes failed, of 20 or more | 1 min | 5 min |
+//! | `slow-response` | warning | the 95th percentile of the time to headers is above 1 s, of 20 requests or more in five minutes | 5 min | 10 min |
+//! | `no-traffic` | warning | no request ended within ten minutes, and at least a hundred in the hour before | 1 min | 30 min |
+//! | `memory-leak` | warning | more than 80 % of the memory is in use, and it has risen by more than 2 % of all memory an hour, for half an hour | | 30 min |
+//! | `database-connection-pool` | critical | 90 % of the connections of a pool are in use | 1 min | 5 min |
+//! | `slow-connections` | warning | the 95th percentile of the wait for a connection of a pool is above 1 s | 1 min | 5 min |
+//! | `api-rate-limit` | warning | 80 % of a rate limit of an external service is used | | 15 min |
+//! | `disk-full` | warning | more than 90 % of the disk with the data directory is in use | 5 min | 30 min |
+//! | `blocked-runtime` | warning | the threads of a watched runtime are busy more than 95 % of the time | 5 min | 10 min |
+//! | `error-spike` | warning | more than ten captured errors of a type within five minutes, and more than half of those of an hour | | 15 min |
+//! | `missed-job` | warning | a [background job](#background-jobs) has not succeeded in time | | 60 min |
+//! | `dropped-records` | info | the monitor dropped log records, traces or errors | | 60 min |
+//!
+//! The [runbook](crate::guide::runbook) says for each of them what to look at. Memory is that of the limit of the control group, if there is one, else that of the machine. For another limit, add a
+//! rule of the same name. [`AlertsConfig::default_rules`] leaves them all out.
+//!
+//! # Objectives
+//!
+//! [`Alerts::add_slo`] sets the percentage of requests that have to succeed in 30 days. The rest is the error budget. A rule
+//! fires if the budget is spent so many times too fast in two windows; the short one ends the alert soon after its cause:
+//!
+//! | rule | severity | too fast | windows | spends |
+//! |---|---|---|---|---|
+//! | `{name}-burn-1h` | critical | 14.4 times | 1 h and 5 min | 2 % of the budget in an hour |
+//! | `{name}-burn-6h` | critical | 6 times | 6 h and 30 min | 5 % in six hours |
+//! | `{name}-burn-1d` | warning | 3 times | 1 d and 2 h | 10 % in a day |
+//! | `{name}-burn-3d` | warning | once | 3 d and 6 h | 10 % in three days |
+//!
+//! They need a hundred requests in the longer window, and what is known of it: without a data directory, the history has two
+//! hours. [`Alerts::slos`] returns how much of the budget is left.
+//!
+//! # Background jobs
+//!
+//! [`Monitor::job`](crate::Monitor::job) expects a job to succeed at regular times; the rule `missed-job` fires if it does not.
+//! The first success is due that long after the start of the process.
+//!
+//! # Rules in a file
+//!
+//! The setting `alerts.file` names a TOML file. It is read again at the next evaluation after it has changed. If it cannot be
+//! used, the rules stay as they are, and a notice and [`Alerts::failures`] say in which line it is wrong. A rule replaces one of
+//! the program with the same name.
+//!
+//! ```toml
+//! [[rule]]
+//! name = "queue-stuck"
+//! metric = "queue_oldest_message_age_seconds"
+//! function = "last"             # or mean, min, max, increase, rate, sum_increase, quantile with `rank = 0.95`
+//! window = "5m"
+//! where = { queue = ["mail", "push"] }      # and `where_not`
+//! by = ["queue"]                # without it, each series has an alert; [] combines all
+//! above = 300                   # or at_least, below, at_most
+//! for = "2m"
+//! severity = "critical"
+//! annotations = { summary = "The oldest message of {{ $labels.queue }} is {{ $value }} s old" }
+//!
+//! [[rule]]
+//! name = "failed-logins"
+//! metric = "logins_failed_total"
+//! function = "increase"
+//! by = []
+//! divided_by = { metric = "logins_total", function = "increase", by = [] }
+//! min_samples = 50
+//! above = 0.5
+//!
+//! [[inhibit]]
+//! source = ["severity=critical"]
+//! target = ["severity=warning"]
+//! equal = ["queue"]
+//! ```
+//!
+//! A rule has also: `trend = "30m"`, `absent = true`, `and` (a list of queries, each with its limit), `aggregation`, `clear_at`,
+//! `keep_firing_for`, `missing_data` (`keep`, `resolve`, `fire`), `stale_after`, `cooldown`, `repeat`, `labels` and `runbook`.
+//!
+//! # What is kept
+//!
+//! With a [data directory](crate::MonitorBuilder::data_dir), states, acknowledgements, silences and the last thousand changes
+//! are stored in its file `alerts` at each change, before hooks are called. After a restart, alerts go on where they were: the
+//! time of [`hold_for`](Rule::hold_for) counts from its begin, also while the process was not running, and an alert fires only
+//! once the condition was found to hold again. If the process was not running for an hour, all alerts end.
+//!
+//! At most a thousand label sets of a rule have a state. A notice says if there are more.
+//!
+//! | setting | default | |
+//! |---|---|---|
+//! | `alerts.interval` | 30 s | the time between evaluations |
+//! | `alerts.default_rules` | `true` | whether the default rules are there |
+//! | `alerts.file` | none | the file with rules |
+
+mod config;
+#[cfg(feature = "alerts")]
+mod enabled;
+
+pub use self::config::AlertsConfig;
+#[cfg(feature = "alerts")]
+pub use self::enabled::{
+    Acknowledgement, Alert, AlertEvent, AlertState, AlertTransition, Alerts, Bound, Inhibition,
+    Job, LabelMatcher, MissingData, NotificationReason, PrometheusRules, Rule, Severity, Silence,
+    SloStatus, TransitionReason,
+};
+
+#[cfg(feature = "alerts")]
+pub(crate) use self::enabled::{AlertFigures, AlertsSetup};
