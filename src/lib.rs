@@ -61,7 +61,7 @@ pub use self::context::InFlight;
 pub use self::error::{Error, Result};
 pub use self::errors::{ResultExt, capture_error, capture_message};
 pub use self::http::EndpointLayer;
-#[cfg(feature = "alerts")]
+#[cfg(feature = "history")]
 pub use self::model::Subscription;
 pub use self::model::{
     Attributes, DropReason, EventId, KeepReason, Level, Outcome, ParseIdError, RecordKind,

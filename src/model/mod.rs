@@ -37,7 +37,7 @@ mod thread;
 
 pub(crate) use self::attributes::within;
 pub use self::attributes::{Attributes, Value};
-#[cfg(feature = "alerts")]
+#[cfg(feature = "history")]
 pub use self::hooks::Subscription;
 pub use self::ids::{EventId, ParseIdError, SpanId, TraceId};
 pub use self::keep_reason::KeepReason;

@@ -1,6 +1,6 @@
 //! The cards of the overview.
 
-use super::figures::{EarlierFigures, Severity, SignalFigures};
+use super::figures::{CardSeverity, EarlierFigures, SignalFigures};
 use super::json::{self, ObjectWriter};
 use crate::dashboard::{DashboardCard, DashboardConfig};
 use crate::health::{HealthEntry, HealthStatus};
@@ -113,9 +113,9 @@ fn put_health(it: &mut ObjectWriter<'_>, input: &CardInput<'_>) {
     let count = checks.iter().filter(passing).count() + usize::from(input.is_ready);
     let worst = checks.iter().filter_map(|check| state_of(check)).max();
     let state = match (input.is_ready, worst) {
-        (false, _) => Severity::Critical,
-        (true, Some(Severity::Warning | Severity::Critical)) => Severity::Warning,
-        (true, _) => Severity::Ok,
+        (false, _) => CardSeverity::Critical,
+        (true, Some(CardSeverity::Warning | CardSeverity::Critical)) => CardSeverity::Warning,
+        (true, _) => CardSeverity::Ok,
     };
     it.text("state", state.as_str());
     let total = checks.len() + 1;
@@ -125,9 +125,9 @@ fn put_health(it: &mut ObjectWriter<'_>, input: &CardInput<'_>) {
             it.text("name", "ready");
             it.text("kind", "ready");
             let ready = if input.is_ready {
-                Severity::Ok
+                CardSeverity::Ok
             } else {
-                Severity::Critical
+                CardSeverity::Critical
             };
             it.text("state", ready.as_str());
             it.text("text", if input.is_ready { "" } else { input.readiness });
@@ -138,7 +138,7 @@ fn put_health(it: &mut ObjectWriter<'_>, input: &CardInput<'_>) {
                 it.text("name", &check.name);
                 let kind = kind_of(check);
                 it.text("kind", kind);
-                it.optional_text("state", state_of(check).map(Severity::as_str));
+                it.optional_text("state", state_of(check).map(CardSeverity::as_str));
                 it.text("text", &check.output);
                 let disk = input.system.disk.filter(|_| kind == "disk");
                 let used = disk.filter(|disk| disk.total > 0).map(|disk| {
@@ -153,11 +153,11 @@ fn put_health(it: &mut ObjectWriter<'_>, input: &CardInput<'_>) {
 }
 
 /// The state of a check; `None` if it has not run.
-pub(super) fn state_of(check: &HealthEntry) -> Option<Severity> {
+pub(super) fn state_of(check: &HealthEntry) -> Option<CardSeverity> {
     check.status.map(|status| match status {
-        HealthStatus::Pass => Severity::Ok,
-        HealthStatus::Warn => Severity::Warning,
-        HealthStatus::Fail => Severity::Critical,
+        HealthStatus::Pass => CardSeverity::Ok,
+        HealthStatus::Warn => CardSeverity::Warning,
+        HealthStatus::Fail => CardSeverity::Critical,
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::UNIX_EPOCH;
 
 use super::cards::{kind_of, state_of};
-use super::figures::Severity;
+use super::figures::CardSeverity;
 use super::json;
 use crate::errors::ErrorGroup;
 use crate::health::HealthEntry;
@@ -25,7 +25,7 @@ pub(super) struct Change {
     pub(super) kind: &'static str,
     pub(super) subject: String,
     pub(super) text: String,
-    pub(super) state: Option<Severity>,
+    pub(super) state: Option<CardSeverity>,
     pub(super) count: Option<u64>,
     /// The version before, of a start with another one.
     pub(super) before: Option<String>,
@@ -34,7 +34,7 @@ pub(super) struct Change {
 /// The changes of checks, the oldest first.
 #[derive(Debug, Default)]
 pub(super) struct CheckChanges {
-    last: Vec<(String, Option<Severity>)>,
+    last: Vec<(String, Option<CardSeverity>)>,
     seen: VecDeque<Change>,
 }
 
@@ -137,7 +137,7 @@ pub(super) fn write(changes: &[Change]) -> String {
                 it.text("kind", change.kind);
                 it.text("subject", &change.subject);
                 it.text("text", &change.text);
-                it.optional_text("state", change.state.map(Severity::as_str));
+                it.optional_text("state", change.state.map(CardSeverity::as_str));
                 it.integer("count", change.count);
                 it.optional_text("before", change.before.as_deref());
             });
@@ -205,7 +205,7 @@ mod tests {
         let all = changes.with(&[], &[], 3);
         assert_eq!(
             (all.len(), all[0].at, all[0].state),
-            (1, 3, Some(Severity::Critical))
+            (1, 3, Some(CardSeverity::Critical))
         );
         for n in 0..100 {
             let status = [HealthStatus::Pass, HealthStatus::Fail][n % 2];

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::cards::{self, CardInput, kind_of, state_of};
 use super::changes::{self, CheckChanges};
 use super::figures::{
-    EarlierFigures, FailingRoute, LiveFigures, PoolReport, Reason, Severity, SignalFigures,
+    CardSeverity, EarlierFigures, FailingRoute, LiveFigures, PoolReport, Reason, SignalFigures,
     VerdictFigures,
 };
 use super::host_facts::HostFacts;
@@ -40,7 +40,7 @@ pub(super) struct Composer {
     host: HostFacts,
     checks: CheckChanges,
     /// The state of the verdict and when it began.
-    verdict: Option<(Option<Severity>, Option<u64>)>,
+    verdict: Option<(Option<CardSeverity>, Option<u64>)>,
     of_tick: TickParts,
     earlier: Option<EarlierFigures>,
     earlier_at: u64,
@@ -234,7 +234,7 @@ impl Composer {
             reasons.push(Reason {
                 kind: "readiness",
                 name: "ready".to_owned(),
-                state: Severity::Critical,
+                state: CardSeverity::Critical,
                 text: readiness.to_owned(),
             });
         }
@@ -251,7 +251,7 @@ impl Composer {
         }));
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.state));
         let overall = sections::overall(is_ready, reasons.len());
-        let is_waiting = overall == Severity::Ok && !self.window.has_requests();
+        let is_waiting = overall == CardSeverity::Ok && !self.window.has_requests();
         let state = (!is_waiting).then_some(overall);
         let since = match self.verdict {
             Some((before, since)) if before == state => since,

@@ -60,13 +60,13 @@ pub(super) struct EarlierFigures {
 
 /// How bad the state of a thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Severity {
+pub(super) enum CardSeverity {
     Ok,
     Warning,
     Critical,
 }
 
-impl Severity {
+impl CardSeverity {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -80,7 +80,7 @@ impl Severity {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct VerdictFigures {
     /// `None`: nothing was seen yet.
-    pub(super) state: Option<Severity>,
+    pub(super) state: Option<CardSeverity>,
     /// Milliseconds since the Unix epoch.
     pub(super) since: Option<u64>,
     pub(super) uptime: Option<u64>,
@@ -92,7 +92,7 @@ impl VerdictFigures {
     pub(super) fn word(&self) -> &'static str {
         match self.state {
             None => "waiting",
-            Some(Severity::Ok) => "healthy",
+            Some(CardSeverity::Ok) => "healthy",
             Some(state) => state.as_str(),
         }
     }
@@ -103,7 +103,7 @@ impl VerdictFigures {
 pub(super) struct Reason {
     pub(super) kind: &'static str,
     pub(super) name: String,
-    pub(super) state: Severity,
+    pub(super) state: CardSeverity,
     pub(super) text: String,
 }
 
@@ -120,7 +120,7 @@ pub(super) struct FailingRoute {
 pub(super) struct ServiceRow {
     pub(super) name: String,
     pub(super) kind: &'static str,
-    pub(super) state: Option<Severity>,
+    pub(super) state: Option<CardSeverity>,
     pub(super) word: &'static str,
     pub(super) text: String,
     pub(super) rate: Option<f64>,

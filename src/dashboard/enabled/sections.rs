@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::changes::{millis, word_of};
-use super::figures::{Severity, VerdictFigures};
+use super::figures::{CardSeverity, VerdictFigures};
 use super::json;
 use super::past::Curves;
 use super::setup::{DashboardSetup, PartState};
@@ -281,10 +281,10 @@ pub(super) fn setup(setup: &DashboardSetup, input: &SetupInput<'_>) -> String {
 }
 
 /// The state of readiness and checks in one word.
-pub(super) fn overall(is_ready: bool, reasons: usize) -> Severity {
+pub(super) fn overall(is_ready: bool, reasons: usize) -> CardSeverity {
     match (is_ready, reasons) {
-        (false, _) => Severity::Critical,
-        (true, 0) => Severity::Ok,
-        (true, _) => Severity::Warning,
+        (false, _) => CardSeverity::Critical,
+        (true, 0) => CardSeverity::Ok,
+        (true, _) => CardSeverity::Warning,
     }
 }

@@ -1,6 +1,6 @@
 //! The list of services and dependencies.
 
-use super::figures::{PoolReport, ServiceRow, Severity};
+use super::figures::{CardSeverity, PoolReport, ServiceRow};
 use super::json;
 use super::live_window::{GroupFigures, LiveWindow};
 use super::setup::DashboardSetup;
@@ -15,7 +15,7 @@ const MAX_SERVICES: usize = 24;
 pub(super) fn collect(
     setup: &DashboardSetup,
     window: &LiveWindow,
-    own: Severity,
+    own: CardSeverity,
     pools: &[PoolReport],
     checks: &[HealthEntry],
 ) -> Vec<ServiceRow> {
@@ -24,7 +24,7 @@ pub(super) fn collect(
             name: setup.service.clone(),
             kind: "self",
             state: Some(own),
-            word: if own == Severity::Critical {
+            word: if own == CardSeverity::Critical {
                 "failing"
             } else {
                 "up"
@@ -69,9 +69,9 @@ fn of_pool(pool: &PoolReport, window: &LiveWindow) -> ServiceRow {
             "all connections are in use, and {} requests wait",
             pool.waiting
         );
-        (Severity::Warning, "limited", text)
+        (CardSeverity::Warning, "limited", text)
     } else {
-        (Severity::Ok, "up", String::new())
+        (CardSeverity::Ok, "up", String::new())
     };
     let row = ServiceRow {
         name: pool.name.to_string(),
@@ -90,9 +90,9 @@ fn of_dependency(dependency: &Dependency) -> ServiceRow {
     let is_used = dependency.rate > 0.0;
     let (state, word) = match dependency.state {
         DependencyState::Up if !is_used => (None, "unknown"),
-        DependencyState::Up => (Some(Severity::Ok), "up"),
-        DependencyState::Degraded => (Some(Severity::Warning), "failing"),
-        DependencyState::Down => (Some(Severity::Critical), "failing"),
+        DependencyState::Up => (Some(CardSeverity::Ok), "up"),
+        DependencyState::Degraded => (Some(CardSeverity::Warning), "failing"),
+        DependencyState::Down => (Some(CardSeverity::Critical), "failing"),
     };
     let highest = dependency
         .limits
@@ -126,9 +126,9 @@ fn of_sink(sink: &SinkStatus, checks: &[HealthEntry], now: u64) -> ServiceRow {
         name: sink.name.to_owned(),
         kind: "sink",
         state: Some(if is_well {
-            Severity::Ok
+            CardSeverity::Ok
         } else {
-            Severity::Warning
+            CardSeverity::Warning
         }),
         word: match (is_well, sink.error.is_some()) {
             (true, _) => "up",
@@ -149,7 +149,7 @@ pub(super) fn write(rows: &[ServiceRow]) -> String {
             list.object(|it| {
                 it.text("name", &row.name);
                 it.text("kind", row.kind);
-                it.optional_text("state", row.state.map(Severity::as_str));
+                it.optional_text("state", row.state.map(CardSeverity::as_str));
                 it.text("word", row.word);
                 it.text("text", &row.text);
                 it.number("rate", row.rate);

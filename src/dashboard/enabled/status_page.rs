@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::cards::state_of;
-use super::figures::Severity;
+use super::figures::CardSeverity;
 use super::live_state::LiveState;
 use super::setup::DashboardSetup;
 
@@ -61,7 +61,7 @@ pub(super) fn write(setup: &DashboardSetup, state: &LiveState) -> String {
         );
     }
     for check in &figures.checks {
-        let state = state_of(check).map_or("not run yet", Severity::as_str);
+        let state = state_of(check).map_or("not run yet", CardSeverity::as_str);
         put(
             &mut page,
             "check",
