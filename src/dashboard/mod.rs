@@ -67,11 +67,13 @@
 //!
 //! | path | |
 //! |---|---|
-//! | `/` | the pages |
+//! | `/`, `/routes`, `/route?method=GET&route=..` | the pages |
 //! | `/status` | the state as text, for `curl -H "Authorization: Bearer $TOKEN"` |
 //! | `/live` | a WebSocket: the whole state once, then what changes, each second |
 //! | `/data/v1/live?epoch=..&after=..` | the same for clients without WebSocket |
 //! | `/data/v1/overview?range=1h` or `?from=..&to=..` | the overview with the curves of a range, in JSON: `15m`, `1h`, `6h`, `24h`, `7d`, `30d`, or milliseconds since the epoch |
+//! | `/data/v1/routes?range=1h` | all routes with requests in a range: rates, errors, quantiles, the same of the period before |
+//! | `/data/v1/route?method=GET&route=..&range=1h` | one route: curves, status codes, statements, errors, slowest traces, log lines, before and after the last deploy |
 //! | `/data/v1/session` | whose session it is |
 //! | `/data/v1/test-error`, `/data/v1/test-trace` | `POST` by an operator: captures an error, records a trace |
 //!

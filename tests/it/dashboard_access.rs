@@ -9,7 +9,7 @@ use watchpost::{Access, Role};
 use crate::dashboard_host::{Answer, Host, TOKEN, VIEWER};
 
 /// All routes: the path, the method that it takes, and whether it needs no access.
-const ROUTES: [(&str, &str, bool); 16] = [
+const ROUTES: [(&str, &str, bool); 18] = [
     ("", "GET", true),
     ("routes", "GET", true),
     ("route", "GET", true),
@@ -23,6 +23,8 @@ const ROUTES: [(&str, &str, bool); 16] = [
     ("status", "GET", false),
     ("data/v1/session", "GET", false),
     ("data/v1/overview", "GET", false),
+    ("data/v1/routes", "GET", false),
+    ("data/v1/route", "GET", false),
     ("data/v1/live", "GET", false),
     ("data/v1/test-error", "POST", false),
     ("data/v1/test-trace", "POST", false),

@@ -18,6 +18,8 @@ mod dashboard_access;
 mod dashboard_host;
 #[cfg(feature = "dashboard")]
 mod dashboard_live;
+#[cfg(feature = "dashboard")]
+mod dashboard_routes;
 #[cfg(feature = "sqlx-sqlite")]
 mod database_errors;
 #[cfg(all(feature = "deadpool-postgres", feature = "sqlx"))]

@@ -11,13 +11,15 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
 use super::assets::{Asset, INDEX, asset};
-use super::documents::{self, OverviewRange};
+use super::documents::{self, OverviewRange, query_text};
 use super::guard::{LoginError, NewSession, PageClient, Proof, has_own_origin, is_same_origin};
 use super::json::{self, only_text};
 use super::live_state::LiveState;
 use super::page_server::{PageServer, spawn};
+use super::route_documents;
+use super::route_figures::RouteName;
 use super::routes::{Action, Need, PageTarget, Route, resolve};
-use super::setup::TestOutcome;
+use super::setup::{DashboardSetup, TestOutcome};
 use super::socket::{self, LiveClient};
 use super::status_page;
 use super::websocket;
@@ -103,6 +105,8 @@ async fn respond_to(server: &Arc<PageServer>, route: Route, call: PageRequest) -
         (Action::Logout, _) => log_out(server, &call),
         (Action::Session, Some(client)) => session(server, &client),
         (Action::Overview, _) => overview(server, &call.parts).await,
+        (Action::Routes, _) => routes(server, &call.parts).await,
+        (Action::OneRoute, _) => one_route(server, &call.parts).await,
         (Action::Live, Some(client)) => live(server, call, client),
         (Action::Poll, _) => poll(server, &call.parts).await,
         (Action::Status, _) => status(server).await,
@@ -195,15 +199,50 @@ fn session(server: &PageServer, client: &PageClient) -> PageResponse {
 }
 
 async fn overview(server: &PageServer, parts: &Parts) -> PageResponse {
-    let Some(range) = OverviewRange::of_query(parts.uri.query().unwrap_or_default()) else {
-        let message = "The range must be 15m, 1h, 6h, 24h, 7d or 30d, or from and to.";
-        return failure(StatusCode::BAD_REQUEST, "bad_request", message);
+    let Some(range) = range_of(parts) else {
+        return bad_range();
     };
     let state = server.dashboard.recent_state().await;
     match server.dashboard.overview(&state, range).await {
         Some(document) if has_data(&state) => json_response(document),
         _ => not_available(),
     }
+}
+
+async fn routes(server: &PageServer, parts: &Parts) -> PageResponse {
+    let Some(range) = range_of(parts) else {
+        return bad_range();
+    };
+    let write = move |setup: &DashboardSetup| route_documents::list(setup, range);
+    document(server.dashboard.document(write).await)
+}
+
+async fn one_route(server: &PageServer, parts: &Parts) -> PageResponse {
+    let Some(range) = range_of(parts) else {
+        return bad_range();
+    };
+    let query = parts.uri.query().unwrap_or_default();
+    let value = |name| documents::query_value(query, name).and_then(query_text);
+    let (Some(route), Some(method)) = (value("route"), value("method")) else {
+        let message = "The route and the method must be given.";
+        return failure(StatusCode::BAD_REQUEST, "bad_request", message);
+    };
+    let name = RouteName { route, method };
+    let write = move |setup: &DashboardSetup| route_documents::route(setup, &name, range);
+    document(server.dashboard.document(write).await)
+}
+
+fn document(written: Option<String>) -> PageResponse {
+    written.map_or_else(not_available, json_response)
+}
+
+fn range_of(parts: &Parts) -> Option<OverviewRange> {
+    OverviewRange::of_query(parts.uri.query().unwrap_or_default())
+}
+
+fn bad_range() -> PageResponse {
+    let message = "The range must be 15m, 1h, 6h, 24h, 7d or 30d, or from and to.";
+    failure(StatusCode::BAD_REQUEST, "bad_request", message)
 }
 
 async fn poll(server: &PageServer, parts: &Parts) -> PageResponse {
@@ -293,7 +332,7 @@ fn live(server: &Arc<PageServer>, mut call: PageRequest, client: PageClient) -> 
 /// Makes something that the pages must show, as code of the host would: it is recorded.
 async fn test(
     server: &PageServer,
-    run: impl FnOnce(&super::setup::DashboardSetup) -> TestOutcome + Send + 'static,
+    run: impl FnOnce(&DashboardSetup) -> TestOutcome + Send + 'static,
 ) -> PageResponse {
     let dashboard = Arc::clone(&server.dashboard);
     let made = server

@@ -338,6 +338,27 @@ pub(super) fn query_value<'a>(query: &'a str, wanted: &str) -> Option<&'a str> {
         .map(|(_, value)| value)
 }
 
+/// Decodes the value of a name in the query of a URL. `None` if it is not valid.
+pub(super) fn query_text(value: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let (digits, after) = rest.split_first_chunk::<2>()?;
+                rest = after;
+                let digits = std::str::from_utf8(digits).ok()?;
+                let is_hex = digits.bytes().all(|it| it.is_ascii_hexdigit());
+                u8::from_str_radix(digits, 16).ok().filter(|_| is_hex)?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
 /// The finest number of steps of a range that somebody chose.
 const MAX_STEPS: u64 = 360;
 /// The longest range.
@@ -468,5 +489,27 @@ fn empty_curves(end: u64, step_ms: u64, steps: usize) -> past::Curves {
         start: end.saturating_sub(step_ms.saturating_mul(steps as u64)),
         step_ms,
         values: std::array::from_fn(|_| vec![None; steps]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_of_a_query_is_decoded() {
+        for (value, text) in [
+            ("", Some("")),
+            ("%2Forders%2F%7Bid%7D", Some("/orders/{id}")),
+            ("a+b%2b", Some("a b+")),
+            ("%C3%A9", Some("é")),
+            ("%", None),
+            ("%2", None),
+            ("%+1", None),
+            ("%zz", None),
+            ("%ff", None),
+        ] {
+            assert_eq!(query_text(value).as_deref(), text, "{value}");
+        }
     }
 }

@@ -40,7 +40,7 @@ impl LastLines {
             self.records.push_front(record);
         }
         self.records.truncate(MAX_ROWS);
-        self.text = write(&self.records);
+        self.text = write(self.records.iter());
     }
 
     /// The records as a section of the document.
@@ -49,7 +49,8 @@ impl LastLines {
     }
 }
 
-fn write(records: &VecDeque<LogRecord>) -> String {
+/// Writes records as a section of a document.
+pub(super) fn write<'a>(records: impl Iterator<Item = &'a LogRecord>) -> String {
     json::list(|list| {
         for record in records {
             list.object(|it| {

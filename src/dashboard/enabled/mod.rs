@@ -17,6 +17,8 @@ mod live_window;
 mod page_server;
 mod past;
 mod publisher;
+mod route_documents;
+mod route_figures;
 mod routes;
 mod sections;
 mod service;

@@ -8,10 +8,10 @@ use crate::dashboard::DashboardCard;
 use crate::history::{History, MetricQuery, ResultSeries};
 use crate::http::class_of_labels;
 
-const OUTCOME: &str = "watchpost_outcome";
-const STATUS: &str = "http_response_status_code";
-const ROUTE: &str = "http_route";
-const METHOD: &str = "http_request_method";
+pub(super) const OUTCOME: &str = "watchpost_outcome";
+pub(super) const STATUS: &str = "http_response_status_code";
+pub(super) const ROUTE: &str = "http_route";
+pub(super) const METHOD: &str = "http_request_method";
 const POOLS: &str = "db_client_connection_count";
 
 /// The curves of the cards: a value for each step, in the order of the cards.
@@ -28,13 +28,13 @@ pub(super) fn time(millis: u64) -> SystemTime {
 }
 
 /// Without upgrades, which end at the headers.
-fn finished(query: MetricQuery) -> MetricQuery {
+pub(super) fn finished(query: MetricQuery) -> MetricQuery {
     query.label_not_in(OUTCOME, ["upgraded"])
 }
 
 /// The window of a value in a curve. It is a little longer than the step: snapshots are not taken to the millisecond, and
 /// a step of their interval may contain none.
-fn window(history: &History, step: Duration) -> Duration {
+pub(super) fn window(history: &History, step: Duration) -> Duration {
     step + history.interval() / 2
 }
 
@@ -98,7 +98,7 @@ fn classes(history: &History, window: Duration, to: u64) -> ClassCounts {
 }
 
 /// What the labels of a result say about this many requests.
-fn counts_of(series: &ResultSeries, value: f64) -> ClassCounts {
+pub(super) fn counts_of(series: &ResultSeries, value: f64) -> ClassCounts {
     let count = whole(value);
     let class = class_of_labels(label(series, OUTCOME), label(series, STATUS));
     let counted = |is: bool| if is { count } else { 0 };
@@ -212,7 +212,7 @@ fn error_rates(
 }
 
 /// Combines the values of a result with those of each step.
-fn put_points<T: Copy>(
+pub(super) fn put_points<T: Copy>(
     curve: &mut [Option<T>],
     series: &ResultSeries,
     start: u64,
@@ -271,7 +271,7 @@ pub(super) fn failing_route(history: &History, now: u64) -> Option<FailingRoute>
     })
 }
 
-fn label<'a>(series: &'a ResultSeries, label: &str) -> &'a str {
+pub(super) fn label<'a>(series: &'a ResultSeries, label: &str) -> &'a str {
     let found = series.labels.iter().find(|(name, _)| name == label);
     found.map_or("", |(_, value)| value)
 }
@@ -281,6 +281,6 @@ fn label<'a>(series: &'a ResultSeries, label: &str) -> &'a str {
     clippy::cast_sign_loss,
     reason = "increases are whole numbers and not negative"
 )]
-fn whole(count: f64) -> u64 {
+pub(super) fn whole(count: f64) -> u64 {
     count.round() as u64
 }

@@ -146,6 +146,17 @@ impl Dashboard {
         .await
     }
 
+    /// Writes a document from the history. `None` if the monitor has ended.
+    pub(super) async fn document(
+        self: &Arc<Self>,
+        write: impl FnOnce(&DashboardSetup) -> String + Send + 'static,
+    ) -> Option<String> {
+        // The semaphore is never closed.
+        let _reading = self.readers.acquire().await.ok()?;
+        let dashboard = Arc::clone(self);
+        self.on_pool(move || write(&dashboard.setup)).await
+    }
+
     /// The curves of a range up to a snapshot of the history.
     fn series(&self, range: OverviewRange, tick: Option<i64>) -> Arc<str> {
         let key = (range, tick);

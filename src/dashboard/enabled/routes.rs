@@ -24,6 +24,8 @@ pub(super) enum Action {
     Logout,
     Session,
     Overview,
+    Routes,
+    OneRoute,
     Live,
     Poll,
     Status,
@@ -61,7 +63,7 @@ const fn post(path: &'static str, action: Action, need: Need) -> Route {
 }
 
 /// All routes but the files of the pages.
-pub(super) const ROUTES: [Route; 16] = [
+pub(super) const ROUTES: [Route; 18] = [
     get("", Action::Page, Need::Nothing),
     get("routes", Action::Page, Need::Nothing),
     get("route", Action::Page, Need::Nothing),
@@ -75,6 +77,8 @@ pub(super) const ROUTES: [Route; 16] = [
     get("status", Action::Status, Need::Viewer),
     get("data/v1/session", Action::Session, Need::Viewer),
     get("data/v1/overview", Action::Overview, Need::Viewer),
+    get("data/v1/routes", Action::Routes, Need::Viewer),
+    get("data/v1/route", Action::OneRoute, Need::Viewer),
     get("data/v1/live", Action::Poll, Need::Viewer),
     post("data/v1/test-error", Action::TestError, Need::Operator),
     post("data/v1/test-trace", Action::TestTrace, Need::Operator),

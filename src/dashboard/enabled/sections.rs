@@ -144,6 +144,15 @@ pub(super) fn traces(setup: &DashboardSetup, latest: &[TraceId]) -> String {
     })
 }
 
+/// Whether the topmost span of a trace is a request of a route.
+pub(super) fn is_of_route(trace: &KeptTrace, method: &str, route: &str) -> bool {
+    let is = |key: &str, wanted: &str| {
+        let value = root_of(trace).and_then(|root| attribute(root, key));
+        matches!(value, Some(AttributeValue::Str(text)) if text == wanted)
+    };
+    is("http.route", route) && is("http.request.method", method)
+}
+
 fn root_of(trace: &KeptTrace) -> Option<&Span> {
     let mut spans = trace.spans.iter();
     spans.find(|span| span.is_root).or(trace.spans.first())

@@ -8,6 +8,7 @@ use crate::access::TokenResolver;
 use crate::clock::Clock;
 use crate::context::Requests;
 use crate::dashboard::DashboardConfig;
+use crate::db::Queries;
 use crate::errors::ErrorTracker;
 use crate::external::ExternalCalls;
 use crate::health::Health;
@@ -39,6 +40,7 @@ pub(crate) struct DashboardSetup {
     pub(crate) system: Arc<SystemReader>,
     pub(crate) users: Arc<UserTracker>,
     pub(crate) calls: Arc<ExternalCalls>,
+    pub(crate) queries: Arc<Queries>,
     pub(crate) requests: Arc<Requests>,
     pub(crate) recent: Arc<RecentTraces>,
     pub(crate) traces: Option<Arc<Traces>>,

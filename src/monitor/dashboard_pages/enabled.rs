@@ -151,6 +151,7 @@ fn setup(plan: &DashboardState, state: &MonitorState) -> DashboardSetup {
         system: Arc::clone(&state.system),
         users: Arc::clone(&state.users),
         calls: Arc::clone(&state.calls),
+        queries: Arc::clone(&state.queries),
         requests: Arc::clone(&state.requests),
         recent: Arc::clone(&state.tracing.recent),
         traces: state.tracing.traces.clone(),

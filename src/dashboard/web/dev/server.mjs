@@ -10,6 +10,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
 import { Scene } from './fixtures.mjs';
+import * as routes from './routes.mjs';
 
 const { values: args } = parseArgs({
   options: {
@@ -89,8 +90,9 @@ const server = createServer(async (request, response) => {
   if (url.pathname === args.prefix) return send(308, 'text/plain', '', { location: args.prefix.slice(args.prefix.lastIndexOf('/') + 1) + '/' + url.search });
   if (!url.pathname.startsWith(args.prefix + '/')) return fail(404, 'not_found', 'There is nothing here.');
   const path = url.pathname.slice(args.prefix.length + 1);
-  if (path === '' || path.startsWith('assets/')) {
-    const name = path === '' ? 'index.html' : path.slice('assets/'.length);
+  const isPage = ['', 'routes', 'route'].includes(path);
+  if (isPage || path.startsWith('assets/')) {
+    const name = isPage ? 'index.html' : path.slice('assets/'.length);
     try {
       if (name.includes('/')) throw new Error(name);
       return send(200, TYPES[name.split('.').pop()] ?? 'text/plain', await readFile(new URL(name, ASSETS)));
@@ -118,6 +120,11 @@ const server = createServer(async (request, response) => {
     const series = scene.series(url.searchParams, now);
     const range = { from: series.start, to: series.start + series.values.cpu.length * series.step_ms, live: !url.searchParams.has('from') };
     return json(200, { epoch, seq, at: now, range, sections: before, series });
+  }
+  if (path === 'data/v1/routes') return json(200, routes.routes(Date.now(), args.scene === 'incident'));
+  if (path === 'data/v1/route') {
+    const name = { route: url.searchParams.get('route'), method: url.searchParams.get('method') };
+    return json(200, routes.route(Date.now(), args.scene === 'incident', name, before));
   }
   if (path === 'data/v1/live') {
     if (isFrozen()) return response.destroy();

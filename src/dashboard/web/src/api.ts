@@ -1,6 +1,7 @@
 /** Requests to the server, relative to the page, so that they work below any path. */
 
 import type { Failure, Overview, Poll, Session, TestSent } from './contract';
+import type { RouteList, RoutePage } from './contract-routes';
 import { rangeQuery, type RangeChoice } from './range';
 
 /** A response that is no success. `status` is 0 if there was none. */
@@ -62,6 +63,8 @@ function post(path: string, body: object): Promise<Response> {
 export const api = {
   session: (): Promise<Session | null> => read('data/v1/session'),
   overview: (range: RangeChoice): Promise<Overview> => read(overviewPath(range)),
+  routes: (range: RangeChoice): Promise<RouteList> => read(routesPath(range)),
+  route: (name: RouteName, range: RangeChoice): Promise<RoutePage> => read(routePath(name, range)),
   live: (after: { epoch: string; seq: number } | null): Promise<Poll> =>
     read('data/v1/live' + (after === null ? '' : `?epoch=${encodeURIComponent(after.epoch)}&after=${after.seq}`)),
   logIn: async (token: string): Promise<Session> => (await (await post('login', { token })).json()) as Session,
@@ -75,6 +78,19 @@ export const api = {
 /** The address of the document of a range, also for people who want it as JSON. */
 export function overviewPath(range: RangeChoice): string {
   return `data/v1/overview?${rangeQuery(range)}`;
+}
+
+export interface RouteName {
+  route: string;
+  method: string;
+}
+
+export function routesPath(range: RangeChoice): string {
+  return `data/v1/routes?${rangeQuery(range)}`;
+}
+
+export function routePath({ route, method }: RouteName, range: RangeChoice): string {
+  return `data/v1/route?route=${encodeURIComponent(route)}&method=${encodeURIComponent(method)}&${rangeQuery(range)}`;
 }
 
 /** The address of the WebSocket, next to the page. */

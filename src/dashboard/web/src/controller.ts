@@ -155,6 +155,11 @@ async function enter(token: string | null): Promise<void> {
   }
 }
 
+/** Notes that the server refused a read: the session is over. */
+export function refused(): void {
+  closed();
+}
+
 export async function logIn(token: string): Promise<void> {
   try {
     opened(await api.logIn(token));

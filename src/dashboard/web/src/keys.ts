@@ -1,6 +1,7 @@
 /** Keys of the whole page. Keys of a chart and of the line of the day are at their elements. */
 
 import { page, setCard, togglePause } from './controller';
+import { overviewAddress, placeOf, routesAddress } from './place';
 import { toggleTheme } from './theme';
 
 /** How long `g` waits for its second key. */
@@ -49,6 +50,12 @@ export function onKey(event: KeyboardEvent): void {
   if (event.altKey) return;
   if (Date.now() < pairUntil) {
     pairUntil = 0;
+    const { range } = page.get();
+    if (event.key === 'r' || (event.key === 'o' && placeOf(location.pathname) !== 'overview')) {
+      event.preventDefault();
+      location.assign(event.key === 'r' ? routesAddress(range) : overviewAddress(range));
+      return;
+    }
     const place = PLACES[event.key];
     if (place !== undefined) {
       event.preventDefault();

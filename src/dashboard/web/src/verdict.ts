@@ -1,5 +1,6 @@
 /** The sentence at the top of the page, made of the parts that the server sends. */
 
+import type { RouteName } from './api';
 import type { Marker, Reason, Sections, SignalName } from './contract';
 import { SIGNALS } from './contract';
 import { joined, percent, rate, signalText } from './format';
@@ -8,7 +9,7 @@ import { CARD_TITLES, SIGNAL_NAMES, STATE_WORDS, T, capital } from './strings';
 /** A part of the sentence, which may link to its evidence. */
 export interface Piece {
   text: string;
-  link?: { card: SignalName } | { row: string };
+  link?: { card: SignalName } | { row: string } | { route: RouteName };
 }
 
 export interface Sentence {
@@ -78,8 +79,10 @@ function failing({ cards, verdict }: Sections): Piece[] {
   const pieces: Piece[] = [{ text: lead }, { text: T.failPart(joined(percent(errors))), link: { card: 'error_rate' } }];
   const { where } = verdict;
   if (where === null) return pieces;
-  const route = where.method === null ? where.route : `${where.method} ${where.route}`;
-  return [...pieces, { text: T.ofThemOn(joined(percent(where.share))) + route }];
+  const share = T.ofThemOn(joined(percent(where.share)));
+  const { method, route } = where;
+  if (method === null) return [...pieces, { text: share + route }];
+  return [...pieces, { text: share }, { text: `${method} ${route}`, link: { route: { method, route } } }];
 }
 
 /** ", two minutes after v1.4.3": a coincidence in time, which the words do not call a cause. */

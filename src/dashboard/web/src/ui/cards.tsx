@@ -179,6 +179,7 @@ function Missing({ name, card, now }: { name: SignalName; card: Card; now: numbe
     card.warning === null ? null : signalText(name, card.warning),
     card.critical === null ? null : signalText(name, card.critical),
   );
+  if (card.value !== null) return <Note text={T.lineSoon} />;
   const isFirst = name === SIGNALS[0];
   return <Note text={card.missing === 'no_requests' && !isFirst ? limits : (MISSING[card.missing ?? 'no_data']?.note ?? '')} />;
 }

@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { cardAddress, clock, page, shown, spoken, staleFor } from '../controller';
 import type { Sections } from '../contract';
+import { routeAddress } from '../place';
 import { useStore } from '../store';
 import { STATE_WORDS, T } from '../strings';
 import { sentence, type Sentence } from '../verdict';
@@ -24,6 +25,13 @@ export function Verdict({ of }: { of: Sentence }): JSX.Element {
         if ('row' in link) {
           return (
             <a key={i} href={`#${link.row}`}>
+              {text}
+            </a>
+          );
+        }
+        if ('route' in link) {
+          return (
+            <a key={i} href={routeAddress(link.route, page.get().range)}>
               {text}
             </a>
           );

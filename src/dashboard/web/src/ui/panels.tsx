@@ -1,11 +1,13 @@
 /** The lists of the page. Each one says what it would show while it is empty. */
 
 import type { ComponentChildren, JSX } from 'preact';
-import { SIGNALS, type Change, type ErrorRow, type LogRow, type Service } from '../contract';
+import { SIGNALS, type Change, type ErrorRow, type LogRow, type Service, type TraceRow } from '../contract';
 import { clockOrDay, count, duration, maybe, percent, rate, shortId, signalText } from '../format';
 import { CARD_TITLES, CHANGE_TEXTS, SERVICE_KINDS, SERVICE_WORDS, STATE_WORDS, T } from '../strings';
 import { openCard, type PanelProps } from './cards';
-import { cardAddress } from '../controller';
+import { cardAddress, page } from '../controller';
+import { routeAddress } from '../place';
+import { useStore } from '../store';
 import { Glyph, type GlyphName } from './glyph';
 import { StateStrip } from './strip';
 import { glyphOf, toneOf } from './tone';
@@ -18,7 +20,7 @@ interface FrameProps {
   children: ComponentChildren;
 }
 
-function Frame({ id, title, aside, empty, children }: FrameProps): JSX.Element {
+export function Frame({ id, title, aside, empty, children }: FrameProps): JSX.Element {
   return (
     <section class="panel" id={id} aria-labelledby={`${id}-title`}>
       <header>
@@ -31,7 +33,7 @@ function Frame({ id, title, aside, empty, children }: FrameProps): JSX.Element {
 }
 
 /** A row that `j` and `k` reach. */
-function Row({ id, children }: { id: string; children: ComponentChildren }): JSX.Element {
+export function Row({ id, children }: { id: string; children: ComponentChildren }): JSX.Element {
   return (
     <li tabIndex={-1} data-row={id}>
       {children}
@@ -180,6 +182,17 @@ function Method({ name }: { name: string | null }): JSX.Element | null {
   return name === null ? null : <span class="meth">{name}</span>;
 }
 
+/** A route, which links to its page if its method is known. */
+function RouteLink({ method, route }: { method: string | null; route: string }): JSX.Element {
+  const { range } = useStore(page);
+  if (method === null) return <>{route}</>;
+  return (
+    <a href={routeAddress({ method, route }, range)}>
+      <Method name={method} /> {route}
+    </a>
+  );
+}
+
 export function Running({ sections }: PanelProps): JSX.Element {
   const { count: all, requests } = sections.running;
   return (
@@ -201,30 +214,37 @@ export function Running({ sections }: PanelProps): JSX.Element {
   );
 }
 
-export function Traces({ sections, now }: PanelProps): JSX.Element {
+/** `now` shows the time as well, where there is room. */
+export function TraceItem({ trace, now }: { trace: TraceRow; now?: number }): JSX.Element {
+  return (
+    <Row id={trace.trace_id}>
+      <p title={trace.route}>
+        <RouteLink method={trace.method} route={trace.route} />
+      </p>
+      <span class="nw">{maybe(trace.duration, duration)}</span>
+      <p class="mute small" title={trace.trace_id}>
+        {trace.failed && <Glyph name="critical" tone="crit" label={STATE_WORDS.critical} />}{' '}
+        {[now === undefined ? '' : clockOrDay(trace.at, now), trace.status === null ? '' : trace.status.toString(), T.kept(trace.kept), shortId(trace.trace_id)]
+          .filter((text) => text !== '')
+          .join(' · ')}
+      </p>
+    </Row>
+  );
+}
+
+export function Traces({ sections }: PanelProps): JSX.Element {
   return (
     <Frame id="traces" title={T.traces} empty={sections.traces.length === 0 ? T.noTraces : null}>
       <ul class="rows two">
         {sections.traces.slice(0, 5).map((trace) => (
-          <Row key={trace.trace_id} id={trace.trace_id}>
-            <p title={trace.route}>
-              <Method name={trace.method} /> {trace.route}
-            </p>
-            <span class="nw">{maybe(trace.duration, duration)}</span>
-            <p class="mute small" title={trace.trace_id}>
-              {trace.failed && <Glyph name="critical" tone="crit" label={STATE_WORDS.critical} />}{' '}
-              {[clockOrDay(trace.at, now), trace.status === null ? '' : trace.status.toString(), T.kept(trace.kept), shortId(trace.trace_id)]
-                .filter((text) => text !== '')
-                .join(' · ')}
-            </p>
-          </Row>
+          <TraceItem key={trace.trace_id} trace={trace} />
         ))}
       </ul>
     </Frame>
   );
 }
 
-function ErrorItem({ error, now }: { error: ErrorRow; now: number }): JSX.Element {
+export function ErrorItem({ error, now }: { error: ErrorRow; now: number }): JSX.Element {
   // The path of a type is long, and its end is what tells it apart.
   const name = error.type.replace(/^.*::(?=[^:]+$)/, '');
   const text = error.message === '' ? name : `${name}: ${error.message}`;
@@ -251,7 +271,7 @@ export function Errors({ sections, now }: PanelProps): JSX.Element {
   );
 }
 
-function LogItem({ log, now }: { log: LogRow; now: number }): JSX.Element {
+export function LogItem({ log, now }: { log: LogRow; now: number }): JSX.Element {
   const glyph = log.level === 'error' ? 'critical' : log.level === 'warn' ? 'warning' : null;
   return (
     <Row id={`log-${log.at}-${log.message}`}>

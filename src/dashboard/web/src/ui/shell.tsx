@@ -3,6 +3,7 @@
 import type { JSX } from 'preact';
 import { backlog, clock, logOut, page, setRange, shown, spoken, staleFor, togglePause } from '../controller';
 import { bytes, clockOrDay, clock as clockText, maybe, percent } from '../format';
+import { overviewAddress, placeOf, routesAddress } from '../place';
 import { DEFAULT_RANGE, RELATIVE } from '../range';
 import { useStore } from '../store';
 import { RANGE_NAMES, STATE_WORDS, T } from '../strings';
@@ -10,6 +11,8 @@ import { THEMES, setTheme, theme } from '../theme';
 import { DayLine } from './day-line';
 import { Glyph } from './glyph';
 import { Overview } from './overview';
+import { RouteView } from './route';
+import { Routes } from './routes';
 import { Search } from './search';
 import { Tip } from './tip';
 import { PILLS } from './tone';
@@ -26,6 +29,7 @@ function Side(): JSX.Element {
   const state = useStore(page);
   const chosen = useStore(theme);
   const { session } = state;
+  const here = placeOf(location.pathname);
   const cost = shown(state)?.cost ?? null;
   const about = [session?.environment, session?.version].filter((part) => part !== null && part !== undefined).join(' · ');
   const costs = cost === null ? [] : [cost.cpu === null ? '' : T.costCpu(maybe(cost.cpu, percent)), cost.memory === null ? '' : maybe(cost.memory, bytes)];
@@ -42,20 +46,27 @@ function Side(): JSX.Element {
       <nav aria-label={T.pages}>
         <ul>
           <li>
-            <a href="?" aria-current="page">
+            <a href={overviewAddress(state.range)} {...current(here === 'overview')}>
               {T.overview}
             </a>
           </li>
+          <li>
+            <a href={routesAddress(state.range)} {...current(here !== 'overview')}>
+              {T.routes}
+            </a>
+          </li>
         </ul>
-        <ul aria-label={T.onThisPage}>
-          {PLACES.map(([place, name]) => (
-            <li key={place}>
-              <a href={`#${place}`} onClick={closeMenu}>
-                {name}
-              </a>
-            </li>
-          ))}
-        </ul>
+        {here === 'overview' && (
+          <ul aria-label={T.onThisPage}>
+            {PLACES.map(([place, name]) => (
+              <li key={place}>
+                <a href={`#${place}`} onClick={closeMenu}>
+                  {name}
+                </a>
+              </li>
+            ))}
+          </ul>
+        )}
       </nav>
       <div class="foot">
         {cost !== null && (
@@ -91,6 +102,12 @@ function Side(): JSX.Element {
     </aside>
   );
 }
+
+function current(is: boolean): { 'aria-current'?: 'page' } {
+  return is ? { 'aria-current': 'page' } : {};
+}
+
+const CONTENTS = { overview: Overview, routes: Routes, route: RouteView };
 
 /** Closes the menu, which lies over the page where that is narrow. */
 function closeMenu(): void {
@@ -241,6 +258,7 @@ function Spoken(): JSX.Element {
 }
 
 export function Shell(): JSX.Element {
+  const Content = CONTENTS[placeOf(location.pathname)];
   return (
     <div class="frame">
       <a class="skip" href="#main">
@@ -260,7 +278,7 @@ export function Shell(): JSX.Element {
       <DayLine />
       <main id="main" tabIndex={-1}>
         <PausedBar />
-        <Overview />
+        <Content />
       </main>
       <Spoken />
       <Help />

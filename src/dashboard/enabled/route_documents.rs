@@ -1,0 +1,285 @@
+//! The documents of the routes: the list of all, and one route.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use super::changes::millis;
+use super::documents::OverviewRange;
+use super::json::{self, ListWriter, ObjectWriter};
+use super::last_lines;
+use super::past::time;
+use super::route_figures::{
+    self, ANSWERS, RouteCurves, RouteFigures, RouteName, RoutePeriod, StatusCount,
+};
+use super::sections;
+use super::setup::DashboardSetup;
+use crate::history::{Marker, MarkerKind};
+use crate::logs::LogQuery;
+use crate::model::TraceId;
+
+/// The maximum number of routes in the list: those with most requests.
+const MAX_ROUTES: usize = 500;
+/// The number of steps of a curve in the list.
+const LIST_STEPS: usize = 30;
+/// The maximum number of steps of a curve of one route.
+const MAX_STEPS: u64 = 180;
+/// How many log records are looked at for those of one route.
+const MAX_LINES: usize = 2000;
+/// The longest time before and after a deploy that is compared, in milliseconds.
+const MAX_COMPARED: u64 = 3_600_000;
+/// How many markers are looked at for the last deploy.
+const MAX_MARKERS: usize = 200;
+/// The maximum number of queries, and of statuses.
+const MAX_ROWS: usize = 12;
+
+/// Writes the list of all routes. It reads the history, so it belongs on the blocking pool.
+pub(super) fn list(setup: &DashboardSetup, range: OverviewRange) -> String {
+    let period = period_of(setup, range);
+    let now = route_figures::figures(&setup.history, None, period);
+    let earlier = route_figures::before(&setup.history, period);
+    let before = earlier.and_then(|it| route_figures::figures(&setup.history, None, it).ok());
+    let step = step_of(setup, period, LIST_STEPS as u64);
+    let steps = steps_of(period, step);
+    let curves = route_figures::p95_curves(&setup.history, period.to, step, steps);
+    let curves = curves.unwrap_or_default();
+    let failed = now.as_ref().err().cloned();
+    let mut routes: Vec<_> = now.unwrap_or_default().into_iter().collect();
+    let count = routes.len();
+    routes.sort_by_key(|(_, figures)| Reverse(figures.counts.count));
+    let seconds: f64 = routes.iter().map(|(_, figures)| figures.seconds).sum();
+    let errors: u64 = routes.iter().map(|(_, it)| it.counts.errors).sum();
+    json::object(|it| {
+        put_period(it, setup, range, period);
+        it.integer("count", count as u64);
+        it.integer("start", route_figures::start(period.to, step, steps));
+        it.integer("step_ms", step_millis(step));
+        it.list("routes", |list| {
+            for (name, figures) in routes.iter().take(MAX_ROUTES) {
+                list.object(|it| {
+                    put_name(it, name);
+                    put_figures(it, figures);
+                    it.number("time_share", share(figures.seconds, seconds));
+                    let of_errors = share(figures.counts.errors as f64, errors as f64);
+                    it.number("error_share", of_errors);
+                    let before = before.as_ref().and_then(|before| before.get(name));
+                    it.optional("before", before, put_figures);
+                    match curves.get(name) {
+                        Some(curve) => it.numbers("p95_curve", curve),
+                        None => it.raw("p95_curve", "[]"),
+                    }
+                });
+            }
+        });
+        it.optional_text("failed", failed.as_deref());
+    })
+}
+
+/// Writes what is known of one route. It reads the history, so it belongs on the blocking pool.
+pub(super) fn route(setup: &DashboardSetup, name: &RouteName, range: OverviewRange) -> String {
+    let period = period_of(setup, range);
+    let history = &setup.history;
+    let all = route_figures::figures(history, None, period);
+    let failed = all.as_ref().err().cloned();
+    let all = all.unwrap_or_default();
+    let seconds: f64 = all.values().map(|figures| figures.seconds).sum();
+    let own = all.get(name).copied().unwrap_or_default();
+    let before = route_figures::before(history, period).map(|it| of_route(setup, name, it));
+    let step = step_of(setup, period, MAX_STEPS);
+    let steps = steps_of(period, step);
+    let curves = route_figures::curves(history, name, period.to, step, steps).unwrap_or_default();
+    let statuses = route_figures::statuses(history, name, period).unwrap_or_default();
+    let markers = history.latest_markers(MAX_MARKERS);
+    json::object(|it| {
+        put_period(it, setup, range, period);
+        put_name(it, name);
+        it.object("figures", |it| put_figures(it, &own));
+        it.number("time_share", share(own.seconds, seconds));
+        it.optional("before", before.as_ref(), put_figures);
+        it.integer("start", route_figures::start(period.to, step, steps));
+        it.integer("step_ms", step_millis(step));
+        put_curves(it, &curves);
+        it.list("statuses", |list| put_statuses(list, &statuses));
+        put_deploy(it, setup, name, &markers);
+        it.list("queries", |list| put_queries(list, setup, name));
+        it.raw("errors", &errors(setup, name));
+        it.raw("traces", &traces(setup, name, period));
+        it.raw("logs", &lines(setup, name));
+        it.raw("markers", &sections::markers(&markers, setup.now()));
+        it.optional_text("failed", failed.as_deref());
+    })
+}
+
+/// The period of a range. One that ends now ends with the last snapshot.
+fn period_of(setup: &DashboardSetup, range: OverviewRange) -> RoutePeriod {
+    match range {
+        OverviewRange::Last(length) => {
+            let latest = setup.history.latest();
+            let to = latest.map_or_else(|| setup.now(), |latest| latest.max(0).unsigned_abs());
+            RoutePeriod {
+                from: to.saturating_sub(length),
+                to,
+            }
+        }
+        OverviewRange::Between(from, to) => RoutePeriod { from, to },
+    }
+}
+
+/// The length of a step, so that there are at most `steps`.
+fn step_of(setup: &DashboardSetup, period: RoutePeriod, steps: u64) -> Duration {
+    const SECONDS_10: u64 = 10_000;
+    let wanted = period.to.saturating_sub(period.from).div_ceil(steps.max(1));
+    let rounded = wanted.div_ceil(SECONDS_10).max(1) * SECONDS_10;
+    Duration::from_millis(rounded).max(setup.history.interval())
+}
+
+fn steps_of(period: RoutePeriod, step: Duration) -> usize {
+    let steps = period.to.saturating_sub(period.from) / step_millis(step).max(1);
+    usize::try_from(steps).unwrap_or(1).max(1)
+}
+
+fn step_millis(step: Duration) -> u64 {
+    u64::try_from(step.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn of_route(setup: &DashboardSetup, name: &RouteName, period: RoutePeriod) -> RouteFigures {
+    let figures = route_figures::figures(&setup.history, Some(name), period);
+    let figures = figures.ok().and_then(|mut all| all.remove(name));
+    figures.unwrap_or_default()
+}
+
+fn share(part: f64, all: f64) -> Option<f64> {
+    (all > 0.0).then(|| part / all)
+}
+
+fn put_period(
+    it: &mut ObjectWriter<'_>,
+    setup: &DashboardSetup,
+    range: OverviewRange,
+    period: RoutePeriod,
+) {
+    it.integer("at", setup.now());
+    it.object("range", |it| {
+        it.integer("from", period.from);
+        it.integer("to", period.to);
+        it.bool("live", matches!(range, OverviewRange::Last(_)));
+    });
+}
+
+fn put_name(it: &mut ObjectWriter<'_>, name: &RouteName) {
+    it.text("route", &name.route);
+    it.text("method", &name.method);
+}
+
+fn put_figures(it: &mut ObjectWriter<'_>, figures: &RouteFigures) {
+    let counts = &figures.counts;
+    it.integer("count", counts.count);
+    it.number("rate", figures.rate);
+    it.integer("errors", counts.errors);
+    it.number("error_rate", counts.share(counts.errors));
+    it.number("client_errors", counts.share(counts.client_errors));
+    it.number("cancelled", counts.share(counts.cancelled));
+    it.number("p50", figures.p50);
+    it.number("p95", figures.p95);
+    it.number("p99", figures.p99);
+}
+
+fn put_curves(it: &mut ObjectWriter<'_>, curves: &RouteCurves) {
+    it.numbers("p50", &curves.p50);
+    it.numbers("p95", &curves.p95);
+    it.numbers("p99", &curves.p99);
+    it.object("answers", |it| {
+        for (name, curve) in ANSWERS.iter().zip(&curves.answers) {
+            it.numbers(name, curve);
+        }
+    });
+}
+
+fn put_statuses(list: &mut ListWriter<'_>, statuses: &[StatusCount]) {
+    for status in statuses.iter().take(MAX_ROWS) {
+        list.object(|it| {
+            it.text("status", &status.status);
+            it.text("outcome", &status.outcome);
+            it.integer("count", status.count);
+        });
+    }
+}
+
+/// The figures after the last deploy, beside those of as much time before it.
+fn put_deploy(
+    it: &mut ObjectWriter<'_>,
+    setup: &DashboardSetup,
+    name: &RouteName,
+    markers: &[Marker],
+) {
+    let is_deploy = |it: &&Marker| it.kind == MarkerKind::Start && it.is_new_version;
+    let deploy = markers.iter().rev().find(is_deploy);
+    let compared = deploy.map(|deploy| {
+        let at = millis(deploy.time);
+        let length = setup.now().saturating_sub(at).min(MAX_COMPARED);
+        let (from, to) = (at.saturating_sub(length), at.saturating_add(length));
+        let after = of_route(setup, name, RoutePeriod { from: at, to });
+        let before = of_route(setup, name, RoutePeriod { from, to: at });
+        (deploy, length, before, after)
+    });
+    it.optional("deploy", compared.as_ref(), |it, compared| {
+        let (deploy, length, before, after) = compared;
+        it.integer("at", millis(deploy.time));
+        it.text("text", &deploy.text);
+        it.integer("length_ms", *length);
+        it.object("before", |it| put_figures(it, before));
+        it.object("after", |it| put_figures(it, after));
+    });
+}
+
+/// The statements that requests of the route have run since the start, those with most calls first.
+fn put_queries(list: &mut ListWriter<'_>, setup: &DashboardSetup, name: &RouteName) {
+    let stats = setup.queries.stats();
+    let mut called: Vec<_> = stats
+        .iter()
+        .filter_map(|query| {
+            let caller = query.callers.iter().find(|it| *it.route == *name.route)?;
+            Some((caller.calls, query))
+        })
+        .collect();
+    called.sort_by_key(|(calls, _)| Reverse(*calls));
+    for (calls, query) in called.into_iter().take(MAX_ROWS) {
+        list.object(|it| {
+            it.text("summary", &query.summary);
+            it.text("text", &query.text);
+            it.integer("calls", calls);
+            it.integer("all_calls", query.calls);
+            it.integer("errors", query.errors);
+            it.number("p95", Some(query.p95.as_secs_f64()));
+            it.number("total", Some(query.total.as_secs_f64()));
+        });
+    }
+}
+
+fn errors(setup: &DashboardSetup, name: &RouteName) -> String {
+    let mut groups = setup.errors.groups();
+    groups.retain(|group| group.route == name.route);
+    sections::errors(&groups, setup.now())
+}
+
+/// The slowest kept traces of the route in a period.
+fn traces(setup: &DashboardSetup, name: &RouteName, period: RoutePeriod) -> String {
+    let (from, to) = (time(period.from), time(setup.now().max(period.to)));
+    let mut found: Vec<(Duration, TraceId)> = setup
+        .recent
+        .traces()
+        .iter()
+        .filter(|trace| from <= trace.start && trace.start <= to)
+        .filter(|trace| sections::is_of_route(trace, &name.method, &name.route))
+        .map(|trace| (trace.duration, trace.trace_id))
+        .collect();
+    found.sort_by_key(|(duration, _)| Reverse(*duration));
+    let ids: Vec<TraceId> = found.into_iter().map(|(_, id)| id).collect();
+    sections::traces(setup, &ids)
+}
+
+fn lines(setup: &DashboardSetup, name: &RouteName) -> String {
+    let query = LogQuery::default().limit(MAX_LINES).without_requests();
+    let found = setup.logs.read(&query);
+    let of_route = found.records.iter().filter(|it| it.route == name.route);
+    last_lines::write(of_route.take(sections::MAX_ROWS))
+}

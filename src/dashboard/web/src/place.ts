@@ -1,0 +1,28 @@
+/** Which page this is, and the addresses of others. All are next to each other, so relative addresses work anywhere. */
+
+import type { RouteName } from './api';
+import { writeRange, type RangeChoice } from './range';
+
+export type PlaceName = 'overview' | 'routes' | 'route';
+
+/** The page of an address: the last part of its path. */
+export function placeOf(path: string): PlaceName {
+  const last = path.slice(path.lastIndexOf('/') + 1);
+  return last === 'routes' || last === 'route' ? last : 'overview';
+}
+
+function address(place: string, range: RangeChoice, more: Record<string, string> = {}): string {
+  const query = new URLSearchParams(more);
+  writeRange(query, range);
+  const text = query.toString();
+  return place + (text === '' ? '' : '?' + text);
+}
+
+export const overviewAddress = (range: RangeChoice): string => address('./', range);
+export const routesAddress = (range: RangeChoice): string => address('routes', range);
+export const routeAddress = ({ route, method }: RouteName, range: RangeChoice): string => address('route', range, { method, route });
+
+/** The route in the address of its page. */
+export function routeOf(query: URLSearchParams): RouteName {
+  return { route: query.get('route') ?? '', method: query.get('method') ?? '' };
+}

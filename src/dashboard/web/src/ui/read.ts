@@ -1,0 +1,48 @@
+/** Reads a document of the server for as long as its component is there, and again while the range is live. */
+
+import { useEffect, useState } from 'preact/hooks';
+import { RequestError } from '../api';
+import { page, refused } from '../controller';
+import { T } from '../strings';
+
+export interface Read<D> {
+  document: D | null;
+  /** Why it could not be read. */
+  failure: string | null;
+}
+
+/** The history takes a snapshot so often. */
+const EVERY = 10_000;
+
+/** `key` tells documents apart: another key is read at once. */
+export function useRead<D>(key: string, isLive: boolean, isPaused: boolean, read: () => Promise<D>): Read<D> {
+  const [result, setResult] = useState<Read<D> & { key: string }>({ key, document: null, failure: null });
+  useEffect(() => {
+    if (isPaused) return undefined;
+    let isOver = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const once = async (): Promise<void> => {
+      try {
+        const document = await read();
+        if (!isOver) setResult({ key, document, failure: null });
+      } catch (error) {
+        if (isOver) return;
+        if (error instanceof RequestError && error.status === 401) {
+          refused();
+          return;
+        }
+        const failure = error instanceof RequestError && error.message !== '' ? error.message : T.loadFailed;
+        // What was read before stays on screen.
+        setResult((before) => ({ key, document: before.key === key ? before.document : null, failure }));
+      }
+      const again = isLive || page.get().phase !== 'open';
+      timer = again ? setTimeout(() => void once(), EVERY) : undefined;
+    };
+    void once();
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+    };
+  }, [key, isLive, isPaused]);
+  return result.key === key ? result : { document: null, failure: null };
+}

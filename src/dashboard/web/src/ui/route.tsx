@@ -1,0 +1,232 @@
+/** One route: its figures beside those before, its curves, and everything else that is known of it. */
+
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { api, routePath } from '../api';
+import { ANSWERS, type RouteFigures, type RoutePage } from '../contract-routes';
+import { clock as clockStore, page } from '../controller';
+import { count, duration, joined, maybe, percent, rate, span } from '../format';
+import { routeOf, routesAddress } from '../place';
+import { rangeQuery } from '../range';
+import { useStore } from '../store';
+import { T } from '../strings';
+import { ErrorItem, Frame, LogItem, TraceItem } from './panels';
+import { PlotPanel } from './plot';
+import { useRead } from './read';
+
+export function RouteView(): JSX.Element {
+  const { range, held } = useStore(page);
+  const now = useStore(clockStore);
+  const [name] = useState(() => routeOf(new URLSearchParams(location.search)));
+  const key = `${name.method} ${name.route} ${rangeQuery(range)}`;
+  const { document: of, failure } = useRead(key, range.kind === 'relative', held !== null, () => api.route(name, range));
+  useEffect(() => { document.title = [`${name.method} ${name.route}`, T.product].join(' · '); }, [name]);
+  const why = failure ?? of?.failed ?? null;
+  return (
+    <>
+      <div>
+        <p class="small">
+          <a href={routesAddress(range)}>{T.routes}</a>
+        </p>
+        <h1 class="verdict">
+          <b>
+            {name.method} {name.route}
+          </b>{' '}
+          {of === null ? (why ?? T.loadingNote) : sentence(of)}
+        </h1>
+        <p class="sub">
+          {of !== null && why !== null && <span>{why}</span>}
+          <a href={routePath(name, range)} target="_blank" rel="noreferrer">
+            {T.asJson}
+          </a>
+        </p>
+      </div>
+      {of !== null && <Content of={of} now={now} />}
+    </>
+  );
+}
+
+/** "p95 2.09 s, was 640 ms; 49 % errors." */
+function sentence({ figures, before }: RoutePage): string {
+  if (figures.count === 0) return T.noRequestsInRange;
+  const was = before?.p95 ?? null;
+  const time = `p95 ${maybe(figures.p95, duration)}${was === null ? '' : `, ${T.was(maybe(was, duration))}`}`;
+  const errors = figures.errors === 0 ? T.noErrorsShort : T.errorsPart(maybe(figures.error_rate, percent));
+  return `${time}; ${errors}.`;
+}
+
+const FIGURES: { title: string; form: (figures: RouteFigures) => string }[] = [
+  { title: T.requests, form: (it) => maybe(it.rate, rate) },
+  { title: T.errors, form: (it) => maybe(it.error_rate, percent) },
+  { title: 'p50', form: (it) => maybe(it.p50, duration) },
+  { title: 'p95', form: (it) => maybe(it.p95, duration) },
+  { title: 'p99', form: (it) => maybe(it.p99, duration) },
+  { title: '4xx', form: (it) => maybe(it.client_errors, percent) },
+  { title: T.cancelledTitle, form: (it) => maybe(it.cancelled, percent) },
+];
+
+function Content({ of, now }: { of: RoutePage; now: number }): JSX.Element {
+  const common = { start: of.start, stepMs: of.step_ms, markers: of.markers };
+  return (
+    <>
+      <dl class="stats">
+        {FIGURES.map(({ title, form }) => (
+          <div key={title}>
+            <dt>{title}</dt>
+            <dd>{form(of.figures)}</dd>
+            <dd class="mute small">{of.before === null ? '' : T.was(form(of.before))}</dd>
+          </div>
+        ))}
+        <div>
+          <dt>{T.shareOfTime}</dt>
+          <dd>{maybe(of.time_share, percent)}</dd>
+          <dd class="mute small">{T.requestsIn(count(of.figures.count))}</dd>
+        </div>
+      </dl>
+      <div class="cols even">
+        <div class="c6">
+          <PlotPanel
+            id="percentiles"
+            title={T.percentiles}
+            {...common}
+            form={(value) => joined(duration(value))}
+            lines={[
+              { name: 'p99', tone: 'l-p99', values: of.p99 },
+              { name: 'p95', tone: 'l-p95', values: of.p95 },
+              { name: 'p50', tone: 'l-p50', values: of.p50 },
+            ]}
+          />
+        </div>
+        <div class="c6">
+          <PlotPanel
+            id="answers"
+            title={T.answers}
+            aside={T.answersNote}
+            isStacked
+            {...common}
+            form={(value) => joined(rate(value))}
+            lines={ANSWERS.map((name) => ({ name: T.answerNames[name], tone: `a-${name}`, values: of.answers[name] }))}
+          />
+        </div>
+      </div>
+      <div class="cols even">
+        <div class="c6">
+          <Queries of={of} />
+        </div>
+        <div class="c6">
+          <Frame id="traces" title={T.slowestTraces} empty={of.traces.length === 0 ? T.noTraces : null}>
+            <ul class="rows two">
+              {of.traces.map((trace) => (
+                <TraceItem key={trace.trace_id} trace={trace} now={now} />
+              ))}
+            </ul>
+          </Frame>
+        </div>
+        <div class="c6">
+          <Frame id="errors" title={T.itsErrors} empty={of.errors.length === 0 ? T.noErrors : null}>
+            <ul class="rows two">
+              {of.errors.map((error) => (
+                <ErrorItem key={error.id} error={error} now={now} />
+              ))}
+            </ul>
+          </Frame>
+        </div>
+        <div class="c6">
+          <Frame id="logs" title={T.logs} empty={of.logs.length === 0 ? T.noLogs : null}>
+            <ul class="rows two">
+              {of.logs.map((log, i) => (
+                <LogItem key={`${log.at} ${i}`} log={log} now={now} />
+              ))}
+            </ul>
+          </Frame>
+        </div>
+        <div class="c6">
+          <Deploy of={of} />
+        </div>
+        <div class="c6">
+          <Statuses of={of} />
+        </div>
+      </div>
+    </>
+  );
+}
+
+function Queries({ of }: { of: RoutePage }): JSX.Element {
+  return (
+    <Frame id="queries" title={T.itsQueries} aside={T.sinceStart} empty={of.queries.length === 0 ? T.noQueries : null}>
+      <Table heads={[T.statement, T.calls, 'p95', T.errors]} caption={T.itsQueries}>
+        {of.queries.map((query) => (
+          <tr key={query.text} tabIndex={-1} data-row={query.summary}>
+            <th scope="row" title={query.text}>
+              {query.summary}
+            </th>
+            <td class="num">{count(query.calls)}</td>
+            <td class="num">{maybe(query.p95, duration)}</td>
+            <td class="num">{count(query.errors)}</td>
+          </tr>
+        ))}
+      </Table>
+    </Frame>
+  );
+}
+
+function Deploy({ of }: { of: RoutePage }): JSX.Element {
+  const { deploy } = of;
+  const title = deploy === null || deploy.text === '' ? T.beforeAfter : T.beforeAfterOf(deploy.text);
+  return (
+    <Frame id="deploy" title={title} {...(deploy === null ? {} : { aside: T.equalWindows(span(deploy.length_ms / 1000)) })} empty={deploy === null ? T.noDeploy : null}>
+      {deploy !== null && (
+        <Table heads={['', T.before, T.afterColumn]} caption={title}>
+          {FIGURES.map(({ title: figure, form }) => (
+            <tr key={figure}>
+              <th scope="row">{figure}</th>
+              <td class="num">{form(deploy.before)}</td>
+              <td class="num">{form(deploy.after)}</td>
+            </tr>
+          ))}
+        </Table>
+      )}
+    </Frame>
+  );
+}
+
+function Statuses({ of }: { of: RoutePage }): JSX.Element {
+  return (
+    <Frame id="statuses" title={T.statuses} empty={of.statuses.length === 0 ? T.noRequestsInRange : null}>
+      <Table heads={[T.status, T.outcome, T.requests]} caption={T.statuses}>
+        {of.statuses.map(({ status, outcome, count: times }) => (
+          <tr key={status + outcome}>
+            <th scope="row">{status === '' ? T.noStatus : status}</th>
+            <td>{outcome}</td>
+            <td class="num">{count(times)}</td>
+          </tr>
+        ))}
+      </Table>
+    </Frame>
+  );
+}
+
+/** A table whose columns after the first hold numbers, unless their cells say otherwise. */
+function Table({ heads, caption, children }: { heads: string[]; caption: string; children: ComponentChildren }): JSX.Element {
+  return (
+    <div class="scroll">
+      <table>
+        <caption class="vh">{caption}</caption>
+        <thead>
+          <tr>
+            {heads.map((head, i) =>
+              head === '' ? (
+                <td key={i} />
+              ) : (
+                <th key={head} scope="col" class={i === 0 || head === T.outcome ? '' : 'num'}>
+                  {head}
+                </th>
+              ),
+            )}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </div>
+  );
+}
