@@ -424,6 +424,8 @@ pub(crate) use self::fine_counts::FineCounts;
 pub(crate) use self::name::InstrumentKind;
 pub(crate) use self::observable::{ObserveFn, Observer};
 pub(crate) use self::own_histograms::is_in_own_namespace;
+#[cfg(any(feature = "dashboard", feature = "otlp"))]
+pub(crate) use self::snapshot::MetricSnapshot;
 #[cfg(feature = "history")]
 pub(crate) use self::{
     context::SeriesWatches, handles::HandleSeries, histogram_values::HistogramSum,
@@ -438,9 +440,7 @@ pub(crate) use self::{
     snapshot::{SeriesSnapshot, SeriesValue, Snapshotter},
 };
 #[cfg(feature = "otlp")]
-pub(crate) use self::{
-    exponential::ZERO_THRESHOLD, histogram_values::IndexedBuckets, snapshot::MetricSnapshot,
-};
+pub(crate) use self::{exponential::ZERO_THRESHOLD, histogram_values::IndexedBuckets};
 #[cfg(feature = "dashboard")]
 pub(crate) use self::{exposition::accepts_gzip, snapshot::HistogramTotals};
 
