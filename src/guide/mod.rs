@@ -15,6 +15,10 @@ pub mod glossary {}
 #[doc = include_str!("history.md")]
 pub mod history {}
 
+#[doc = include_str!("normal.md")]
+#[doc = include_str!("normal.svg")]
+pub mod normal {}
+
 #[cfg(feature = "alerts")]
 #[doc = include_str!("runbook.md")]
 pub mod runbook {}
