@@ -114,6 +114,17 @@ pub(crate) fn with_current<R>(
     STACK.try_with(find).ok().flatten()
 }
 
+/// Takes the calling thread's request out of those in flight, because it is one to a page of the monitor itself. It is not
+/// recorded if its client leaves.
+#[cfg(feature = "dashboard")]
+pub(crate) fn disown_current(monitor: u32) {
+    with_current(Some(monitor), |slot, _| {
+        if slot.is_request() {
+            slot.close();
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,6 +16,8 @@ mod trace_memory;
 pub use self::requests::InFlight;
 
 pub(crate) use self::breadcrumbs::{DecodeBreadcrumb, EventBreadcrumb};
+#[cfg(feature = "dashboard")]
+pub(crate) use self::current::disown_current;
 pub(crate) use self::current::{
     current, current_slot, current_stack, enter, leave, leave_only, with_current,
 };

@@ -158,6 +158,11 @@ impl Slot {
             .store((self.generation.load(Relaxed) | 1) + 1, Release);
     }
 
+    /// Whether a request is in flight in the slot.
+    pub(crate) fn is_open(&self) -> bool {
+        self.generation.load(Relaxed) & 1 != 0
+    }
+
     /// Sets the start time of the current poll, or `None` when the poll has ended.
     #[inline]
     pub(crate) fn set_poll_start(&self, since: Option<Nanos>) {

@@ -37,11 +37,12 @@
 //!
 //! | [`Access`](crate::Access) | who |
 //! |---|---|
-//! | `from_settings` with `access.token` or `access.viewer_token`, `token`, `token_env` | who has the token, from any address |
+//! | `from_settings` with `access.token`, `token`, `token_env` | who has the token, or the viewer's token, from any address |
 //! | one of these without a token, so that one was generated for this run | who has that token, from this machine alone |
 //! | `Access::by` | whom the host's function admits; there is no login |
 //! | `open_to_anyone` | everyone who reaches it, as a viewer |
 //!
+//! - A viewer's token (`access.viewer_token`) without a token opens from this machine alone.
 //! - The token opens everything ([`Role::Operator`](crate::Role::Operator)), the viewer's token only what reads.
 //! - A browser exchanges the token for a cookie on the login page, or by a link that ends with `#token=..`: what stands
 //!   behind `#` reaches no server and no log. The cookie is `HttpOnly` and `SameSite=Strict`, is sent for the pages of the

@@ -227,6 +227,9 @@ impl Drop for RequestGuard {
 /// Ends a request whose guard was dropped with it. Not inlined: most guards are empty when they are dropped.
 #[inline(never)]
 fn end_dropped(mut request: Box<InFlightRequest>) {
+    if request.is_disowned() {
+        return discard(&mut Some(request));
+    }
     let panicked = request.dropping.panicked() | std::mem::take(request.panicked.get_mut());
     let outcome = if panicked {
         count_panic(request.layer.requests.number());

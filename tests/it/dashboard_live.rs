@@ -1,5 +1,6 @@
 //! What the dashboard shows, over real connections: its figures against the clients' own counts, and live connections.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -74,6 +75,34 @@ fn document(host: &Host, path: &str) -> Value {
     let answer = host.get(path, &[("authorization", &token)]);
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{error}: {}", answer.body))
+}
+
+/// The client leaves while its request waits for the figures, as when a tab is closed.
+#[test]
+fn a_request_to_the_dashboard_is_no_request_of_the_service() {
+    let host = host();
+    let leave_early = || {
+        let mut stream = std::net::TcpStream::connect(host.address).unwrap();
+        let request = format!(
+            "GET /monitoring/data/v1/overview?range=1h HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {TOKEN}\r\n\r\n",
+            host.address
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        // Long enough to reach the dashboard, and shorter than the first computation takes.
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    (0..20).for_each(|_| leave_early());
+    let overview = overview_until(&host, |_| true);
+    assert_eq!(overview["sections"]["running"]["count"], 0);
+    host.send("GET", "/orders/7", &[], "");
+    let page = host.harness.page();
+    let requests = |route: &str| {
+        let name = "http_server_request_duration_seconds_count";
+        page.sum(name, &[("http_route", route)])
+    };
+    assert_eq!(requests("/orders/{id}"), 1.0);
+    assert_eq!(requests("/monitoring/{*path}"), 0.0);
+    assert!(host.harness.in_flight().is_empty());
 }
 
 /// Reads the overview until it shows what is expected, for at most ten seconds.

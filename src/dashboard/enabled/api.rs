@@ -204,7 +204,7 @@ async fn overview(server: &PageServer, parts: &Parts) -> PageResponse {
     };
     let state = server.dashboard.recent_state().await;
     match server.dashboard.overview(&state, range).await {
-        Some(document) if has_data(&state) => json_response(document),
+        Some(document) if is_current(server, &state) => json_response(document),
         _ => not_available(),
     }
 }
@@ -247,7 +247,7 @@ fn bad_range() -> PageResponse {
 
 async fn poll(server: &PageServer, parts: &Parts) -> PageResponse {
     let state = server.dashboard.recent_state().await;
-    if !has_data(&state) {
+    if !is_current(server, &state) {
         return not_available();
     }
     let query = parts.uri.query().unwrap_or_default();
@@ -259,16 +259,15 @@ async fn poll(server: &PageServer, parts: &Parts) -> PageResponse {
 
 async fn status(server: &PageServer) -> PageResponse {
     let state = server.dashboard.recent_state().await;
-    if !has_data(&state) {
+    if !is_current(server, &state) {
         return not_available();
     }
     let page = status_page::write(&server.dashboard.setup, &state);
     with_type(page.into(), TEXT)
 }
 
-/// Whether anything was computed. Nothing is after the monitor has ended.
-fn has_data(state: &LiveState) -> bool {
-    state.seq > 0 && !state.has_ended
+fn is_current(server: &PageServer, state: &LiveState) -> bool {
+    state.is_current(server.dashboard.setup.now())
 }
 
 /// Upgrades the connection.

@@ -53,17 +53,23 @@ impl HostFacts {
         }))
     }
 
-    /// Asks the host's code again, on the blocking pool. Returns `false` if it still has to answer the time before.
+    /// Asks the host's code again, on the blocking pool. Returns `false` if it still has to answer the time
+    /// before, or if no thread can be started.
     pub(super) fn ask(&self, setup: &Arc<DashboardSetup>) -> bool {
         if self.0.is_asking.swap(true, Relaxed) {
             return false;
         }
         let (reports, asked) = (Arc::clone(&self.0), Arc::clone(setup));
-        drop(setup.handle.spawn_blocking(move || {
+        let ask = move || {
             let _answered = suppressed(|| catch_panic(|| reports.read(&asked)));
             reports.is_asking.store(false, Relaxed);
-        }));
-        true
+        };
+        // Tokio panics if no thread can be started.
+        let is_asked = catch_panic(|| drop(setup.handle.spawn_blocking(ask))).is_some();
+        if !is_asked {
+            self.0.is_asking.store(false, Relaxed);
+        }
+        is_asked
     }
 
     /// Waits for the answer of the host's code, for a moment: most answer at once, and what they report should be in the

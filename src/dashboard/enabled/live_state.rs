@@ -7,6 +7,8 @@ use super::json::{self, ObjectWriter};
 
 /// The longest time between two messages to a live client, in milliseconds.
 pub(super) const HEARTBEAT_MS: u64 = 5000;
+/// A state that is older, in milliseconds, is not passed off as the present one.
+const MAX_AGE_MS: u64 = 10_000;
 
 /// A section of the document, as it is at one time.
 #[derive(Debug, Clone)]
@@ -120,6 +122,11 @@ impl LiveState {
             });
         });
         delta.into()
+    }
+
+    /// Whether something was computed, and lately. It is not if the computation hangs, or after the monitor has ended.
+    pub(super) fn is_current(&self, now: u64) -> bool {
+        self.seq > 0 && !self.has_ended && now.saturating_sub(self.at) <= MAX_AGE_MS
     }
 
     pub(super) fn heartbeat(&self) -> Bytes {

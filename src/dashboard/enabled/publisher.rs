@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::clients::LiveClients;
@@ -41,7 +41,7 @@ pub(crate) struct Dashboard {
     /// The latest curves of the ranges that end now.
     series: Mutex<Vec<CachedSeries>>,
     /// Limits how many requests read the history at a time.
-    readers: Semaphore,
+    readers: Arc<Semaphore>,
 }
 
 /// The curves of a range up to a snapshot of the history.
@@ -60,7 +60,7 @@ impl Dashboard {
             is_publishing: Mutex::new(false),
             has_ended: AtomicBool::new(false),
             series: Mutex::default(),
-            readers: Semaphore::new(MAX_READERS),
+            readers: Arc::new(Semaphore::new(MAX_READERS)),
             setup: Arc::new(setup),
         })
     }
@@ -135,10 +135,10 @@ impl Dashboard {
         state: &Arc<LiveState>,
         range: OverviewRange,
     ) -> Option<String> {
-        // The semaphore is never closed.
-        let _reading = self.readers.acquire().await.ok()?;
+        let reading = self.begin_reading().await?;
         let (dashboard, state) = (Arc::clone(self), Arc::clone(state));
         self.on_pool(move || {
+            let _reading = reading;
             let tick = dashboard.setup.history.latest();
             let series = dashboard.series(range, tick);
             documents::overview(&dashboard.setup, &state, range, &series)
@@ -151,10 +151,19 @@ impl Dashboard {
         self: &Arc<Self>,
         write: impl FnOnce(&DashboardSetup) -> String + Send + 'static,
     ) -> Option<String> {
-        // The semaphore is never closed.
-        let _reading = self.readers.acquire().await.ok()?;
+        let reading = self.begin_reading().await?;
         let dashboard = Arc::clone(self);
-        self.on_pool(move || write(&dashboard.setup)).await
+        self.on_pool(move || {
+            let _reading = reading;
+            write(&dashboard.setup)
+        })
+        .await
+    }
+
+    /// Waits until the history may be read. The work owns the permit, since it goes on if the client leaves.
+    async fn begin_reading(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed.
+        Arc::clone(&self.readers).acquire_owned().await.ok()
     }
 
     /// The curves of a range up to a snapshot of the history.
@@ -182,14 +191,16 @@ impl Dashboard {
         self.state.borrow().epoch.clone()
     }
 
-    /// Runs work on the blocking pool of the monitor's worker, where nothing is recorded. `None` if it panics, or if the
-    /// worker has ended.
+    /// Runs work on the blocking pool of the monitor's worker, where nothing is recorded. `None` if it panics, if no thread
+    /// can be started, or if the worker has ended.
     pub(super) async fn on_pool<R: Send + 'static>(
         &self,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Option<R> {
         let run = move || suppressed(|| catch_panic(work));
-        self.setup.handle.spawn_blocking(run).await.ok().flatten()
+        // Tokio panics if no thread can be started.
+        let job = catch_panic(|| self.setup.handle.spawn_blocking(run))?;
+        job.await.ok().flatten()
     }
 }
 

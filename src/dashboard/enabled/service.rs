@@ -25,6 +25,7 @@ use super::page_server::{PageServer, Suppressed};
 use super::publisher::Dashboard;
 use super::routes::MOUNT;
 use crate::access::Access;
+use crate::context::disown_current;
 use crate::model::OwnResponse;
 
 /// How long a response may take. Live connections are longer.
@@ -183,6 +184,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        disown_current(self.server.dashboard.setup.requests.number());
         let responding = self.clone().respond(request.map(Body::new));
         let responding = Suppressed::new(responding);
         Box::pin(async move { Ok(responding.await) })

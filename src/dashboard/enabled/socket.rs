@@ -101,13 +101,15 @@ async fn run(
         return Ok(Some(("shutdown", CloseCode::GoingAway)));
     }
     let mut seq = first.seq;
-    let greeting = match client.held.filter(|held| *held < first.seq) {
-        Some(held) => first.changes_since(held),
-        None => first.hello(),
-    };
+    // Before the first state, there is nothing to send.
+    if seq > 0 {
+        let greeting = match client.held.filter(|held| *held < seq) {
+            Some(held) => first.changes_since(held),
+            None => first.hello(),
+        };
+        send(socket, &greeting).await?;
+    }
     drop(first);
-    send(socket, &greeting).await?;
-    drop(greeting);
     loop {
         let event = next_event(socket, &mut states, &mut logouts, timers.next()).await;
         let now = Instant::now();
@@ -154,8 +156,12 @@ async fn run(
                     within(socket.send_ping()).await?;
                 }
                 if now >= timers.last_sent + Duration::from_millis(HEARTBEAT_MS) {
-                    let heartbeat = states.borrow().heartbeat();
-                    send(socket, &heartbeat).await?;
+                    // While no state is computed, the client hears nothing, and so tells that its figures are old.
+                    let now = client.dashboard.setup.now();
+                    let state = Arc::clone(&states.borrow());
+                    if state.is_current(now) {
+                        send(socket, &state.heartbeat()).await?;
+                    }
                     timers.last_sent = Instant::now();
                 }
             }
@@ -165,6 +171,9 @@ async fn run(
 
 /// Sends what has changed since the client was told last. If it read too slowly, it is told that it has missed states.
 async fn send_changes(socket: &mut WebSocket, state: &LiveState, seq: u64) -> io::Result<()> {
+    if seq == 0 {
+        return send(socket, &state.hello()).await;
+    }
     let missed = state.seq.saturating_sub(seq).saturating_sub(1);
     if missed > 0 {
         send(socket, &state.gap(missed)).await?;

@@ -188,6 +188,12 @@ impl InFlightRequest {
             .into()
     }
 
+    /// Whether the request turned out to be one to a page of the monitor itself.
+    #[cold]
+    pub(in crate::http) fn is_disowned(&self) -> bool {
+        self.slot.as_ref().is_some_and(|slot| !slot.is_open())
+    }
+
     /// The request's slot, for what outlives the request.
     pub(in crate::http) fn slot(&self) -> Option<Arc<Slot>> {
         self.slot.clone()

@@ -14,6 +14,11 @@ export class RequestError extends Error {
     this.status = status;
     this.code = failure.code;
   }
+
+  /** Whether the page has no access any more: nothing of the service may stay on it. */
+  get isRefusal(): boolean {
+    return this.status === 401 || (this.status === 404 && this.code === 'closed');
+  }
 }
 
 const TIMEOUT = 15_000;

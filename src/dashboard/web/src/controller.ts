@@ -69,6 +69,8 @@ let offset = 0;
 /** Numbers the reads of a range, so that a late response of an earlier one is not shown. */
 let reading = 0;
 let isReading = false;
+/** When the range was last read: one that stays behind is not read at each message. */
+let readAt = 0;
 let retry: ReturnType<typeof setTimeout> | undefined;
 
 /** The time of the server, as well as this machine knows it. */
@@ -201,7 +203,7 @@ function opened(session: Session): void {
       try {
         return await api.live(after);
       } catch (error) {
-        if (failure(error).status === 401) return 'ended';
+        if (failure(error).isRefusal) return 'ended';
         throw error;
       }
     },
@@ -252,20 +254,21 @@ function addPoints({ sections }: LiveDocument): void {
   if (overview === null || range.kind === 'absolute' || isReading) return;
   const series = extended(overview.series, sections.points);
   if (series !== null) page.update({ overview: series === overview.series ? overview : { ...overview, series } });
-  else if (isBehind(overview.series, serverNow())) void readRangeNow();
+  else if (isBehind(overview.series, serverNow()) && Date.now() - readAt >= AGAIN) void readRangeNow();
 }
 
 async function readRangeNow(): Promise<void> {
   clearTimeout(retry);
   const number = ++reading;
   isReading = true;
+  readAt = Date.now();
   try {
     const overview = await api.overview(page.get().range);
     if (number === reading) page.update({ overview, failure: null });
   } catch (error) {
     if (number !== reading) return;
     const failed = failure(error);
-    if (failed.status === 401) {
+    if (failed.isRefusal) {
       closed();
       return;
     }

@@ -111,6 +111,25 @@ describe('the start of the page', () => {
   });
 });
 
+describe('a session that ends', () => {
+  it.each([[401, 'no_session'], [404, 'closed']])('leaves nothing on the page: %i %s', async (status, code) => {
+    const { page, setRange } = await load('/monitoring/');
+    expect(page.get().overview).not.toBeNull();
+    answers['data/v1/overview?range=6h'] = [status, { code, message: 'no' }];
+    setRange({ kind: 'relative', name: '6h' });
+    await vi.advanceTimersByTimeAsync(10);
+    expect(page.get()).toMatchObject({ session: null, overview: null, document: null });
+  });
+
+  it('goes on where only a part of the page is not available', async () => {
+    const { page, setRange } = await load('/monitoring/');
+    answers['data/v1/overview?range=6h'] = [503, { code: 'closed', message: 'later' }];
+    setRange({ kind: 'relative', name: '6h' });
+    await vi.advanceTimersByTimeAsync(10);
+    expect(page.get()).toMatchObject({ phase: 'open', failure: 'later' });
+  });
+});
+
 describe('what is shown', () => {
   it('is the newest document, the held one while paused, and that of a past range', async () => {
     const { page, shown, backlog, shownSeries, togglePause, setRange } = await load('/monitoring/');

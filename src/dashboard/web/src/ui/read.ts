@@ -27,7 +27,7 @@ export function useRead<D>(key: string, isLive: boolean, isPaused: boolean, read
         if (!isOver) setResult({ key, document, failure: null });
       } catch (error) {
         if (isOver) return;
-        if (error instanceof RequestError && error.status === 401) {
+        if (error instanceof RequestError && error.isRefusal) {
           refused();
           return;
         }
