@@ -153,6 +153,7 @@ fn a_million_different_statements() {
     let monitor = Monitor::builder("memory")
         .env(false)
         .console(false)
+        .history(without_snapshots())
         .trace_ratio(0.0);
     let monitor = monitor.build().unwrap();
     let db = monitor.db(DbSystem::Postgresql).namespace("shop");
@@ -177,6 +178,7 @@ fn many_different_long_statements() {
     let monitor = Monitor::builder("memory")
         .env(false)
         .console(false)
+        .history(without_snapshots())
         .trace_ratio(0.0);
     let monitor = monitor.build().unwrap();
     let db = monitor.db(DbSystem::Postgresql).namespace("shop");
@@ -234,6 +236,7 @@ fn a_known_query_in_a_request_allocates_nothing() {
     let monitor = Monitor::builder("memory")
         .env(false)
         .console(false)
+        .history(without_snapshots())
         .trace_ratio(0.0);
     let monitor = monitor.build().unwrap();
     let db = monitor.db(DbSystem::Postgresql).namespace("shop");
