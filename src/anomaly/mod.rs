@@ -65,7 +65,8 @@
 //!
 //! Hooks are called on a thread of the monitor, never on that of a request. A report is queued until the hooks before it
 //! have returned; at most 1,024 wait. A panic is caught, and a hook that panics five times in a row is not called again.
-//! `watchpost_anomaly_reports_total`, `_delivered_total`, `_dropped_total` and `watchpost_anomaly_hook_panics_total` count them.
+//! `watchpost_anomaly_reports_total`, `_delivered_total`, `_disabled_total`, `_dropped_total` and
+//! `watchpost_anomaly_hook_panics_total` count them.
 //!
 //! `watchpost_anomalies_total` counts the anomalies that began, and `watchpost_anomalies_open` has those that are under way,
 //! so that an alert on them is possible.

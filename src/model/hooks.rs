@@ -18,6 +18,7 @@ pub(crate) struct HookList<E> {
     next: AtomicU64,
     emitted: AtomicU64,
     delivered: AtomicU64,
+    disabled: AtomicU64,
     dropped: AtomicU64,
     panics: AtomicU64,
 }
@@ -30,13 +31,15 @@ struct Hook<E> {
 }
 
 /// What became of the events for the hooks of one kind. After a [`deliver`](HookList::deliver), `emitted` is the sum of
-/// `delivered` and `dropped`.
+/// `delivered`, `disabled` and `dropped`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct HookCounts {
     /// Events that occurred while there was a hook.
     pub(crate) emitted: u64,
-    /// Events with which the hooks were called.
+    /// Events with which at least one hook was called.
     pub(crate) delivered: u64,
+    /// Events with which no hook was called: all were disabled after panics, or removed since.
+    pub(crate) disabled: u64,
     /// Events that found the queue full.
     pub(crate) dropped: u64,
     /// Calls that panicked.
@@ -96,16 +99,23 @@ impl<E: Send + 'static> HookList<E> {
                 return;
             };
             let hooks = lock(&self.list).clone();
-            self.delivered.fetch_add(1, Relaxed);
+            let mut was_called = false;
             for hook in &hooks {
-                self.call(hook, &event);
+                was_called |= self.call(hook, &event);
             }
+            let count = if was_called {
+                &self.delivered
+            } else {
+                &self.disabled
+            };
+            count.fetch_add(1, Relaxed);
         }
     }
 
-    fn call(&self, hook: &Hook<E>, event: &E) {
+    /// Returns whether the hook was called, and not disabled.
+    fn call(&self, hook: &Hook<E>, event: &E) -> bool {
         if hook.panics.load(Relaxed) >= MAX_PANICS {
-            return;
+            return false;
         }
         // What the hook does is the host's work.
         if catch_panic(|| unsuppressed(|| (hook.run)(event))).is_some() {
@@ -114,12 +124,14 @@ impl<E: Send + 'static> HookList<E> {
             hook.panics.fetch_add(1, Relaxed);
             self.panics.fetch_add(1, Relaxed);
         }
+        true
     }
 
     pub(crate) fn counts(&self) -> HookCounts {
         HookCounts {
             emitted: self.emitted.load(Relaxed),
             delivered: self.delivered.load(Relaxed),
+            disabled: self.disabled.load(Relaxed),
             dropped: self.dropped.load(Relaxed),
             panics: self.panics.load(Relaxed),
         }
@@ -134,6 +146,7 @@ impl<E> Default for HookList<E> {
             next: AtomicU64::new(0),
             emitted: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
+            disabled: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             panics: AtomicU64::new(0),
         }
@@ -222,6 +235,28 @@ mod tests {
         hooks.deliver();
         assert_eq!(lock(&seen).len(), 12);
         assert_eq!((calls.load(Relaxed), hooks.counts().panics), (10, 9));
+    }
+
+    #[test]
+    fn events_that_no_hook_gets_are_not_delivered() {
+        let hooks = Arc::new(HookList::default());
+        let bad = hooks.subscribe(|_: &u32| panic!("a hook that panics"));
+        for event in 0..8 {
+            hooks.emit(event);
+        }
+        hooks.deliver();
+        let counts = hooks.counts();
+        assert_eq!((counts.delivered, counts.disabled), (5, 3));
+        // One that goes on beside it gets all, and one that is removed none.
+        let (seen, good) = recorder(&hooks);
+        hooks.emit(8);
+        hooks.deliver();
+        hooks.emit(9);
+        drop((bad, good));
+        hooks.deliver();
+        let counts = hooks.counts();
+        assert_eq!((counts.delivered, counts.disabled), (6, 4));
+        assert_eq!((counts.emitted, &*lock(&seen)), (10, &vec![8]));
     }
 
     #[test]

@@ -88,10 +88,11 @@ impl AlertsHandle {
         self.add(
             metrics,
             ("watchpost.alerts.hook.events", ""),
-            "Events for the hooks of alerts: delivered, or dropped because the hooks are slow",
+            "Events for the hooks of alerts: delivered, dropped because the hooks are slow, or disabled, as all hooks are",
             InstrumentKind::Counter,
             |figures, record| {
                 record(&[("result", "delivered")], figures.hooks.delivered as f64);
+                record(&[("result", "disabled")], figures.hooks.disabled as f64);
                 record(&[("result", "dropped")], figures.hooks.dropped as f64);
             },
         );

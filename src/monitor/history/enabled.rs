@@ -127,7 +127,7 @@ impl HistoryState {
 
     /// Adds the series about anomalies to the metrics.
     fn observe_anomalies(&self, metrics: &Metrics) {
-        const REPORTS: [(&str, &str, fn(&HookCounts) -> u64); 4] = [
+        const REPORTS: [(&str, &str, fn(&HookCounts) -> u64); 5] = [
             (
                 "watchpost.anomaly.reports",
                 "Reports of anomalies, while there was a hook",
@@ -137,6 +137,11 @@ impl HistoryState {
                 "watchpost.anomaly.reports.delivered",
                 "Reports of anomalies with which the hooks were called",
                 |counts| counts.delivered,
+            ),
+            (
+                "watchpost.anomaly.reports.disabled",
+                "Reports of anomalies with which no hook was called, since all were disabled or removed",
+                |counts| counts.disabled,
             ),
             (
                 "watchpost.anomaly.reports.dropped",
