@@ -73,18 +73,21 @@ impl AnomalyLog {
         Some(Arc::clone(anomaly))
     }
 
-    /// Adds the anomalies of earlier processes in front. `next` and `episode` are their counts. Those whose number is taken
-    /// are left out.
+    /// Adds the anomalies of earlier processes in front. `next` and `episode` are their counts, which may be lost: no number
+    /// of theirs is given again. Those whose number is taken are left out.
     pub(super) fn restore(&mut self, mut earlier: Vec<Anomaly>, next: u64, episode: u64) {
         earlier.sort_by_key(|anomaly| anomaly.number);
         earlier.dedup_by_key(|anomaly| anomaly.number);
+        let last = earlier.last().map_or(0, |anomaly| anomaly.number);
+        let last_episode = earlier.iter().map(|anomaly| anomaly.episode).max();
         let first = self.all.front().map_or(u64::MAX, |first| first.number);
         for anomaly in earlier.into_iter().rev() {
             if anomaly.number < first && self.all.len() < MAX_ANOMALIES {
                 self.all.push_front(Arc::new(anomaly));
             }
         }
-        self.next = self.next.max(next);
+        self.next = self.next.max(next).max(last.saturating_add(1));
+        let episode = episode.max(last_episode.unwrap_or(0));
         self.episode = self.episode.max(episode);
     }
 

@@ -239,8 +239,9 @@ fn read_anomaly(reader: &mut Reader<'_>) -> Option<Anomaly> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
+    use super::super::log::AnomalyLog;
     use super::*;
 
     fn anomaly(number: u64, until: Option<u64>) -> Anomaly {
@@ -291,6 +292,23 @@ mod tests {
         let (decoded, result) = decode(&encode(&state()));
         assert_eq!(result, Ok(()));
         assert_eq!(decoded, state());
+    }
+
+    #[test]
+    fn without_the_counts_no_number_is_given_twice() {
+        let mut file = encode(&state());
+        // A byte of the first record, which has the counts.
+        let at = header(0).len() + crate::files::HEAD + 5;
+        file[at] ^= 1;
+        let (decoded, result) = decode(&file);
+        assert_eq!(result, Err(InvalidState::Damaged));
+        assert_eq!((decoded.next, decoded.anomalies.len()), (0, 2));
+        let mut log = AnomalyLog::new(Duration::from_secs(10));
+        log.restore(decoded.anomalies, decoded.next, decoded.episode);
+        assert_eq!(log.counts(), (6, 2));
+        let new = log.begin(anomaly(0, None), SystemTime::now());
+        assert_eq!((new.number, new.episode), (6, 3));
+        assert!(log.change(6, |_| ()).is_some());
     }
 
     #[test]
