@@ -26,8 +26,8 @@ const TRANSITION: u8 = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InvalidFile {
     Damaged,
-    /// It was written by another version of this crate.
-    OtherVersion(u8),
+    /// It was written by a newer version of this crate.
+    NewerVersion(u8),
 }
 
 /// The content of the file. If there is no room for all, the latest transitions are in it, and the alerts in order.
@@ -76,7 +76,7 @@ impl RecordFile {
     }
 }
 
-/// Reads a file. Returns what is not damaged, and the first reason why something is missing.
+/// Reads a file. Returns what is not damaged, and why something is missing.
 pub(super) fn decode(file: &[u8]) -> (SavedAlerts, Option<InvalidFile>) {
     let mut saved = SavedAlerts::default();
     let mut problem = None;
@@ -85,10 +85,13 @@ pub(super) fn decode(file: &[u8]) -> (SavedAlerts, Option<InvalidFile>) {
         count += 1;
         let found = match body.first() {
             Some(&VERSION) if take_record(&mut saved, body).is_some() => continue,
-            Some(&version) if version != VERSION => InvalidFile::OtherVersion(version),
+            Some(&version) if version > VERSION => InvalidFile::NewerVersion(version),
             _ => InvalidFile::Damaged,
         };
-        problem = problem.or(Some(found));
+        // Of the two reasons, the version is the one that counts: such a file may not be replaced.
+        if !matches!(problem, Some(InvalidFile::NewerVersion(_))) {
+            problem = Some(found);
+        }
     }
     if count == 0 || !file.starts_with(&header(count)) {
         problem = problem.or(Some(InvalidFile::Damaged));
@@ -438,8 +441,17 @@ mod tests {
     fn a_newer_version_is_told() {
         let mut bytes = header(1).to_vec();
         put(&mut bytes, 0, &[9, CLOCK]);
-        let expected = (SavedAlerts::default(), Some(InvalidFile::OtherVersion(9)));
+        let expected = (SavedAlerts::default(), Some(InvalidFile::NewerVersion(9)));
         assert_eq!(decode(&bytes), expected);
+        // Also beside a record that cannot be read.
+        let (unknown, newer): (&[u8], &[u8]) = (&[VERSION, 99], &[9, CLOCK]);
+        for bodies in [[unknown, newer], [newer, unknown]] {
+            let mut bytes = header(2).to_vec();
+            for (number, body) in (0..).zip(bodies) {
+                put(&mut bytes, number, body);
+            }
+            assert_eq!(decode(&bytes).1, Some(InvalidFile::NewerVersion(9)));
+        }
     }
 
     #[test]

@@ -26,6 +26,8 @@ struct AlertStoreState {
     files: Box<dyn Files>,
     /// Whether the alerts of earlier processes were read. Nothing is written before.
     is_loaded: bool,
+    /// Whether a newer version has written the file. It is left as it is.
+    is_newer: bool,
     /// When the alerts were last written.
     saved: Option<Nanos>,
 }
@@ -35,6 +37,7 @@ impl AlertStore {
         let state = AlertStoreState {
             files: Box::new(Disk::new(path)),
             is_loaded: false,
+            is_newer: false,
             saved: None,
         };
         Self {
@@ -46,7 +49,7 @@ impl AlertStore {
     /// Reads the alerts of earlier processes, once. Blocks as long as the disk does.
     pub(super) fn load(&self) -> Option<SavedAlerts> {
         let mut state = lock(&self.state);
-        if state.is_loaded {
+        if state.is_loaded || state.is_newer {
             return None;
         }
         let bytes = match state.files.read(FILE) {
@@ -59,17 +62,21 @@ impl AlertStore {
                 return None;
             }
         };
-        state.is_loaded = true;
         let (saved, problem) = decode(&bytes);
-        let problem = problem.map(|problem| match problem {
-            InvalidFile::Damaged => "it is damaged".to_owned(),
-            InvalidFile::OtherVersion(version) => format!("its format is {version}"),
-        });
-        if let Some(problem) = problem {
-            self.diagnostics.report(format!(
-                "a part of the alerts in the data directory is left out: {problem}"
-            ));
+        match problem {
+            None => {}
+            Some(InvalidFile::Damaged) => self
+                .diagnostics
+                .report("a part of the alerts in the data directory is left out: it is damaged"),
+            Some(InvalidFile::NewerVersion(version)) => {
+                state.is_newer = true;
+                self.diagnostics.report(format!(
+                    "the alerts in the data directory have format {version}, which a newer version of watchpost has written: they are left as they are, and those of this process are not stored; run the newer version"
+                ));
+                return None;
+            }
         }
+        state.is_loaded = true;
         Some(saved)
     }
 
@@ -109,5 +116,38 @@ impl AlertStore {
 impl fmt::Debug for AlertStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AlertStore").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::{header, put};
+
+    #[test]
+    fn a_file_of_a_newer_version_is_left_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(FILE);
+        let mut bytes = header(1).to_vec();
+        put(&mut bytes, 0, &[9, 0]);
+        std::fs::write(&path, &bytes).unwrap();
+        let diagnostics = Arc::default();
+        let store = AlertStore::in_directory(directory.path(), &diagnostics);
+        let engine = Mutex::new(AlertEngine::new(Duration::from_secs(30), 0));
+        for _ in 0..2 {
+            assert_eq!(store.load(), None);
+            assert!(!store.save(&engine, 1, 1));
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), bytes);
+        let notices = diagnostics.notices();
+        assert!(
+            notices.len() == 1 && notices[0].contains("format 9"),
+            "{notices:?}"
+        );
+        // One that is damaged is replaced.
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        let store = AlertStore::in_directory(directory.path(), &diagnostics);
+        assert!(store.load().is_some() && store.save(&engine, 1, 1));
+        assert_ne!(std::fs::read(&path).unwrap(), bytes);
     }
 }
