@@ -83,7 +83,7 @@
 //!
 //! | totals | the first increase |
 //! |---|---|
-//! | counters and histograms of the program; the monitor's own counts: `watchpost_records_*`, `watchpost_spans_lost`, `watchpost_traces_over_budget`, `watchpost_traces_store_*`, `watchpost_errors_unstored`, `_evicted` and `_corrupt_files`, `watchpost_worker_restarts`, `watchpost_history_dropped` and `_damaged_files`, `watchpost_serve_connections_closed`, `watchpost_metrics_*`, `watchpost_anomalies`, `watchpost_anomaly_reports`, `_delivered` and `_dropped`, `watchpost_anomaly_hook_panics`, `watchpost_log_errors`, `tokio_*` | the whole first value: they begin with the monitor |
+//! | counters and histograms of the program; the monitor's own counts: `watchpost_records_*`, `watchpost_spans_lost`, `watchpost_traces_over_budget`, `watchpost_traces_store_*`, `watchpost_errors_unstored`, `_evicted` and `_corrupt_files`, `watchpost_worker_restarts`, `watchpost_history_dropped` and `_damaged_files`, `watchpost_serve_connections_closed`, `watchpost_metrics_*`, `watchpost_anomalies`, `watchpost_anomaly_reports`, `_delivered`, `_disabled` and `_dropped`, `watchpost_anomaly_hook_panics`, `watchpost_log_errors`, `tokio_*` | the whole first value: they begin with the monitor |
 //! | `process_cpu_seconds`, `watchpost_cgroup_cpu_*`, `system_network_io_bytes`, `watchpost_errors_unrouted`, `watchpost_process_restarts` | since the monitor was built: they are read then |
 //! | a series of the second row that appears later, such as that of a new network interface | none: its age is not known |
 //!
@@ -152,6 +152,8 @@ pub use self::enabled::{
     Point, ReadFuture, ResultSeries, to_csv, to_json,
 };
 
+#[cfg(feature = "alerts")]
+pub(crate) use self::enabled::TimeRange;
 #[cfg(feature = "history")]
 pub(crate) use self::enabled::{
     DiskStatus, HistorySetup, MarkerStore, RecordedStep, SeriesKey, SeriesKind, SnapshotObserver,

@@ -9,13 +9,13 @@ use super::evaluate::{ValueReader, evaluate};
 use super::rule::Rule;
 use crate::clock::nanos;
 use crate::error::Result;
-use crate::history::{History, MetricQuery, ResultSeries};
+use crate::history::{History, MetricQuery, ResultSeries, TimeRange};
 
 /// Evaluates a rule at each interval from `start` to `end`, and returns all changes of its alerts.
 ///
 /// # Errors
 ///
-/// Returns an error if a query is invalid, or if there are more than 11,000 evaluations.
+/// Returns an error if a query is invalid, if `end` is before `start`, or if there are more than 11,000 evaluations.
 pub(super) fn backtest(
     rule: &Rule,
     history: &History,
@@ -28,6 +28,8 @@ pub(super) fn backtest(
         .unwrap_or_default()
         .as_millis();
     let start = UNIX_EPOCH + Duration::from_millis(u64::try_from(start).unwrap_or(u64::MAX));
+    // A rule that has no query, but a function, has the same limits.
+    TimeRange::new(start, end, interval)?;
     let recorded = RecordedValues::read(rule, history, (start, end), interval)?;
     let rule = Arc::new(rule.clone());
     let mut engine = AlertEngine::new(interval, 0);

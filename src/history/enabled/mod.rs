@@ -42,11 +42,12 @@ pub(crate) use self::markers::MarkerStore;
 pub(crate) use self::recorder::{RecordedStep, SnapshotObserver, TakenSnapshot};
 pub(crate) use self::steps::{SeriesKey, SeriesKind};
 pub(crate) use self::store::Step;
+pub(crate) use self::time_range::TimeRange;
 
 use self::disk::{DiskStore, DiskStoreSetup};
 use self::recorder::Recorder;
 use self::store::MemoryStore;
-use self::time_range::{TimeRange, millis, time_of};
+use self::time_range::{millis, time_of};
 use self::view::{HistoryView, StoredList, covered, evaluate};
 use super::HistoryConfig;
 use crate::clock::Clock;

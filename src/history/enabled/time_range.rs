@@ -7,7 +7,7 @@ const MAX_POINTS: usize = 11_000;
 
 /// The times at which a query is evaluated, in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TimeRange {
+pub(crate) struct TimeRange {
     pub(super) start: i64,
     pub(super) end: i64,
     /// At least 1.
@@ -20,7 +20,7 @@ impl TimeRange {
     ///
     /// Returns an error if `end` is before `start`, if `step` is shorter than a millisecond, or if there are too many
     /// points.
-    pub(super) fn new(start: SystemTime, end: SystemTime, step: Duration) -> Result<Self> {
+    pub(crate) fn new(start: SystemTime, end: SystemTime, step: Duration) -> Result<Self> {
         let (start, end) = (millis(start), millis(end));
         let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX);
         if step == 0 {
