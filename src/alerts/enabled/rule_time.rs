@@ -5,7 +5,8 @@ use crate::clock::Nanos;
 const MAX_INTERVALS: u64 = 3;
 
 /// The time of the rules. It passes in whole intervals between evaluations, so that one that comes some milliseconds late
-/// or early does not decide about a duration. It stands still in gaps: nothing fires because the process was stopped.
+/// or early does not decide about a duration. A gap counts as one interval: the time in which the process was stopped lets
+/// nothing fire, but the time goes on if each evaluation comes after a gap.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RuleTime {
     interval: Nanos,
@@ -31,6 +32,7 @@ impl RuleTime {
         let elapsed = now.saturating_sub(at).saturating_add(self.interval / 2) / self.interval;
         let time = time.saturating_add(elapsed.saturating_mul(self.interval));
         if time.saturating_sub(self.last) > self.interval.saturating_mul(MAX_INTERVALS) {
+            self.last = self.last.saturating_add(self.interval);
             self.origin = (now, self.last);
         } else {
             self.last = self.last.max(time);
@@ -52,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_passes_in_intervals_and_stands_still_in_gaps() {
+    fn time_passes_in_intervals_and_a_gap_is_one() {
         let mut time = RuleTime::new(30, 1000, 500);
         let mut at = |now| time.advance(now, 0).rule;
         assert_eq!(
@@ -61,7 +63,14 @@ mod tests {
         );
         // Three intervals without an evaluation are no gap, four are.
         assert_eq!(at(1180), 680);
-        assert_eq!(at(1300), 680);
-        assert_eq!([at(1330), at(1360)], [710, 740]);
+        assert_eq!(at(1300), 710);
+        assert_eq!([at(1330), at(1360)], [740, 770]);
+    }
+
+    #[test]
+    fn time_goes_on_if_each_evaluation_comes_late() {
+        let mut time = RuleTime::new(30, 0, 0);
+        let times = [200, 400, 600, 800].map(|now| time.advance(now, 0).rule);
+        assert_eq!(times, [30, 60, 90, 120]);
     }
 }
