@@ -157,9 +157,17 @@ impl AlertEngine {
         if keeps_all && rule.is_total() && alerts.is_empty() && signals.is_empty() {
             signals.insert(AlertLabels::new(), Signal::Missing);
         }
+        let mut over = None;
         for (labels, signal) in signals {
-            if !keeps_all && !matches!(signal, Signal::Fires(_)) {
+            let fires = matches!(signal, Signal::Fires(_));
+            if !keeps_all && !fires {
                 continue;
+            }
+            if alerts.len() >= MAX_OF_RULE && fires {
+                let over = over.get_or_insert_with(|| replaceable(alerts, now));
+                if let Some(labels) = over.pop() {
+                    alerts.remove(&labels);
+                }
             }
             if alerts.len() >= MAX_OF_RULE {
                 self.left_out = self.left_out.saturating_add(1);
@@ -444,6 +452,24 @@ impl AlertEngine {
 
 /// The changes of a round, by rule and labels of the series.
 type Changes = BTreeMap<(String, AlertLabels), PhaseChange>;
+
+/// The alerts of a rule that make room for others: those that are over and owe no end. The last ones were never announced, or
+/// longest ago.
+fn replaceable(alerts: &BTreeMap<AlertLabels, ActiveAlert>, now: Moment) -> Vec<AlertLabels> {
+    let is_over = |alert: &ActiveAlert| {
+        let is_over = match &alert.tracking.phase {
+            Phase::Inactive => true,
+            Phase::Resolved(ended) => !ended.owes_end,
+            Phase::Pending { .. } | Phase::Firing(_) | Phase::Recovering { .. } => false,
+        };
+        // What has changed in this round is still to be told.
+        is_over && alert.changed != Some(now)
+    };
+    let mut over: Vec<_> = alerts.iter().filter(|(_, alert)| is_over(alert)).collect();
+    let age = |alert: &ActiveAlert| (alert.announced, alert.changed.map(|changed| changed.rule));
+    over.sort_by_key(|(_, alert)| std::cmp::Reverse(age(alert)));
+    over.into_iter().map(|(labels, _)| labels.clone()).collect()
+}
 
 /// Ends alerts of one rule.
 fn end(

@@ -390,3 +390,39 @@ fn what_is_kept_has_limits() {
     }
     assert!(simulation.list().is_empty());
 }
+
+#[test]
+fn alerts_that_are_over_make_room_for_those_that_fire() {
+    let rule = high("high").missing_data(MissingData::Keep);
+    let mut simulation = Simulation::new([rule.stale_after(1)]);
+    let routes = |from: usize, to: usize| -> Vec<String> {
+        (from..to).map(|n| format!("/{n:04}")).collect()
+    };
+    let values = |routes: &[String]| -> Vec<(String, f64)> {
+        routes.iter().map(|route| (route.clone(), 2.0)).collect()
+    };
+    let mut round = |all: &[(String, f64)]| {
+        let all: Vec<_> = all
+            .iter()
+            .map(|(route, value)| (&**route, *value))
+            .collect();
+        let events = simulation.round(&[("high", &all)]);
+        let firing = events
+            .iter()
+            .filter(|it| it.alert.rule == "high" && it.alert.state == AlertState::Firing);
+        let firing = firing.filter(|it| it.notification.is_some()).count();
+        (firing, simulation.engine.left_out)
+    };
+    let first = values(&routes(0, MAX_OF_RULE));
+    assert_eq!(round(&first), (MAX_OF_RULE, 0));
+    // All but the first are stale, and kept because the alerts about their missing data need them.
+    (0..3).for_each(|_| assert_eq!(round(&first[..1]), (0, 0)));
+    let mut next = values(&routes(2000, 2005));
+    next.push(first[0].clone());
+    assert_eq!(round(&next), (5, 0));
+    // Those that fire have their places.
+    let mut all = values(&routes(3000, 3000 + MAX_OF_RULE));
+    all.extend(next);
+    assert_eq!(round(&all), (MAX_OF_RULE - 6, 6));
+    assert_eq!(simulation.engine.alerts["high"].len(), MAX_OF_RULE);
+}
