@@ -12,7 +12,7 @@ use super::export::{PrometheusRules, export};
 use super::job::{Job, JobFigures, JobList};
 use super::log::log_transition;
 use super::rule::Rule;
-use super::rule_list::RuleList;
+use super::rule_list::{InhibitionList, RuleList};
 use super::silence::{Inhibition, LabelMatcher, Silence, match_all};
 use super::slo::{Objective, SloStatus};
 use super::store::AlertStore;
@@ -46,7 +46,7 @@ struct AlertsState {
     file: Option<WatchedFile>,
     objectives: RwLock<Vec<Objective>>,
     jobs: Arc<JobList>,
-    inhibitions: RwLock<Vec<Inhibition>>,
+    inhibitions: RwLock<InhibitionList>,
     engine: Mutex<AlertEngine>,
     hooks: Arc<HookList<AlertEvent>>,
     store: Option<AlertStore>,
@@ -236,9 +236,9 @@ impl Alerts {
     }
 
     /// Returns the alerts that are not inactive, firing ones first, and among these the critical ones. Resolved alerts are
-    /// in the list for an hour.
+    /// in the list for an hour or longer, as [`alerts`](crate::alerts#what-is-kept) says.
     pub fn list(&self) -> Vec<Alert> {
-        let inhibitions = read_lock(&self.inner.inhibitions).clone();
+        let inhibitions = read_lock(&self.inner.inhibitions).all();
         lock(&self.inner.engine).list(self.now(), &inhibitions)
     }
 
@@ -359,9 +359,11 @@ impl Alerts {
         ended
     }
 
-    /// Sets which alerts hide others. Replaces those set before. Default: none.
+    /// Sets which alerts hide others. Replaces those set before; those of the file apply too. Default: none.
     pub fn set_inhibitions(&self, inhibitions: impl IntoIterator<Item = Inhibition>) {
-        *write_lock(&self.inner.inhibitions) = inhibitions.into_iter().collect();
+        // The host's iterator runs without the lock.
+        let own = inhibitions.into_iter().collect();
+        write_lock(&self.inner.inhibitions).own = own;
     }
 
     /// Adds a hook for changes of alerts.
@@ -393,7 +395,7 @@ impl Alerts {
             now: begin,
             wall,
         };
-        let inhibitions = read_lock(&inner.inhibitions).clone();
+        let inhibitions = read_lock(&inner.inhibitions).all();
         let (events, is_complete) = {
             let mut engine = lock(&inner.engine);
             let before = engine.left_out;
@@ -445,9 +447,7 @@ impl Alerts {
             Some(Ok(file)) => {
                 let new = file.rules.into_iter().take(MAX_RULES).map(Arc::new);
                 write_lock(&inner.rules).file = new.collect();
-                if let Some(inhibitions) = file.inhibitions {
-                    *write_lock(&inner.inhibitions) = inhibitions;
-                }
+                write_lock(&inner.inhibitions).file = file.inhibitions;
             }
         }
     }

@@ -60,8 +60,7 @@ const RULE: [&str; 17] = [
 #[derive(Debug, Default)]
 pub(super) struct RuleFile {
     pub(super) rules: Vec<Rule>,
-    /// `None` if the file says nothing about them.
-    pub(super) inhibitions: Option<Vec<Inhibition>>,
+    pub(super) inhibitions: Vec<Inhibition>,
 }
 
 /// Reads a file.
@@ -127,8 +126,8 @@ impl FileReader<'_> {
             let source = self.matchers(inhibition, "source");
             let target = self.matchers(inhibition, "target");
             let equal = self.texts(inhibition, "equal").unwrap_or_default();
-            let all = file.inhibitions.get_or_insert_default();
-            all.push(Inhibition::new(source, target, equal));
+            let new = Inhibition::new(source, target, equal);
+            file.inhibitions.push(new);
         }
         file
     }
@@ -590,7 +589,7 @@ equal = ["route"]
                 .collect::<String>()
         };
         assert_eq!(text(&file.rules), text(&expected));
-        assert_eq!(file.inhibitions.map(|all| all.len()), Some(1));
+        assert_eq!(file.inhibitions.len(), 1);
     }
 
     #[test]
