@@ -22,13 +22,17 @@ use crate::clock::{Clock, Nanos, seconds};
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::logs::OwnLog;
-use crate::model::{Diagnostics, HookCounts, HookList, Subscription, lock, read_lock, write_lock};
+use crate::model::{
+    Diagnostics, HookCounts, HookList, Subscription, lock, lock_for_status, read_lock, write_lock,
+};
 use crate::worker::PeriodicTask;
 
 /// The maximum number of rules.
 const MAX_RULES: usize = 1000;
 /// The maximum number of silences.
 const MAX_SILENCES: usize = 1000;
+/// The longest silence: a hundred years.
+const MAX_SILENCE: Duration = Duration::from_secs(36_525 * 86_400);
 /// The time between two deliveries to hooks.
 const DELIVER_EVERY: Duration = Duration::from_secs(1);
 
@@ -249,6 +253,9 @@ impl Alerts {
     }
 
     /// Returns the rules whose last evaluation failed, and why. If the file with rules is not used, it is in the list too.
+    ///
+    /// If the file with rules is being read, it waits for that, and blocks as long as the disk does. In asynchronous code, call
+    /// it from `spawn_blocking`.
     pub fn failures(&self) -> Vec<(String, String)> {
         let file = self.inner.file.as_ref().and_then(WatchedFile::problem);
         let engine = lock(&self.inner.engine);
@@ -262,6 +269,9 @@ impl Alerts {
     /// passed. Its end is announced. Returns whether there is such an alert.
     ///
     /// `fingerprint` is that of [`Alert`].
+    ///
+    /// With a data directory, it blocks as long as the disk does: it writes a file, and waits for one that is being written. In
+    /// asynchronous code, call it from `spawn_blocking`.
     pub fn acknowledge(
         &self,
         fingerprint: u64,
@@ -283,7 +293,11 @@ impl Alerts {
         found
     }
 
-    /// Hides the alerts that match all of `matchers` for a time that begins now. Returns the number of the silence.
+    /// Hides the alerts that match all of `matchers` for a time that begins now, of a hundred years at most. Returns the number
+    /// of the silence.
+    ///
+    /// With a data directory, it blocks as long as the disk does: it writes a file, and waits for one that is being written. In
+    /// asynchronous code, call it from `spawn_blocking`.
     ///
     /// # Errors
     ///
@@ -300,7 +314,9 @@ impl Alerts {
             number: 0,
             matchers: matchers.into_iter().collect(),
             starts,
-            ends: starts.checked_add(lasting).unwrap_or(starts),
+            ends: starts
+                .checked_add(lasting.min(MAX_SILENCE))
+                .unwrap_or(starts),
             author: author.into(),
             comment: comment.into(),
         };
@@ -346,6 +362,9 @@ impl Alerts {
     }
 
     /// Ends a silence. Returns whether there was one.
+    ///
+    /// With a data directory, it blocks as long as the disk does: it writes a file, and waits for one that is being written. In
+    /// asynchronous code, call it from `spawn_blocking`.
     pub fn end_silence(&self, number: u64) -> bool {
         let ended = {
             let mut engine = lock(&self.inner.engine);
@@ -435,7 +454,7 @@ impl Alerts {
     /// Reads the figures of the evaluation. Does not keep the alerts alive.
     pub(crate) fn figures_reader(&self) -> impl Fn() -> Option<AlertFigures> + Send + Sync + use<> {
         let inner = Arc::downgrade(&self.inner);
-        move || Some(inner.upgrade()?.figures())
+        move || inner.upgrade()?.figures()
     }
 
     /// Reads the file with rules, if it has changed.
@@ -487,17 +506,18 @@ impl Alerts {
 }
 
 impl AlertsState {
-    fn figures(&self) -> AlertFigures {
-        let engine = lock(&self.engine);
-        AlertFigures {
+    /// `None` in a child made by `fork` if a thread of the parent held a lock.
+    fn figures(&self) -> Option<AlertFigures> {
+        let engine = lock_for_status(&self.engine)?;
+        Some(AlertFigures {
             rounds: self.rounds.load(Relaxed),
             last_round_seconds: seconds(self.duration.load(Relaxed)),
             failed_rules: engine.failures.len(),
             firing: engine.firing(),
             left_out: engine.left_out,
             hooks: self.hooks.counts(),
-            jobs: self.jobs.figures(self.clock.now()),
-        }
+            jobs: self.jobs.figures(self.clock.now())?,
+        })
     }
 }
 

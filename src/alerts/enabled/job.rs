@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Nanos, nanos, seconds};
 use crate::error::{Error, Result};
-use crate::model::lock;
+use crate::model::{lock, lock_for_status};
 
 /// The maximum number of jobs.
 const MAX_JOBS: usize = 1000;
@@ -64,7 +64,8 @@ impl JobList {
         })
     }
 
-    pub(super) fn figures(&self, now: Nanos) -> Vec<JobFigures> {
+    /// `None` in a child made by `fork` if a thread of the parent held the lock.
+    pub(super) fn figures(&self, now: Nanos) -> Option<Vec<JobFigures>> {
         let figures = |(name, job): (&Arc<str>, &BackgroundJob)| {
             let due = job.last.saturating_add(nanos(job.every));
             JobFigures {
@@ -74,7 +75,8 @@ impl JobList {
                 overdue: seconds(now.saturating_sub(due)),
             }
         };
-        lock(&self.0).iter().map(figures).collect()
+        let jobs = lock_for_status(&self.0)?;
+        Some(jobs.iter().map(figures).collect())
     }
 }
 
@@ -137,7 +139,7 @@ mod tests {
         let job = jobs
             .add("nightly", Duration::from_secs(60), &clock)
             .unwrap();
-        let overdue = || jobs.figures(clock.now())[0].overdue;
+        let overdue = || jobs.figures(clock.now()).unwrap()[0].overdue;
         clock.advance(Duration::from_secs(60));
         assert_eq!(overdue(), 0.0);
         clock.advance(Duration::from_secs(5));
@@ -149,7 +151,7 @@ mod tests {
         // Registered again, it keeps its counts.
         jobs.add("nightly", Duration::from_secs(100), &clock)
             .unwrap();
-        let figures = jobs.figures(clock.now()).remove(0);
+        let figures = jobs.figures(clock.now()).unwrap().remove(0);
         assert_eq!(
             (figures.succeeded, figures.failed, figures.overdue),
             (1, 1, 0.0)
