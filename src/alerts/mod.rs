@@ -38,7 +38,7 @@
 //! | pending | It holds, but not yet at every evaluation for [`hold_for`](Rule::hold_for). If it ends before that, the alert is inactive again, and nobody hears of it. |
 //! | firing | It has held for that long. |
 //! | recovering | It has ended, but not yet for [`keep_firing_for`](Rule::keep_firing_for). |
-//! | resolved | It has ended for that long. The alert is listed for an hour. |
+//! | resolved | It has ended for that long. The alert is listed for [an hour or longer](#what-is-kept). |
 //!
 //! With [`clear_at`](Rule::clear_at), a firing alert ends only if the value is back behind a second limit.
 //!
@@ -47,7 +47,7 @@
 //!   is resolved as stale, and the alert `no_data` fires in its place until there are data again, for a day at most.
 //! - With fewer events than [`min_samples`](Rule::min_samples), the condition does not hold.
 //! - Durations are counted in whole intervals. If no rule was evaluated for more than three intervals, because the process
-//!   was stopped for example, that time does not count.
+//!   was stopped for example, that time counts as one interval.
 //!
 //! # Notifications
 //!
@@ -105,7 +105,7 @@
 //!
 //! The setting `alerts.file` names a TOML file. It is read again at the next evaluation after it has changed. If it cannot be
 //! used, the rules stay as they are, and a notice and [`Alerts::failures`] say in which line it is wrong. A rule replaces one of
-//! the program with the same name.
+//! the program with the same name. Its inhibitions apply beside those of the program.
 //!
 //! ```toml
 //! [[rule]]
@@ -143,9 +143,17 @@
 //! With a [data directory](crate::MonitorBuilder::data_dir), states, acknowledgements, silences and the last thousand changes
 //! are stored in its file `alerts` at each change, before hooks are called. After a restart, alerts go on where they were: the
 //! time of [`hold_for`](Rule::hold_for) counts from its begin, also while the process was not running, and an alert fires only
-//! once the condition was found to hold again. If the process was not running for an hour, all alerts end.
+//! once the condition was found to hold again. If the process was not running for an hour, all alerts end. A file that a newer
+//! version has written in another format is left as it is, and nothing is stored.
 //!
-//! At most a thousand label sets of a rule have a state. A notice says if there are more.
+//! As long as the file can be written, hooks are called at most once for an announcement. One that was stored just before a
+//! crash may not have reached them; it is not made again until [`repeat`](Rule::repeat).
+//!
+//! A resolved alert is kept and listed for an hour, or for the [`cooldown`](Rule::cooldown) of its rule if that is longer. If it
+//! has no data and [`MissingData::Keep`], it is kept for a day after its last value.
+//!
+//! At most a thousand label sets of a rule have a state. If a new one fires, it takes the place of one that is inactive or
+//! resolved, unless its end is still to be announced. A notice says if there is none.
 //!
 //! | setting | default | |
 //! |---|---|---|

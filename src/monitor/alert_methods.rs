@@ -41,7 +41,11 @@ impl Monitor {
     ///
     /// The function runs on a thread of the monitor, within about a second, one event after the other. If it panics, that is
     /// counted in `watchpost_alerts_hook_panics_total`; after five panics in a row it is not called any more. If it is slow,
-    /// up to 1,024 events wait; others are dropped, and counted in `watchpost_alerts_hook_events_total`.
+    /// up to 1,024 events wait; others are dropped. `watchpost_alerts_hook_events_total` counts the events by `result`:
+    /// `delivered`, `dropped`, or `disabled` if no hook is left that is called.
+    ///
+    /// With a data directory, the function is called at most once for an announcement: see
+    /// [what is kept](crate::alerts#what-is-kept).
     ///
     /// ```
     /// # fn send(_: &str) {}

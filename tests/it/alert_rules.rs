@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use watchpost::alerts::{
-    AlertState, Alerts, AlertsConfig, Bound, MissingData, NotificationReason, Rule, Severity,
+    AlertState, Alerts, AlertsConfig, Bound, Inhibition, LabelMatcher, MissingData,
+    NotificationReason, Rule, Severity,
 };
 use watchpost::history::{Aggregation, MetricQuery};
 use watchpost::testing::Harness;
@@ -211,6 +212,65 @@ fn the_rules_of_a_file_follow_its_changes() {
     std::fs::write(&path, "").unwrap();
     step(&harness);
     assert!(harness.alerts().rules().is_empty());
+}
+
+#[test]
+fn the_inhibitions_of_a_file_go_with_it_and_those_of_the_program_stay() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rules.toml");
+    let rules: String = ["hot", "warm", "mild"]
+        .map(|name| format!("[[rule]]\nname = \"{name}\"\nmetric = \"heat\"\nby = []\nabove = 1\n"))
+        .concat();
+    let inhibit = "[[inhibit]]\nsource = [\"alertname=hot\"]\ntarget = [\"alertname=warm\"]\n";
+    std::fs::write(&path, rules.clone() + inhibit).unwrap();
+    let harness = Harness::with(|builder| {
+        let config = AlertsConfig::default().default_rules(false);
+        builder.alerts(config.file(path.to_str().unwrap()))
+    });
+    let matcher = |name| [LabelMatcher::is("alertname", name)];
+    let own = Inhibition::new(matcher("hot"), matcher("mild"), [""; 0]);
+    harness.alerts().set_inhibitions([own]);
+    harness.metrics().gauge("heat").build().set(35.0);
+    let hidden = || -> Vec<_> {
+        let alerts = harness.alerts().list().into_iter();
+        let hidden = alerts.filter(|alert| alert.inhibited_by.is_some());
+        hidden.map(|alert| alert.rule).collect()
+    };
+    step(&harness);
+    assert_eq!(hidden(), ["mild", "warm"]);
+    std::fs::write(&path, rules).unwrap();
+    step(&harness);
+    assert_eq!(hidden(), ["mild"]);
+}
+
+#[test]
+fn a_silence_can_last_as_long_as_a_duration() {
+    let harness = without_defaults();
+    let silence = ["room=7".parse().unwrap()];
+    let number = harness
+        .alerts()
+        .silence(silence, Duration::MAX, "bob", "for ever")
+        .unwrap();
+    let silences = harness.alerts().silences();
+    assert_eq!(silences.len(), 1);
+    let lasting = silences[0].ends.duration_since(silences[0].starts).unwrap();
+    assert_eq!(lasting, Duration::from_secs(36_525 * 86_400));
+    assert!(harness.alerts().end_silence(number));
+}
+
+#[test]
+fn a_backtest_of_a_function_has_the_limits_of_others() {
+    let harness = without_defaults();
+    let rule = Rule::custom("mine", |_, _| Ok(Vec::new()), Bound::above(1.0));
+    let now = harness.now();
+    let error = |start, end| {
+        let result = harness.alerts().backtest(&rule, start, end);
+        result.unwrap_err().to_string()
+    };
+    assert!(error(now + STEP, now).contains("before its start"));
+    assert!(error(now, now + 11_000 * STEP).contains("11001 points"));
+    let result = harness.alerts().backtest(&rule, now, now + 10_999 * STEP);
+    assert_eq!(result.unwrap(), []);
 }
 
 #[test]
