@@ -40,8 +40,9 @@
 //!
 //! A figure without data is `None`, never 0: `requests` and `content` are `None` if no part of the period has data. The
 //! history has two hours in memory, and with a data directory up to 13 months on disk, also of earlier processes: see
-//! [what is kept](crate::history#what-is-kept). `data_from` tells from when a period has data, and `covered` how much of it. Requests since the last snapshot, at most ten seconds, are in the next one. Requests whose
-//! labels exceed the limit of series are in `count` and in no other figure by status or outcome.
+//! [what is kept](crate::history#what-is-kept). `data_from` tells from when a period has data, and `covered` how much of it.
+//! Requests since the last snapshot, at most ten seconds, are in the next one. Requests whose labels exceed the limit of
+//! series are in `count` and in no other figure by status or outcome.
 //!
 //! The period before is given only if the history contains all of it, but for two snapshots. [`Summary::change`] compares
 //! the two.
