@@ -597,6 +597,12 @@ async fn one_computation_a_second_serves_all_clients() {
             document(&host, "data/v1/overview?range=15m");
         }
     }
+    let overview = document(&host, "data/v1/overview?range=15m");
+    let services = overview["sections"]["services"].as_array().unwrap();
+    let pool = services.iter().find(|row| row["kind"] == "pool").unwrap();
+    assert_eq!(pool["name"], "orders");
+    // A pool does not report how its acquisitions end, which is not the same as no errors.
+    assert!(pool["error_rate"].is_null(), "{pool}");
     let seconds = begin.elapsed().as_secs();
     let calls = calls.load(Relaxed);
     assert_eq!(states.len(), 4 * 32);

@@ -83,7 +83,11 @@ fn of_pool(pool: &PoolReport, window: &LiveWindow) -> ServiceRow {
         max: pool.max,
         ..ServiceRow::default()
     };
-    with_figures(row, window.of_pool(&pool.name))
+    // The histogram of waits does not tell how they ended.
+    ServiceRow {
+        error_rate: None,
+        ..with_figures(row, window.of_pool(&pool.name))
+    }
 }
 
 fn of_dependency(dependency: &Dependency) -> ServiceRow {
