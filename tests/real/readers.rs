@@ -348,8 +348,9 @@ impl Readers {
 pub(crate) async fn check_classic(prometheus: &Prometheus) -> Result<String, AnyError> {
     const DURATION: &str = "http_server_request_duration_seconds";
     let reader = PrometheusReader::new(&prometheus.url())?;
-    // Later scrapes may still arrive.
-    let at = SystemTime::now() - Duration::from_secs(3);
+    // Later scrapes may still arrive. The two requests round a time to milliseconds in their own ways.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    let at = UNIX_EPOCH + Duration::from_secs(now.as_secs() - 3);
     let of_job = |query: MetricQuery| {
         query
             .label("job", "openmetrics")
