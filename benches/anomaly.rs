@@ -92,8 +92,8 @@ fn main() {
     );
 }
 
-/// The milliseconds of a snapshot of `SERIES` series, half of them gauges and half of them counters, of which some are
-/// watched: the best of several.
+/// Measures how many milliseconds a snapshot of `SERIES` series takes, the best of several. Half of the series are gauges, half
+/// are counters. `watched` of them are watched.
 fn snapshot(watched: usize) -> f64 {
     let config = AnomalyConfig::default().default_series(false);
     let harness = Harness::with(|builder| builder.anomaly(config).console(false));

@@ -1,8 +1,8 @@
 //! The cost of the history: `cargo bench --all-features --bench history`, and with a history of 30 days, which takes half an
 //! hour to write, `cargo bench --all-features --bench history -- 30`.
 //!
-//! 2,000 series, as a large service has them: 1,500 numbers and 500 histograms, of which 50 are busy (30 populated buckets in
-//! ten seconds), 150 have some values and 300 have few. Times of queries are the best of several runs.
+//! The load is that of a large service, with 2,000 series: 1,500 numbers and 500 histograms. 50 of the histograms are busy (30
+//! populated buckets in ten seconds), 150 have some values and 300 have few. Times of queries are the best of several runs.
 
 #![expect(clippy::cast_sign_loss, reason = "the numbers are not negative")]
 

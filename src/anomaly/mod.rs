@@ -1,4 +1,4 @@
-//! What is normal for a series, and which values are not: anomalies, hooks that are told of them, and detectors.
+//! Detection of unusual values: detectors, the anomalies that they find, and hooks that are called for each anomaly.
 //!
 //! With the feature `history`, the monitor judges each [snapshot](crate::history) of its metrics. It learns what is normal
 //! for each series, also at each hour of the day and of the week, and calls the hooks given to

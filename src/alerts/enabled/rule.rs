@@ -9,7 +9,7 @@ use super::phase::{MissingData, Timing};
 use crate::error::{Error, Result};
 use crate::history::{History, MetricQuery};
 
-/// The rule of the alerts that tell that a firing alert has lost its data.
+/// The name of the rule whose alerts report that the data of a firing alert are missing.
 pub(super) const NO_DATA: &str = "no_data";
 /// The most characters of a rule's name.
 const MAX_NAME: usize = 100;

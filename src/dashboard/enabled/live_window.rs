@@ -25,7 +25,7 @@ const HISTOGRAMS: [&str; 3] = [REQUESTS, WAITS, QUERIES];
 const LENGTH: Duration = Duration::from_secs(60);
 /// The time over which the rate of requests is calculated.
 const RATE_LENGTH: Duration = Duration::from_secs(10);
-/// The maximum number of pools, and of databases, that are told apart.
+/// The maximum number of pools, and of databases, with figures of their own.
 const MAX_GROUPS: usize = 32;
 
 /// The growth of the histograms in the last minute.

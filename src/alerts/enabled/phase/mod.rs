@@ -8,8 +8,8 @@ use crate::clock::{Nanos, nanos};
 /// When an evaluation took place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Moment {
-    /// The time of the rules in nanoseconds, of which a gap between evaluations adds one interval. All durations are measured
-    /// by it.
+    /// The time of the rules in nanoseconds. A gap between evaluations counts as one interval. All durations are measured in
+    /// this time.
     pub(super) rule: Nanos,
     /// Milliseconds since the Unix epoch, to be shown.
     pub(super) wall: u64,

@@ -1,4 +1,4 @@
-//! What the host is told.
+//! An anomaly, as hooks receive it.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};

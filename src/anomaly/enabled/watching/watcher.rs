@@ -215,7 +215,7 @@ impl AnomalyWatcher {
 
     /// What is to be stored.
     pub(super) fn state(&self) -> WatcherState {
-        // The states of the series first: an anomaly of which they do not know yet is then stored as one that goes on.
+        // The states of the series are collected first. An anomaly that begins after that is stored as one that goes on.
         let series = lock(&self.judge).groups.states();
         let log = lock(&self.seen.log);
         let (next, episode) = log.counts();
