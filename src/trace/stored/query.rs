@@ -212,6 +212,7 @@ pub struct StoredTraces {
     /// `None` if all stored traces were looked at.
     pub next: Option<u64>,
     /// Since when there are traces in the data directory: the earliest start in its oldest file. Older ones were removed
-    /// to make room, or were never stored. `None` without stored traces.
+    /// to make room, or were never stored. `None` without stored traces, and if the time was over before that file was
+    /// read.
     pub stored_since: Option<SystemTime>,
 }

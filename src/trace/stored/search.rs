@@ -9,7 +9,7 @@ use super::id_filter::hash_trace_id;
 use super::query::{StoredTrace, StoredTraceQuery};
 use super::record::{StoredFacts, time};
 use super::segment_list::{SegmentContents, SegmentList, TraceSegment};
-use crate::clock::{Clock, nanos};
+use crate::clock::{Clock, Nanos, nanos};
 use crate::files::{Files, records};
 use crate::model::TraceId;
 use crate::trace::kept_trace::KeptTrace;
@@ -91,8 +91,7 @@ impl<'a> TraceSearch<'a> {
             if first >= self.last || !self.may_have(&name, wanted) {
                 continue;
             }
-            let elapsed = self.monotonic.now().saturating_sub(begun);
-            if elapsed > nanos(MAX_TIME) || (self.is_cancelled)() {
+            if self.is_over(begun) {
                 // The next search begins with this file again.
                 self.found.next = Some(self.last);
                 break;
@@ -106,7 +105,7 @@ impl<'a> TraceSearch<'a> {
             // All numbers of older files are smaller.
             self.last = self.last.min(first);
         }
-        self.found.stored_since = self.stored_since();
+        self.found.stored_since = self.stored_since(begun);
         if let Some(error) = self.error.filter(|_| !self.was_read) {
             return Err(error);
         }
@@ -174,10 +173,19 @@ impl<'a> TraceSearch<'a> {
         true
     }
 
-    /// Since when there are traces: known, or read from the oldest file.
-    fn stored_since(&mut self) -> Option<SystemTime> {
+    /// Whether the search has taken its time, or nobody waits for it.
+    fn is_over(&self, begun: Nanos) -> bool {
+        let elapsed = self.monotonic.now().saturating_sub(begun);
+        elapsed > nanos(MAX_TIME) || (self.is_cancelled)()
+    }
+
+    /// Since when there are traces: known, or read from the oldest file. `None` if that takes too long.
+    fn stored_since(&mut self, begun: Nanos) -> Option<SystemTime> {
         for (name, _) in self.segments().into_iter().rev() {
             if !self.is_known(&name) {
+                if self.is_over(begun) {
+                    return None;
+                }
                 self.read(&name);
             }
             // A file without a readable record has no times.

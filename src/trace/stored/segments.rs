@@ -138,8 +138,14 @@ impl TraceSegments {
             }
         }
         drop(state);
-        self.files.append(&bytes)?;
-        self.files.sync()?;
+        let written = self.files.append(&bytes).and_then(|()| self.files.sync());
+        if let Err(error) = written {
+            // How much the file got is not known. Counted as nothing, failures do not make older files give way.
+            if let Some(segment) = self.list.lock().segments.back_mut() {
+                segment.bytes = segment.bytes.saturating_sub(bytes.len() as u64);
+            }
+            return Err(error);
+        }
         Ok(count)
     }
 
