@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
+use axum::routing::get;
 use http::{HeaderMap, StatusCode};
 use watchpost::testing::Harness;
-use watchpost::{Access, MonitorBuilder};
+use watchpost::{Access, Monitor, MonitorBuilder};
 
 pub(crate) const TOKEN: &str = "Zq7Rf2Lw9Xk4Tn8Vb3Mc6Hd1Js5Pg0Qy";
 pub(crate) const VIEWER: &str = "Hd1Js5Pg0QyZq7Rf2Lw9Xk4Tn8Vb3Mc6";
@@ -49,6 +50,21 @@ impl Answer {
         let set = self.headers["set-cookie"].to_str().unwrap();
         set.split(';').next().unwrap().to_owned()
     }
+}
+
+/// A route that succeeds, one that fails with a captured error, and the dashboard of the settings.
+pub(crate) fn shop(harness: &Harness) -> Router {
+    let monitor = Monitor::clone(harness);
+    Router::new()
+        .route("/orders/{id}", get(|| async { "an order" }))
+        .route(
+            "/broken",
+            get(|| async move {
+                monitor.capture_error(&std::io::Error::other("the shelf is empty"));
+                StatusCode::INTERNAL_SERVER_ERROR
+            }),
+        )
+        .merge(harness.dashboard(Access::from_settings()))
 }
 
 impl Host {

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::routing::get;
 use futures_util::{SinkExt, StreamExt};
 use http::StatusCode;
 use serde_json::Value;
@@ -20,7 +19,7 @@ use watchpost::dashboard::{DashboardCard, DashboardConfig};
 use watchpost::db::{ConnectionPool, PoolState};
 use watchpost::{Access, Monitor};
 
-use crate::dashboard_host::{Host, TOKEN};
+use crate::dashboard_host::{Host, TOKEN, shop};
 
 /// The sections of every document.
 const SECTIONS: [&str; 14] = [
@@ -54,19 +53,7 @@ fn host_with(config: DashboardConfig) -> Host {
                 .service_version("1.2.3")
                 .dashboard(config)
         },
-        |harness| {
-            let monitor = Monitor::clone(harness);
-            Router::new()
-                .route("/orders/{id}", get(|| async { "an order" }))
-                .route(
-                    "/broken",
-                    get(|| async move {
-                        monitor.capture_error(&std::io::Error::other("the shelf is empty"));
-                        StatusCode::INTERNAL_SERVER_ERROR
-                    }),
-                )
-                .merge(harness.dashboard(Access::from_settings()))
-        },
+        shop,
     )
 }
 

@@ -2,35 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::routing::get;
 use http::StatusCode;
 use serde_json::{Value, json};
-use watchpost::{Access, Monitor};
 
-use crate::dashboard_host::{Host, TOKEN};
+use crate::dashboard_host::{Host, TOKEN, shop};
 
 const ORDERS: u64 = 30;
 const BROKEN: u64 = 12;
 const MISSING: u64 = 3;
 
 fn host() -> Host {
-    Host::serve(
-        |builder| builder.access_token(TOKEN),
-        |harness| {
-            let monitor = Monitor::clone(harness);
-            Router::new()
-                .route("/orders/{id}", get(|| async { "an order" }))
-                .route(
-                    "/broken",
-                    get(|| async move {
-                        monitor.capture_error(&std::io::Error::other("the shelf is empty"));
-                        StatusCode::INTERNAL_SERVER_ERROR
-                    }),
-                )
-                .merge(harness.dashboard(Access::from_settings()))
-        },
-    )
+    Host::serve(|builder| builder.access_token(TOKEN), shop)
 }
 
 fn read(host: &Host, path: &str) -> (StatusCode, Value) {
