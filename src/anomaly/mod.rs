@@ -74,15 +74,15 @@
 //! # What else was odd
 //!
 //! Anomalies that begin at most five minutes after one another form an episode; `Monitor::episodes` has them with their
-//! members, the oddest first. `Monitor::odd_at` and `Monitor::odd_between` rank what was odd at some time.
-//! `Monitor::watched_series` has the last value of each series and the band of what was normal, and a
-//! [point](crate::history) of the history says whether it contains an anomaly.
+//! members, the oddest first. `Monitor::odd_at` and `Monitor::odd_between` rank what was odd at some time: the last 500
+//! anomalies, and before those what has a flag in the [history](crate::history), whose points say whether they contain an
+//! anomaly. `Monitor::watched_series` has the last value of each series and the band of what was normal.
 //!
 //! # Restarts
 //!
 //! With a [data directory](crate::MonitorBuilder::data_dir), what was learned and the last 500 anomalies are stored in the
 //! file `anomalies`, every five minutes and at the shutdown: about 1 KiB for each series. The next process goes on with them,
-//! also with an anomaly that was under way. After more than a week, what is normal is learned again, and
+//! also with an anomaly that was under way; if its series does not return within 360 snapshots, it ends as `Gone`. After more than a week, what is normal is learned again, and
 //! `WatchedSeries::learning` says so. A file that a newer version has written in another format is left as it is.
 //!
 //! # Detectors
@@ -151,6 +151,9 @@
 //! `Settled`: the level follows the values, so a new level becomes the normal one after some hours
 //! at most. Until the end, no other anomaly of the series is reported.
 //!
+//! It also ends if it cannot be followed any more: as `Gone` if the series has no values for 360 snapshots, makes room for a
+//! busier one, or is not watched any more, and as `Rejudged` if the host changes how the series is judged.
+//!
 //! # Gaps, restarts and wrong clocks
 //!
 //! Values that are not finite, negative counts and ratios of no events are left out. After a gap of more than 50 steps, or if
@@ -178,8 +181,8 @@ pub use self::config::AnomalyConfig;
 #[cfg(feature = "history")]
 pub use self::enabled::{
     AdaptiveDetector, Anomaly, AnomalyChange, AnomalyEpisode, AnomalyKind, AnomalyState,
-    Assessment, Detector, DetectorConfig, Direction, Measure, Observation, Onset, ThreeSigma,
-    Watch, WatchedFigure, WatchedSeries,
+    Assessment, Detector, DetectorConfig, Direction, Measure, Observation, OddSeries, Onset,
+    ThreeSigma, Watch, WatchedFigure, WatchedSeries,
 };
 
 #[cfg(feature = "history")]

@@ -156,6 +156,6 @@ pub use self::enabled::{
 pub(crate) use self::enabled::TimeRange;
 #[cfg(feature = "history")]
 pub(crate) use self::enabled::{
-    DiskStatus, HistorySetup, MarkerStore, RecordedStep, SeriesKey, SeriesKind, SnapshotObserver,
-    Step, TakenSnapshot,
+    DiskStatus, FlaggedSeries, HistorySetup, MarkerStore, OddStep, RecordedStep, SeriesKey,
+    SeriesKind, SnapshotObserver, Step, TakenSnapshot,
 };

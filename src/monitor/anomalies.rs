@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::handle::Monitor;
-use crate::anomaly::{Anomaly, AnomalyEpisode, Watch, WatchedSeries};
+use crate::anomaly::{Anomaly, AnomalyEpisode, OddSeries, Watch, WatchedSeries};
 use crate::error::Result;
 use crate::model::Subscription;
 
@@ -56,15 +56,34 @@ impl Monitor {
         self.inner.history.anomalies.episodes()
     }
 
-    /// Returns what was odd at a time: the anomalies that were under way, the oddest first. Of the last 500 anomalies.
-    pub fn odd_at(&self, time: SystemTime) -> Vec<Anomaly> {
-        self.inner.history.anomalies.between(time, time)
+    /// Returns what was odd at a time, the oddest first. See [`odd_between`](Self::odd_between).
+    pub fn odd_at(&self, time: SystemTime) -> Vec<OddSeries> {
+        self.odd_between(time, time)
     }
 
-    /// Returns what was odd between two times: the anomalies that were under way at any time between them, the oddest
-    /// first. Of the last 500 anomalies.
-    pub fn odd_between(&self, start: SystemTime, end: SystemTime) -> Vec<Anomaly> {
-        self.inner.history.anomalies.between(start, end)
+    /// Returns what was odd at any time between two times, the oddest first: the anomalies that were under way, if they are
+    /// among the last 500, and before those the series whose values have the flag of an anomaly in the
+    /// [history](crate::history).
+    ///
+    /// For the older ones, it reads the history on the calling thread, which blocks for some milliseconds: at most 64 MiB of
+    /// files, and at most 10,000 series. Their times are those of the steps that the history still has, which may be minutes
+    /// or hours, and hours where the time between the two contains whole ones.
+    ///
+    /// ```
+    /// # fn main() -> watchpost::Result<()> {
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+    /// let now = SystemTime::now();
+    /// for odd in monitor.odd_between(now - Duration::from_secs(3600), now) {
+    ///     println!("{} ({:.1})", odd.name, odd.score);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn odd_between(&self, start: SystemTime, end: SystemTime) -> Vec<OddSeries> {
+        let history = &self.inner.history;
+        history.anomalies.odd_between(start, end, &history.history)
     }
 
     /// Returns the series that are watched, by metric and name, each with its last value and the band of what was normal

@@ -2,7 +2,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::forms::{Map, Millis, OptionalTime, Time};
 use crate::anomaly::{
-    Anomaly, AnomalyEpisode, AnomalyKind, AnomalyState, WatchedFigure, WatchedSeries,
+    Anomaly, AnomalyEpisode, AnomalyKind, AnomalyState, OddSeries, WatchedFigure, WatchedSeries,
 };
 use crate::history::{Marker, MarkerKind, MetricInfo, MetricKind, Point, ResultSeries};
 use crate::summary::{
@@ -109,6 +109,11 @@ as_struct!(Anomaly {
     number, episode, state, metric, figure, name, value, expected, lower, upper, score, upward, kind, hour_of_week, traces,
     sentence,
 } with {
+    labels: Map as "labels",
+    since: Time as "since",
+    until: OptionalTime as "until",
+});
+as_struct!(OddSeries { metric, name, score, anomaly } with {
     labels: Map as "labels",
     since: Time as "since",
     until: OptionalTime as "until",

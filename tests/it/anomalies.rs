@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::routing::get;
 use watchpost::Subscription;
 use watchpost::anomaly::{
     Anomaly, AnomalyChange, AnomalyConfig, AnomalyKind, AnomalyState, Assessment, Detector,
-    Direction, Observation, Onset, WatchedFigure, WatchedSeries,
+    Direction, Observation, OddSeries, Onset, WatchedFigure, WatchedSeries,
 };
 use watchpost::history::MetricQuery;
 use watchpost::metrics::Gauge;
@@ -202,8 +202,8 @@ fn simultaneous_anomalies_are_one_episode_with_ranked_members() {
     assert!(episodes[0].until.is_none() && episodes[1].until.is_some());
     assert_eq!(episodes[1].since, during);
 
-    let rooms_of = |anomalies: Vec<Anomaly>| -> Vec<String> {
-        let labels = anomalies.into_iter().map(|it| it.labels[0].1.clone());
+    let rooms_of = |odd: Vec<OddSeries>| -> Vec<String> {
+        let labels = odd.into_iter().map(|it| it.labels[0].1.clone());
         labels.collect()
     };
     assert_eq!(rooms_of(harness.odd_at(during)), ["b", "a"]);
@@ -234,6 +234,120 @@ fn the_history_has_a_flag_beside_the_odd_value() {
     let odd: Vec<_> = points.iter().map(|point| point.value == 500.0).collect();
     assert_eq!(flags, odd);
     assert_eq!(flags.iter().filter(|flag| **flag).count(), 1);
+}
+
+/// The labels, the score and whether the anomaly is known, of what was odd at a time.
+fn odd_at(harness: &Harness, time: SystemTime) -> Vec<(String, f64, bool)> {
+    let odd = harness.odd_at(time).into_iter();
+    odd.map(|it| {
+        assert_eq!(it.metric, TEMPERATURE);
+        (it.name, it.score, it.anomaly.is_some())
+    })
+    .collect()
+}
+
+#[test]
+fn what_was_odd_before_the_last_anomalies_is_read_from_the_history() {
+    let directory = tempfile::tempdir().unwrap();
+    let harness = stored(directory.path());
+    let above = |_| Above {
+        limit: 100.0,
+        is_open: false,
+    };
+    harness.watch(TEMPERATURE).unwrap().detector(above);
+    let gauge = temperature(&harness);
+    let rooms: Vec<_> = (0..502)
+        .map(|n| gauge.with([("room", n.to_string())]))
+        .collect();
+    let set = |values: &dyn Fn(usize) -> f64| {
+        for (n, room) in rooms.iter().enumerate() {
+            room.set(values(n));
+        }
+        next(&harness);
+        harness.now()
+    };
+    set(&|_| 20.0);
+    let first = set(&|n| match n {
+        7 => 500.0,
+        8 => 1900.0,
+        _ => 20.0,
+    });
+    let known =
+        |n: u32, score: f64, known: bool| (format!("{TEMPERATURE}{{room={n}}}"), score, known);
+    let odd = odd_at(&harness, first);
+    assert_eq!(odd, [known(8, 19.0, true), known(7, 5.0, true)]);
+    set(&|_| 20.0);
+    harness.advance(Duration::from_secs(600));
+    // All others at once: there is no room for the first two in the list.
+    let last = set(&|n| if n == 7 || n == 8 { 20.0 } else { 200.0 });
+    assert_eq!(harness.anomalies().len(), 500);
+    let before = [known(8, 16.0, false), known(7, 4.0, false)];
+    assert_eq!(odd_at(&harness, first), before);
+    let odd = harness.odd_at(first).remove(0);
+    assert_eq!((odd.since, odd.until), (first, Some(first)));
+    assert_eq!(odd.labels, [("room".to_owned(), "8".to_owned())]);
+    assert_eq!(odd_at(&harness, last).len(), 500);
+    let all = harness.odd_between(first, last);
+    assert_eq!(all.len(), 502);
+    assert!(all.is_sorted_by(|one, other| one.score >= other.score));
+    assert_eq!(odd_at(&harness, first - STEP), []);
+
+    // The list is lost, and what the history has is on the disk.
+    harness.shutdown_blocking(Duration::from_secs(20)).unwrap();
+    drop(harness);
+    std::fs::remove_file(directory.path().join("anomalies")).unwrap();
+    let two = stored(directory.path());
+    two.advance(Duration::from_secs(3000));
+    next(&two);
+    assert_eq!(two.anomalies(), []);
+    assert_eq!(odd_at(&two, first), before);
+    assert_eq!(odd_at(&two, last).len(), 500);
+}
+
+#[test]
+fn a_restored_anomaly_of_a_series_that_does_not_return_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    {
+        let one = stored(directory.path());
+        let gauge = temperature(&one);
+        gauge.watch();
+        steady(&one, &gauge, 100);
+        odd(&one, &gauge, 500.0);
+        one.shutdown_blocking(Duration::from_secs(20)).unwrap();
+    }
+    let open = |harness: &Harness| harness.page().sum("watchpost_anomalies_open", &[]);
+    let begun = {
+        let two = stored(directory.path());
+        let (reports, _subscription) = listen(&two);
+        // It is under way for as long as the series may return, also over another restart.
+        for _ in 0..300 {
+            next(&two);
+        }
+        assert_eq!((open(&two), take(&reports)), (1.0, vec![]));
+        two.shutdown_blocking(Duration::from_secs(20)).unwrap();
+        two.anomalies().remove(0)
+    };
+    let three = stored(directory.path());
+    let (reports, _subscription) = listen(&three);
+    for _ in 0..420 {
+        next(&three);
+    }
+    let [gone] = &take(&reports)[..] else {
+        panic!("one report");
+    };
+    assert_eq!(
+        (gone.number, gone.state),
+        (begun.number, AnomalyState::Gone)
+    );
+    assert!(gone.until.is_some());
+    let sentence = format!("{TEMPERATURE} is not watched any more, after ");
+    assert!(gone.sentence.starts_with(&sentence), "{}", gone.sentence);
+    assert_eq!(open(&three), 0.0);
+    // What is normal is still known.
+    let gauge = temperature(&three);
+    gauge.watch();
+    steady(&three, &gauge, 2);
+    assert!(!watched(&three).learning);
 }
 
 /// Reports values above a limit.
@@ -301,7 +415,12 @@ fn a_detector_of_the_host_drives_the_hooks() {
     assert_eq!(add(300), []);
     assert_eq!(harness.watched_series().len(), 1);
 
-    add(2_000_000);
+    for _ in 0..50 {
+        add(50);
+    }
+    assert_eq!(add(300).len(), 1);
+    let reports = add(2_000_000);
+    assert_eq!((reports.len(), reports[0].state), (1, AnomalyState::Gone));
     let notices = harness.notices().join("\n");
     assert!(
         notices.contains("the detector of jobs_total{queue=mail} panicked"),
@@ -326,6 +445,21 @@ fn how_a_series_is_judged_can_be_set_and_a_watch_be_stopped() {
     odd(&harness, &gauge, 1_900.0);
     assert_eq!(take(&reports), []);
     odd(&harness, &gauge, 9_000.0);
+    assert_eq!(take(&reports).len(), 1);
+    let watch = watch.minimum_difference(4_000.0);
+    next(&harness);
+    let [rejudged] = &take(&reports)[..] else {
+        panic!("one report");
+    };
+    assert_eq!(rejudged.state, AnomalyState::Rejudged);
+    let sentence = format!("{TEMPERATURE} is judged by other settings from now on, after ");
+    assert!(
+        rejudged.sentence.starts_with(&sentence),
+        "{}",
+        rejudged.sentence
+    );
+    steady(&harness, &gauge, 100);
+    odd(&harness, &gauge, 90_000.0);
     assert_eq!(take(&reports).len(), 1);
     watch.stop();
     next(&harness);

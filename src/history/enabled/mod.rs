@@ -3,6 +3,7 @@ mod column;
 mod disk;
 mod evaluate;
 mod export;
+mod flagged;
 mod gauge;
 mod history_reader;
 mod markers;
@@ -38,8 +39,9 @@ pub use self::metric_reader::{MetricReader, ReadFuture};
 pub use self::prometheus::PrometheusReader;
 
 pub(crate) use self::disk::DiskStatus;
+pub(crate) use self::flagged::FlaggedSeries;
 pub(crate) use self::markers::MarkerStore;
-pub(crate) use self::recorder::{RecordedStep, SnapshotObserver, TakenSnapshot};
+pub(crate) use self::recorder::{OddStep, RecordedStep, SnapshotObserver, TakenSnapshot};
 pub(crate) use self::steps::{SeriesKey, SeriesKind};
 pub(crate) use self::store::Step;
 pub(crate) use self::time_range::TimeRange;
@@ -301,6 +303,16 @@ impl History {
     #[cfg(feature = "dashboard")]
     pub(crate) fn latest_markers(&self, max: usize) -> Vec<Marker> {
         self.markers.latest(max)
+    }
+
+    /// The series that have values with the flag of an anomaly from `start` to `end`, in no order. Reads files on the calling
+    /// thread, at most 64 MiB.
+    pub(crate) fn flagged(&self, start: SystemTime, end: SystemTime) -> Vec<FlaggedSeries> {
+        let interval = i64::try_from(self.interval.as_millis()).unwrap_or(i64::MAX);
+        let (start, end) = (millis(start), millis(end));
+        // The last snapshot at a time is the one that was taken at most an interval before it.
+        let start = start.min(end.saturating_sub(interval).saturating_add(1));
+        flagged::flagged(start, end, &self.store, &self.stored)
     }
 
     /// Adds a mark.

@@ -27,8 +27,17 @@ pub(crate) struct TakenSnapshot<'a> {
 
 /// Judges each snapshot before it is stored. It is called on the worker's pool, one snapshot after the other.
 pub(crate) trait SnapshotObserver: Send + Sync + fmt::Debug {
-    /// Returns the positions of the steps that are anomalies.
-    fn observe(&self, snapshot: &TakenSnapshot<'_>) -> Vec<usize>;
+    /// Returns the steps that are anomalies. A step may occur several times.
+    fn observe(&self, snapshot: &TakenSnapshot<'_>) -> Vec<OddStep>;
+}
+
+/// A step of a snapshot that is an anomaly.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct OddStep {
+    /// Its position in the snapshot.
+    pub(crate) position: usize,
+    /// How odd it is: 1 and more.
+    pub(crate) score: f64,
 }
 
 /// Takes snapshots and adds the values, and the increases since the snapshot before, to a store.
@@ -91,20 +100,22 @@ impl Recorder {
         let mut store = lock(store);
         let tick = store.add(wall, at, steps);
         if let Some(tick) = tick {
-            for key in anomalies {
-                store.flag(&key, tick, StepFlags::ANOMALY);
+            for (key, flags) in anomalies {
+                store.flag(&key, tick, flags);
             }
         }
     }
 
-    /// The series of a snapshot whose values are anomalies.
-    fn anomalies(&self, snapshot: &TakenSnapshot<'_>) -> Vec<SeriesKey> {
+    /// The series of a snapshot whose values are anomalies, and the flags of these values.
+    fn anomalies(&self, snapshot: &TakenSnapshot<'_>) -> Vec<(SeriesKey, StepFlags)> {
         let observer = self.observer.as_ref();
-        let positions = observer.map(|observer| observer.observe(snapshot));
-        let positions = positions.into_iter().flatten();
-        positions
-            .filter_map(|position| Some(snapshot.steps.get(position)?.0.clone()))
-            .collect()
+        let found = observer.map(|observer| observer.observe(snapshot));
+        let found = found.into_iter().flatten();
+        let flagged = found.filter_map(|odd| {
+            let (key, ..) = snapshot.steps.get(odd.position)?;
+            Some((key.clone(), StepFlags::anomaly(odd.score)))
+        });
+        flagged.collect()
     }
 
     /// The totals of all histograms at the last snapshot, and its time.

@@ -98,12 +98,38 @@ impl StepTime {
 }
 
 /// What is known about a series' value at one step, besides the value.
+///
+/// The first bit says that the value is an anomaly, and the next four how odd it is: each of them stands for a score of
+/// [`SCORES`] that was reached. United flags have the highest score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct StepFlags(pub(super) u8);
+
+/// The scores of anomalies that are told apart, besides 1.
+const SCORES: [f64; 4] = [2.0, 4.0, 8.0, 16.0];
 
 impl StepFlags {
     /// The value is an anomaly.
     pub(super) const ANOMALY: Self = Self(1);
+
+    /// The value is an anomaly with this score.
+    pub(super) fn anomaly(score: f64) -> Self {
+        let reached = SCORES.iter().filter(|least| score >= **least).count();
+        Self(((1_u16 << (reached + 1)) - 1) as u8)
+    }
+
+    /// The highest of the scores that were told apart and that an anomaly has reached: 1 to 16. `None` if it is none.
+    pub(super) fn score(self) -> Option<f64> {
+        if !self.contains(Self::ANOMALY) {
+            return None;
+        }
+        let reached = (self.0 >> 1).trailing_ones() as usize;
+        let score = reached.min(SCORES.len()).checked_sub(1);
+        Some(
+            score
+                .and_then(|place| SCORES.get(place).copied())
+                .unwrap_or(1.0),
+        )
+    }
 
     pub(super) fn contains(self, flags: Self) -> bool {
         self.0 & flags.0 == flags.0
@@ -163,5 +189,23 @@ impl SeriesRun {
         flags
             .take_while(|(position, _)| (*position as usize) < positions.end)
             .fold(StepFlags::default(), |all, (_, flags)| all.with(*flags))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_tell_scores_apart_and_united_ones_have_the_highest() {
+        let score = |score: f64| StepFlags::anomaly(score).score();
+        let found = [1.0, 1.9, 2.0, 5.0, 8.0, 15.0, 16.0, 1e9, f64::INFINITY].map(score);
+        let expected = [1.0, 1.0, 2.0, 4.0, 8.0, 8.0, 16.0, 16.0, 16.0].map(Some);
+        assert_eq!(found, expected);
+        assert_eq!(score(f64::NAN), Some(1.0));
+        assert_eq!(StepFlags::default().score(), None);
+        assert!(StepFlags::anomaly(3.0).contains(StepFlags::ANOMALY));
+        let both = StepFlags::anomaly(5.0).with(StepFlags::anomaly(2.0));
+        assert_eq!(both.score(), Some(4.0));
     }
 }

@@ -38,6 +38,9 @@ pub(super) struct SeriesStep {
     pub(super) flags: StepFlags,
 }
 
+/// A series, and its steps that have flags.
+pub(super) type FlaggedSteps = (SeriesKey, Vec<(Tick, StepFlags)>);
+
 /// Which snapshots are in files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OnDisk {
@@ -404,6 +407,16 @@ impl MemoryStore {
                 open: Arc::clone(&series.open),
                 flags: series.flags.iter().copied().collect(),
             })
+            .collect()
+    }
+}
+
+impl MemoryStore {
+    /// The series that have flags, without their values.
+    pub(super) fn flagged(&self) -> Vec<FlaggedSteps> {
+        let flagged = self.series.iter().filter(|(_, it)| !it.flags.is_empty());
+        flagged
+            .map(|(key, series)| (key.clone(), series.flags.iter().copied().collect()))
             .collect()
     }
 }

@@ -65,6 +65,8 @@ pub enum AnomalyState {
     Settled,
     /// It has ended because the series has no values any more, or is not watched any more.
     Gone,
+    /// It has ended because the host has changed how the series is judged.
+    Rejudged,
 }
 
 /// What is calculated from a metric at each snapshot.
@@ -95,6 +97,30 @@ pub struct AnomalyEpisode {
     pub until: Option<SystemTime>,
     /// Its anomalies, the oddest first.
     pub members: Vec<Anomaly>,
+}
+
+/// What was odd at some time. See [`Monitor::odd_between`](crate::Monitor::odd_between).
+///
+/// For the last 500 anomalies, everything is known. Of older ones, the [history](crate::history) has a flag beside each
+/// odd value, which says which series it was, when, and about how odd.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct OddSeries {
+    /// The exposed name of the metric.
+    pub metric: String,
+    /// The labels of the series and their values, sorted by label.
+    pub labels: Vec<(String, String)>,
+    /// What the series is in words, such as `p95 of GET /api/content`. Without an anomaly, the metric and its labels.
+    pub name: String,
+    /// When it began to be odd, or the first odd value in the time that was asked for.
+    pub since: SystemTime,
+    /// When it was odd last; `None` while the anomaly is under way.
+    pub until: Option<SystemTime>,
+    /// How odd it was at most, as a multiple of the largest normal deviation. Without an anomaly, it is rounded down to 1, 2,
+    /// 4, 8 or 16.
+    pub score: f64,
+    /// The anomaly, if it is one of the last 500.
+    pub anomaly: Option<Anomaly>,
 }
 
 /// A series that is watched, and what is normal for it. See [`Monitor::watched_series`](crate::Monitor::watched_series).
@@ -141,13 +167,14 @@ impl fmt::Display for WatchedFigure {
 }
 
 impl AnomalyState {
-    /// Returns the name: `began`, `back`, `settled` or `gone`.
+    /// Returns the name: `began`, `back`, `settled`, `gone` or `rejudged`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Began => "began",
             Self::Back => "back",
             Self::Settled => "settled",
             Self::Gone => "gone",
+            Self::Rejudged => "rejudged",
         }
     }
 }

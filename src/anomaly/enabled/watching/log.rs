@@ -73,6 +73,17 @@ impl AnomalyLog {
         Some(Arc::clone(anomaly))
     }
 
+    /// The numbers of the anomalies that are under way.
+    pub(super) fn open_numbers(&self) -> Vec<u64> {
+        let open = self.all.iter().filter(|it| it.state == AnomalyState::Began);
+        open.map(|anomaly| anomaly.number).collect()
+    }
+
+    /// The time from which all anomalies are kept. `None` if none is.
+    pub(super) fn begins_at(&self) -> Option<SystemTime> {
+        self.all.iter().map(|anomaly| anomaly.since).min()
+    }
+
     /// Adds the anomalies of earlier processes in front. `next` and `episode` are their counts, which may be lost: no number
     /// of theirs is given again. Those whose number is taken are left out.
     pub(super) fn restore(&mut self, mut earlier: Vec<Anomaly>, next: u64, episode: u64) {

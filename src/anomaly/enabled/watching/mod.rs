@@ -3,6 +3,7 @@
 mod anomaly;
 mod groups;
 mod log;
+mod odd_series;
 mod rules;
 mod selector;
 mod sentence;
@@ -12,7 +13,9 @@ mod state_store;
 mod watch;
 mod watcher;
 
-pub use self::anomaly::{Anomaly, AnomalyEpisode, AnomalyState, WatchedFigure, WatchedSeries};
+pub use self::anomaly::{
+    Anomaly, AnomalyEpisode, AnomalyState, OddSeries, WatchedFigure, WatchedSeries,
+};
 pub use self::watch::Watch;
 
 pub(crate) use self::state_store::AnomalyStore;

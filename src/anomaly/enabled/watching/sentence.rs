@@ -97,6 +97,7 @@ pub(super) fn of_end(told: &Told<'_>, state: AnomalyState, after: Duration) -> S
     } = *told;
     let (factor, size) = unit.scale(value.abs());
     let is = format!("{}{size}", number(value * factor));
+    let gone = of_gone(name, after);
     let after = length(after);
     match state {
         AnomalyState::Began | AnomalyState::Back => {
@@ -106,8 +107,16 @@ pub(super) fn of_end(told: &Told<'_>, state: AnomalyState, after: Duration) -> S
             let usual = usual(told);
             format!("{name} has settled on {is} after {after}; before, it was {usual}")
         }
-        AnomalyState::Gone => format!("{name} is not watched any more, after {after}"),
+        AnomalyState::Gone => gone,
+        AnomalyState::Rejudged => {
+            format!("{name} is judged by other settings from now on, after {after}")
+        }
     }
+}
+
+/// The end of an anomaly whose series is not watched any more.
+pub(super) fn of_gone(name: &str, after: Duration) -> String {
+    format!("{name} is not watched any more, after {}", length(after))
 }
 
 /// The band of normal values: `usually 0.2 to 0.4 s at this hour`.

@@ -141,6 +141,7 @@ fn put_anomaly(out: &mut Vec<u8>, anomaly: &Anomaly) {
         AnomalyState::Back => 1,
         AnomalyState::Settled => 2,
         AnomalyState::Gone => 3,
+        AnomalyState::Rejudged => 4,
     };
     let kind = match kind {
         AnomalyKind::Spike => 0,
@@ -204,6 +205,7 @@ fn read_anomaly(reader: &mut Reader<'_>) -> Option<Anomaly> {
             1 => AnomalyState::Back,
             2 => AnomalyState::Settled,
             3 => AnomalyState::Gone,
+            4 => AnomalyState::Rejudged,
             _ => return None,
         },
         metric: metric?,

@@ -34,7 +34,8 @@ struct WatchedRules {
 /// | gauge | the value |
 /// | histogram | the 95th percentile of what was recorded since the snapshot before |
 ///
-/// Each series is judged by itself. A change of how it is judged begins anew with what is normal if the detector changes.
+/// Each series is judged by itself. A change of how it is judged begins anew with what is normal if the detector changes. An
+/// anomaly that is under way ends by it as [`Rejudged`](crate::anomaly::AnomalyState::Rejudged).
 ///
 /// ```
 /// # fn main() -> watchpost::Result<()> {
@@ -79,6 +80,10 @@ impl WatchList {
             list: has_room.then(|| Arc::clone(self)),
             name,
         }
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<WatchRule>> {
+        lock(&self.0).rules.clone()
     }
 
     /// The rules, if they have changed since `version`.

@@ -8,17 +8,18 @@ use std::sync::atomic::{
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::anomaly::{Anomaly, AnomalyEpisode, AnomalyState, WatchedSeries};
+use super::anomaly::{Anomaly, AnomalyEpisode, AnomalyState, OddSeries, WatchedSeries};
 use super::groups::{GroupConfig, GroupKey, SeriesEvent, SeriesGroups};
 use super::log::AnomalyLog;
+use super::odd_series::odd_before;
 use super::rules::{WatchRule, default_rules};
 use super::selector::Selector;
-use super::sentence::{Told, of_begin, of_end};
+use super::sentence::{Told, of_begin, of_end, of_gone};
 use super::series::{Reading, SeriesChange, SeriesIdentity, StoredState, time_of};
 use super::watch::{Watch, WatchList};
 use crate::anomaly::{AnomalyConfig, AnomalyKind, Onset};
 use crate::error::Result;
-use crate::history::{SnapshotObserver, TakenSnapshot};
+use crate::history::{History, OddStep, SnapshotObserver, TakenSnapshot};
 use crate::metrics::{Metrics, SeriesWatches};
 use crate::model::{
     Diagnostics, HookCounts, HookList, Subscription, TraceId, lock, lock_for_status,
@@ -45,6 +46,8 @@ pub(crate) struct AnomalyWatcher {
     /// What readers see. No code of the host runs under these locks.
     seen: Arc<Seen>,
     hooks: Arc<AnomalyHooks>,
+    /// The rules for the monitor's own series.
+    own: Arc<[Arc<WatchRule>]>,
     watches: Arc<WatchList>,
 }
 
@@ -59,8 +62,7 @@ pub(crate) struct WeakAnomalyWatcher {
 /// monitor take it.
 struct Judge {
     groups: SeriesGroups,
-    /// The rules for the monitor's own series, and the version of the host's that were taken.
-    rules: Vec<Arc<WatchRule>>,
+    /// The version of the host's rules that were taken.
     version: u64,
     metrics: Metrics,
     diagnostics: Arc<Diagnostics>,
@@ -110,7 +112,6 @@ impl AnomalyWatcher {
         });
         let judge = Judge {
             groups,
-            rules: rules.into_iter().map(Arc::new).collect(),
             // No list has it, so that the first snapshot takes the rules.
             version: u64::MAX,
             metrics: metrics.clone(),
@@ -130,6 +131,7 @@ impl AnomalyWatcher {
             judge: Arc::new(Mutex::new(judge)),
             seen: Arc::new(seen),
             hooks: Arc::default(),
+            own: rules.into_iter().map(Arc::new).collect(),
             watches,
         }
     }
@@ -168,10 +170,31 @@ impl AnomalyWatcher {
         log.all().rev().map(|it| Anomaly::clone(it)).collect()
     }
 
-    /// The anomalies that were under way at any time from `start` to `end`, the oddest first.
-    pub(crate) fn between(&self, start: SystemTime, end: SystemTime) -> Vec<Anomaly> {
+    /// What was odd at any time from `start` to `end`, the oddest first. For what is older than the anomalies in memory, the
+    /// history is read.
+    pub(crate) fn odd_between(
+        &self,
+        start: SystemTime,
+        end: SystemTime,
+        history: &History,
+    ) -> Vec<OddSeries> {
         let log = lock_for_status(&self.seen.log);
-        log.map_or_else(Vec::new, |log| log.between(start, end))
+        let (known, known_from) = log.map_or_else(Default::default, |log| {
+            (log.between(start, end), log.begins_at())
+        });
+        let mut odd: Vec<_> = known.into_iter().map(OddSeries::of_anomaly).collect();
+        let before = known_from.and_then(|from| from.checked_sub(Duration::from_millis(1)));
+        let older_end = before.map_or(end, |before| before.min(end));
+        if start <= older_end {
+            let rules = self.own.iter().map(Arc::clone).chain(self.watches.all());
+            let flagged = history.flagged(start, older_end);
+            odd.extend(odd_before(flagged, &rules.collect::<Vec<_>>(), &odd));
+        }
+        odd.sort_by(|one, other| {
+            let by_score = other.score.total_cmp(&one.score);
+            by_score.then(one.since.cmp(&other.since))
+        });
+        odd
     }
 
     /// The episodes in memory, the newest first.
@@ -235,14 +258,17 @@ impl AnomalyWatcher {
             next,
             episode,
         } = state;
+        // First, so that no snapshot is judged between the two: it would find anomalies of no series.
+        let mut judge = lock(&self.judge);
         lock(&self.seen.log).restore(anomalies, next, episode);
-        lock(&self.judge).groups.restore(series);
+        judge.groups.restore(series);
     }
 
-    fn judge(&self, snapshot: &TakenSnapshot<'_>) -> Vec<usize> {
+    fn judge(&self, snapshot: &TakenSnapshot<'_>) -> Vec<OddStep> {
         let mut judge = lock(&self.judge);
-        let mut events = judge.take_rules(&self.watches);
+        let mut events = judge.take_rules(&self.own, &self.watches);
         let outcome = judge.groups.observe(snapshot);
+        let now = time_of(snapshot.wall);
         events.extend(outcome.events);
         for identity in &outcome.panicked {
             judge.diagnostics.report(format!(
@@ -250,7 +276,10 @@ impl AnomalyWatcher {
                 identity.name
             ));
         }
-        self.report(&mut judge, events, time_of(snapshot.wall));
+        self.report(&mut judge, events, now);
+        if outcome.has_swept {
+            self.end_lost(&judge, now);
+        }
         let readings = judge.groups.readings();
         self.seen.watched.store(judge.groups.watched(), Relaxed);
         self.seen.left_out.store(outcome.left_out, Relaxed);
@@ -263,6 +292,27 @@ impl AnomalyWatcher {
         let before = std::mem::replace(&mut *lock(&self.seen.readings), readings);
         drop(before);
         outcome.anomalies
+    }
+
+    /// Ends the anomalies that no series refers to: those of an earlier process whose series has not returned, or whose state
+    /// was damaged.
+    fn end_lost(&self, judge: &Judge, now: SystemTime) {
+        let open = judge.groups.open();
+        let mut log = lock(&self.seen.log);
+        for number in log.open_numbers() {
+            if open.contains(&number) {
+                continue;
+            }
+            let lost = log.change(number, |anomaly| {
+                anomaly.state = AnomalyState::Gone;
+                anomaly.until = Some(now.max(anomaly.since));
+                let after = anomaly.duration(now);
+                anomaly.sentence = of_gone(&anomaly.name, after);
+            });
+            if let Some(lost) = lost {
+                self.hooks.list.emit(lost);
+            }
+        }
     }
 
     /// Adds what has happened to the log, and queues the reports: the oddest begin first.
@@ -304,12 +354,12 @@ impl AnomalyHooks {
 
 impl Judge {
     /// Takes the rules of the host if they have changed. Returns the anomalies that end by it.
-    fn take_rules(&mut self, watches: &WatchList) -> Vec<SeriesEvent> {
+    fn take_rules(&mut self, own: &[Arc<WatchRule>], watches: &WatchList) -> Vec<SeriesEvent> {
         let Some((version, rules)) = watches.since(self.version) else {
             return Vec::new();
         };
         self.version = version;
-        let all = self.rules.iter().map(Arc::clone).chain(rules);
+        let all = own.iter().map(Arc::clone).chain(rules);
         self.groups.set_rules(&all.collect::<Vec<_>>())
     }
 
@@ -418,7 +468,7 @@ impl WeakAnomalyWatcher {
 }
 
 impl SnapshotObserver for AnomalyWatcher {
-    fn observe(&self, snapshot: &TakenSnapshot<'_>) -> Vec<usize> {
+    fn observe(&self, snapshot: &TakenSnapshot<'_>) -> Vec<OddStep> {
         self.judge(snapshot)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! - The head: the magic bytes, the length and the checksum of the header (4 bytes each), and the header: resolution,
 //!   first step, number of steps, and the time of each step.
-//! - For each metric, in the order of the names: a compressed table of its series, then a chunk for each of them.
+//! - For each metric, in the order of the names: a compressed table of its series, then a chunk for each of them: its
+//!   flags, and its values.
 //! - The index: the name of each metric, and the sizes of its table and chunks.
 //! - The footer, of a fixed size: the offset (8 bytes), length and checksum of the index, the checksum of these
 //!   (4 bytes each), and the magic bytes.
@@ -30,6 +31,8 @@ pub(super) const HEAD: usize = MAGIC.len() + 4 + 4;
 pub(super) const FOOTER: usize = 8 + 4 + 4 + 4 + MAGIC.len();
 /// The maximum number of steps of one segment.
 pub(super) const MAX_STEPS: usize = 1 << 16;
+/// The bit of a kind in a table that says that the chunk has flags, so that others need not be read to find those.
+const HAS_FLAGS: u8 = 0x80;
 /// How much larger than its compressed form a table can be.
 const MAX_RATIO: u64 = 1100;
 
@@ -71,6 +74,8 @@ pub(super) struct SeriesEntry {
     pub(super) kind: SeriesKind,
     /// An empty column of the kind and the bounds.
     pub(super) empty: Column,
+    /// Whether steps of its chunk have flags.
+    pub(super) has_flags: bool,
     /// The first step, counted from that of the segment.
     pub(super) first: usize,
     /// The number of steps.
@@ -268,7 +273,11 @@ impl MetricEntry {
 pub(super) fn encode_run(out: &mut Vec<u8>, run: &SeriesRun, first: usize) -> Vec<u8> {
     let chunk = encode_chunk(run);
     put_text(out, &run.key.labels);
+    let kind_at = out.len();
     put_kind(out, run.kind, &run.column);
+    if let Some(kind) = out.get_mut(kind_at).filter(|_| !run.flags.is_empty()) {
+        *kind |= HAS_FLAGS;
+    }
     push_varint(out, first as u64);
     push_varint(out, run.column.len() as u64);
     push_varint(out, chunk.len() as u64);
@@ -298,7 +307,17 @@ pub(super) fn take_kind(
     bytes: &mut &[u8],
     last: &mut Option<Box<HistogramValues>>,
 ) -> Option<(SeriesKind, Column)> {
-    Some(match take_byte(bytes)? {
+    let code = take_byte(bytes)?;
+    take_kind_of(code, bytes, last)
+}
+
+/// Like [`take_kind`], after the code was read.
+fn take_kind_of(
+    code: u8,
+    bytes: &mut &[u8],
+    last: &mut Option<Box<HistogramValues>>,
+) -> Option<(SeriesKind, Column)> {
+    Some(match code {
         0 => (SeriesKind::Gauge, Column::numbers()),
         1 => (SeriesKind::Counter, Column::numbers()),
         2 => {
@@ -342,7 +361,8 @@ pub(super) fn decode_table(
     let (mut last, mut total) = (None, 0_u64);
     while !bytes.is_empty() {
         let labels = take_text(bytes)?.into();
-        let (kind, empty) = take_kind(bytes, &mut last)?;
+        let code = take_byte(bytes)?;
+        let (kind, empty) = take_kind_of(code & !HAS_FLAGS, bytes, &mut last)?;
         let entry = SeriesEntry {
             key: SeriesKey {
                 name: Arc::clone(&metric.name),
@@ -350,6 +370,7 @@ pub(super) fn decode_table(
             },
             kind,
             empty,
+            has_flags: code & HAS_FLAGS != 0,
             first: take_len(bytes)?,
             len: take_len(bytes)?,
             bytes: take_len(bytes)?,
@@ -382,15 +403,21 @@ pub(super) fn decode_chunk(
     mut chunk: &[u8],
     entry: &SeriesEntry,
 ) -> Option<(Vec<(u32, StepFlags)>, Column)> {
+    let flags = take_flags(&mut chunk, entry)?;
+    Some((flags, entry.empty.decode(chunk, entry.len)?))
+}
+
+/// Reads the flags of a chunk, which are before its values. `None` if the chunk is damaged.
+pub(super) fn take_flags(chunk: &mut &[u8], entry: &SeriesEntry) -> Option<Vec<(u32, StepFlags)>> {
     if crc32fast::hash(chunk) != entry.crc {
         return None;
     }
-    let count = take_len(&mut chunk)?;
+    let count = take_len(chunk)?;
     let mut flags = Vec::new();
     let mut step = 0_u32;
     for _ in 0..count {
-        step = step.checked_add(u32::try_from(take_varint(&mut chunk)?).ok()?)?;
-        flags.push((step, StepFlags(take_byte(&mut chunk)?)));
+        step = step.checked_add(u32::try_from(take_varint(chunk)?).ok()?)?;
+        flags.push((step, StepFlags(take_byte(chunk)?)));
     }
-    Some((flags, entry.empty.decode(chunk, entry.len)?))
+    Some(flags)
 }

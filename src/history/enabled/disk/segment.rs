@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use super::super::column::Column;
 use super::super::numbers::take_varint;
-use super::super::steps::{Resolution, SeriesKey, SeriesKind, SeriesRun, StepTime, Tick};
+use super::super::steps::{
+    Resolution, SeriesKey, SeriesKind, SeriesRun, StepFlags, StepTime, Tick,
+};
 use super::files::{InputFile, StoreFiles};
 use super::format::{
     FOOTER, HEAD, MetricEntry, SegmentFooter, SegmentHeader, SeriesEntry, decode_chunk,
-    decode_table, inflate,
+    decode_table, inflate, take_flags,
 };
 
 /// The end of the name of a segment's file.
@@ -236,6 +238,51 @@ impl Segment {
             rest = others;
         }
         Ok(damaged)
+    }
+
+    /// Passes the flags of each series at some steps to `add`. Reads the tables of all metrics, and the chunks that have
+    /// flags, until `budget` bytes are read. Returns whether the budget was enough.
+    pub(in crate::history) fn flags_each(
+        &self,
+        steps: &Range<Tick>,
+        budget: &mut u64,
+        add: &mut dyn FnMut(&SeriesKey, Tick, StepFlags),
+    ) -> io::Result<bool> {
+        let own = self.steps();
+        let mut file = self.file()?;
+        let mut offset = self.0.metrics_at;
+        for metric in self.index(&mut *file)? {
+            let Some(left) = budget.checked_sub(metric.table) else {
+                return Ok(false);
+            };
+            *budget = left;
+            // What is damaged is counted when values are read.
+            let table = self.table(&mut *file, &metric, offset)?;
+            let mut at = offset.saturating_add(metric.table);
+            offset = at.saturating_add(metric.chunks);
+            for entry in table.into_iter().flatten() {
+                let place = at;
+                at = at.saturating_add(entry.bytes as u64);
+                let first = own.start + entry.first as u64;
+                let overlaps = first < steps.end && first + entry.len as u64 > steps.start;
+                if !entry.has_flags || !overlaps {
+                    continue;
+                }
+                let Some(left) = budget.checked_sub(entry.bytes as u64) else {
+                    return Ok(false);
+                };
+                *budget = left;
+                let chunk = file.read_at(place, entry.bytes)?;
+                let flags = take_flags(&mut &*chunk, &entry);
+                for (step, flags) in flags.into_iter().flatten() {
+                    let tick = first + u64::from(step);
+                    if steps.contains(&tick) {
+                        add(&entry.key, tick, flags);
+                    }
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// The entry of a metric, and where its table begins.

@@ -10,12 +10,12 @@ use super::disk::Segment;
 use super::evaluate::Evaluation;
 use super::metric_query::{MetricQuery, ResultSeries};
 use super::plan::{Plan, Source, plan};
-use super::steps::{Resolution, SeriesKey, SeriesKind, SeriesRun, StepTime, Tick};
-use super::store::{MemoryStore, SeriesData};
+use super::steps::{Resolution, SeriesKey, SeriesKind, SeriesRun, StepFlags, StepTime, Tick};
+use super::store::{FlaggedSteps, MemoryStore, SeriesData};
 use crate::model::{lock, lock_for_status};
 
 /// How often a query begins anew, since a segment that it wanted to read was replaced meanwhile.
-const MAX_ATTEMPTS: usize = 3;
+pub(super) const MAX_ATTEMPTS: usize = 3;
 
 /// A complete part of the history that is not in memory.
 pub(super) trait StoredSteps: fmt::Debug + Send + Sync {
@@ -39,6 +39,19 @@ pub(super) trait StoredSteps: fmt::Debug + Send + Sync {
         is_wanted: &dyn Fn(&SeriesKey) -> bool,
         add: &mut dyn FnMut(SeriesRun),
     ) -> io::Result<()>;
+
+    /// Reads the flags of all series at some steps, and not more than `budget` bytes, which is reduced by what was read.
+    /// Returns whether the budget was enough.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error as [`read`](Self::read) does.
+    fn read_flags(
+        &self,
+        steps: &Range<Tick>,
+        budget: &mut u64,
+        add: &mut dyn FnMut(&SeriesKey, Tick, StepFlags),
+    ) -> io::Result<bool>;
 
     /// The names of its metrics, in order, and how many series each has.
     ///
@@ -77,6 +90,15 @@ impl StoredSteps for Segment {
     ) -> io::Result<()> {
         // The segment counts what is damaged.
         self.read_each(metric, steps, is_wanted, add).map(drop)
+    }
+
+    fn read_flags(
+        &self,
+        steps: &Range<Tick>,
+        budget: &mut u64,
+        add: &mut dyn FnMut(&SeriesKey, Tick, StepFlags),
+    ) -> io::Result<bool> {
+        self.flags_each(steps, budget, add)
     }
 
     fn metrics(&self) -> io::Result<Vec<(Arc<str>, u64)>> {
@@ -137,6 +159,28 @@ impl HistoryView {
     /// The times only.
     pub(super) fn of_times(memory: &Mutex<MemoryStore>, stored: &StoredList) -> Self {
         Self::new(memory, stored, |_| false)
+    }
+
+    /// The times, and the flags in memory.
+    pub(super) fn of_flags(
+        memory: &Mutex<MemoryStore>,
+        stored: &StoredList,
+    ) -> (Self, Vec<FlaggedSteps>) {
+        let view = lock_for_status(memory).map(|store| {
+            let view = Self {
+                memory: store.timeline().times().iter().copied().collect(),
+                series: Vec::new(),
+                stored: stored.get(),
+            };
+            (view, store.flagged())
+        });
+        view.unwrap_or_else(|| (Self::of_times(memory, stored), Vec::new()))
+    }
+
+    /// A source that is not the memory, by its position in [`sources`](Self::sources).
+    pub(super) fn stored(&self, source: usize) -> Option<&dyn StoredSteps> {
+        let place = source.checked_sub(1)?;
+        self.stored.get(place).map(|stored| &**stored)
     }
 
     /// All steps: the memory is the first source.

@@ -221,6 +221,15 @@ impl StoredSteps for TestSegment {
         Ok(())
     }
 
+    fn read_flags(
+        &self,
+        _: &Range<Tick>,
+        _: &mut u64,
+        _: &mut dyn FnMut(&SeriesKey, Tick, StepFlags),
+    ) -> io::Result<bool> {
+        unreachable!("`flagged` has tests with real segments")
+    }
+
     fn metrics(&self) -> io::Result<Vec<(Arc<str>, u64)>> {
         let names = self.runs.iter().map(|run| (Arc::clone(&run.key.name), 1));
         Ok(names.collect())

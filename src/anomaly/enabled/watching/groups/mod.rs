@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::anomaly::AnomalyState;
 use super::rules::{Quantity, SeriesLabels, SeriesRole, WatchRule};
@@ -11,10 +11,10 @@ use super::sentence::ValueUnit;
 use super::series::{Now, Reading, SeriesChange, SeriesIdentity, StoredState, WatchedState};
 use super::watch::describe;
 use crate::clock::Nanos;
-use crate::history::{RecordedStep, SeriesKey, SeriesKind, Step, TakenSnapshot};
+use crate::history::{OddStep, RecordedStep, SeriesKey, SeriesKind, Step, TakenSnapshot};
 use crate::metrics::{HistogramValues, label_pairs};
 
-/// The maximum number of groups of one rule that are known.
+/// The maximum number of groups of one rule that are known, unless `anomaly.max_series` is higher.
 const MAX_KNOWN: usize = 2000;
 /// Every so many steps, it is looked which groups are busy, and which have no values any more.
 const SWEEP_EVERY: u64 = 60;
@@ -39,6 +39,8 @@ pub(super) struct SeriesGroups {
     members: FxHashMap<SeriesKey, KnownSeries>,
     /// The states of series that are not watched at the moment.
     stored: FxHashMap<GroupKey, StoredState>,
+    /// The step in which states of an earlier process were added to them.
+    restored: u64,
     step: u64,
     watched: usize,
 }
@@ -62,6 +64,8 @@ struct KnownSeries {
     kind: SeriesKind,
     /// The step in which it was last seen.
     seen: u64,
+    /// Whether it would be a group of its own, for which a rule has no room.
+    is_left_out: bool,
     groups: Box<[(usize, SeriesRole)]>,
 }
 
@@ -101,11 +105,13 @@ pub(super) struct SeriesEvent {
 pub(super) struct StepOutcome {
     pub(super) events: Vec<SeriesEvent>,
     /// The positions of the steps that are anomalies.
-    pub(super) anomalies: Vec<usize>,
+    pub(super) anomalies: Vec<OddStep>,
     /// The groups whose detector has panicked.
     pub(super) panicked: Vec<Arc<SeriesIdentity>>,
     /// The groups for which there is no room.
     pub(super) left_out: usize,
+    /// Whether it was looked which groups have no values any more.
+    pub(super) has_swept: bool,
 }
 
 impl SeriesGroups {
@@ -117,6 +123,7 @@ impl SeriesGroups {
             by_key: FxHashMap::default(),
             members: FxHashMap::default(),
             stored: FxHashMap::default(),
+            restored: 0,
             step: 0,
             watched: 0,
         }
@@ -125,6 +132,14 @@ impl SeriesGroups {
     /// Replaces the rules. Series whose rule has changed are watched anew. Returns the anomalies that end by it.
     pub(super) fn set_rules(&mut self, rules: &[Arc<WatchRule>]) -> Vec<SeriesEvent> {
         let kept = |rule: &Arc<WatchRule>| rules.iter().position(|other| Arc::ptr_eq(rule, other));
+        let end_of = |old: &WatchRule| {
+            let is_changed = rules.iter().any(|rule| rule.name == old.name);
+            if is_changed {
+                AnomalyState::Rejudged
+            } else {
+                AnomalyState::Gone
+            }
+        };
         let places: Vec<_> = self.rules.iter().map(|old| kept(&old.rule)).collect();
         let mut ended = Vec::new();
         let groups = std::mem::take(&mut self.groups);
@@ -139,7 +154,8 @@ impl SeriesGroups {
                 group.rule = place;
                 self.groups.push(group);
             } else if let Some(watched) = group.watched.take() {
-                ended.extend(self.forget(&group.identity, &watched));
+                let end = end_of(&group.identity.rule);
+                ended.extend(self.forget(&group.identity, &watched, end));
             }
         }
         self.index();
@@ -148,6 +164,7 @@ impl SeriesGroups {
 
     /// Goes on from the states of an earlier process.
     pub(super) fn restore(&mut self, states: Vec<(GroupKey, StoredState)>) {
+        self.restored = self.step;
         self.stored.extend(states);
         for group in &mut self.groups {
             if let Some(watched) = &mut group.watched {
@@ -174,6 +191,15 @@ impl SeriesGroups {
         let others = others.into_iter().take(room);
         all.extend(others.map(|(key, stored)| (key.clone(), stored.clone())));
         all
+    }
+
+    /// The numbers of the anomalies that are under way. Those of an earlier process whose series has not returned are among
+    /// them for as long as it may still do so.
+    pub(super) fn open(&self) -> FxHashSet<u64> {
+        let watched = self.groups.iter().filter_map(|it| it.watched.as_ref());
+        let watched = watched.filter_map(|it| Some(it.open?.number));
+        let stored = self.stored.values().map(|stored| stored.open);
+        watched.chain(stored).collect()
     }
 
     /// The watched series and what is known of them.
@@ -212,9 +238,11 @@ impl SeriesGroups {
         let mut outcome = StepOutcome::default();
         if self.step.is_multiple_of(SWEEP_EVERY) {
             outcome.events = self.sweep();
+            outcome.has_swept = true;
         }
         for (position, (key, kind, step)) in snapshot.steps.iter().enumerate() {
-            self.add(position, key, *kind, step);
+            let is_left_out = self.add(position, key, *kind, step);
+            outcome.left_out += usize::from(is_left_out);
         }
         for index in 0..self.groups.len() {
             self.judge(index, snapshot, &mut outcome);
@@ -222,24 +250,35 @@ impl SeriesGroups {
         outcome
     }
 
-    /// Adds the value of a series to its groups.
-    fn add(&mut self, position: usize, key: &SeriesKey, kind: SeriesKind, step: &Step) {
+    /// Adds the value of a series to its groups. Returns whether a rule has no room for it.
+    fn add(&mut self, position: usize, key: &SeriesKey, kind: SeriesKind, step: &Step) -> bool {
         let seen = self.step;
         if let Some(known) = self.members.get_mut(key)
             && known.kind == kind
         {
             known.seen = seen;
             known.add_to(&mut self.groups, position, step);
-            return;
+            return known.is_left_out;
         }
-        let groups = self.groups_of(key, kind);
-        let known = KnownSeries { kind, seen, groups };
+        let (groups, is_left_out) = self.groups_of(key, kind);
+        let known = KnownSeries {
+            kind,
+            seen,
+            is_left_out,
+            groups,
+        };
         known.add_to(&mut self.groups, position, step);
         self.members.insert(key.clone(), known);
+        is_left_out
     }
 
-    /// The groups that a series belongs to. They are created if they are new.
-    fn groups_of(&mut self, key: &SeriesKey, kind: SeriesKind) -> Box<[(usize, SeriesRole)]> {
+    /// The groups that a series belongs to, which are created if they are new; and whether a rule that watches each series
+    /// by itself has no room for it.
+    fn groups_of(
+        &mut self,
+        key: &SeriesKey,
+        kind: SeriesKind,
+    ) -> (Box<[(usize, SeriesRole)]>, bool) {
         let labels: Vec<_> = label_pairs(&key.labels).collect();
         let rules = self.rules.iter().enumerate();
         let roles = rules.filter_map(|(place, watched)| {
@@ -247,11 +286,14 @@ impl SeriesGroups {
             Some((place, role))
         });
         let roles: Vec<_> = roles.collect();
-        let groups = roles.into_iter().filter_map(|(rule, role)| {
-            let group = self.group(rule, key, kind, &labels)?;
-            Some((group, role))
+        let mut is_left_out = false;
+        let groups = roles.into_iter().filter_map(|(place, role)| {
+            let group = self.group(place, key, kind, &labels);
+            let rule = self.rules.get(place)?;
+            is_left_out |= group.is_none() && rule.rule.by.is_none();
+            Some((group?, role))
         });
-        groups.collect()
+        (groups.collect(), is_left_out)
     }
 
     /// The group of a series in a rule. `None` if the rule has too many.
@@ -271,7 +313,7 @@ impl SeriesGroups {
         if let Some(group) = self.by_key.get(&(place, Arc::clone(&text))) {
             return Some(*group);
         }
-        if watched.known >= MAX_KNOWN {
+        if watched.known >= MAX_KNOWN.max(self.config.max_series) {
             return None;
         }
         watched.known += 1;
@@ -351,11 +393,25 @@ impl SeriesGroups {
         let Some((reading, change)) =
             watched.observe(&group.identity, config.step, at, (value, of))
         else {
+            let end = watched.open.take().zip(watched.reading);
+            outcome
+                .events
+                .extend(end.map(|(open, reading)| SeriesEvent {
+                    identity: Arc::clone(&group.identity),
+                    group: index,
+                    reading,
+                    change: SeriesChange::Ended(open.number, AnomalyState::Gone),
+                    labels: Vec::new(),
+                }));
             outcome.panicked.push(Arc::clone(&group.identity));
             return;
         };
         if reading.anomalous && reading.score >= 1.0 {
-            outcome.anomalies.extend(&group.positions);
+            let positions = group.positions.iter();
+            outcome.anomalies.extend(positions.map(|position| OddStep {
+                position: *position,
+                score: reading.score,
+            }));
         }
         if let Some(change) = change {
             let labels = group.positions.iter();
@@ -376,6 +432,10 @@ impl SeriesGroups {
         let now = self.step;
         self.members
             .retain(|_, known| now - known.seen <= GONE_AFTER);
+        if now - self.restored >= GONE_AFTER {
+            // What an earlier process has reported is not under way any more if its series has not returned.
+            self.stored.values_mut().for_each(|stored| stored.open = 0);
+        }
         let mut ended = Vec::new();
         let (quiet, busy) = self.choose();
         for index in busy {
@@ -390,7 +450,7 @@ impl SeriesGroups {
                 Some((Arc::clone(&group.identity), watched))
             });
             if let Some((identity, watched)) = watched {
-                ended.extend(self.forget(&identity, &watched));
+                ended.extend(self.forget(&identity, &watched, AnomalyState::Gone));
             }
         }
         if self
@@ -405,7 +465,7 @@ impl SeriesGroups {
             if now - group.seen <= GONE_AFTER {
                 self.groups.push(group);
             } else if let Some(watched) = group.watched.take() {
-                ended.extend(self.forget(&group.identity, &watched));
+                ended.extend(self.forget(&group.identity, &watched, AnomalyState::Gone));
             }
         }
         self.index();
@@ -444,6 +504,7 @@ impl SeriesGroups {
         &mut self,
         identity: &Arc<SeriesIdentity>,
         watched: &WatchedState,
+        state: AnomalyState,
     ) -> Option<SeriesEvent> {
         if let Some(stored) = watched.stored().filter(|_| self.has_room()) {
             let stored = StoredState { open: 0, ..stored };
@@ -454,7 +515,7 @@ impl SeriesGroups {
             identity: Arc::clone(identity),
             group: usize::MAX,
             reading,
-            change: SeriesChange::Ended(open.number, AnomalyState::Gone),
+            change: SeriesChange::Ended(open.number, state),
             labels: Vec::new(),
         })
     }
@@ -587,7 +648,7 @@ impl SeriesIdentity {
 }
 
 /// The labels of a canonical text that a group has.
-fn grouped(by: &[&str], labels: &str) -> Arc<str> {
+pub(super) fn grouped(by: &[&str], labels: &str) -> Arc<str> {
     let mut text = String::new();
     for (label, value) in label_pairs(labels).filter(|(label, _)| by.contains(label)) {
         text.push_str(label);
@@ -616,112 +677,4 @@ fn in_step(count: f64, elapsed: Nanos, step: Duration) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::rules::{BUSIEST, default_rules};
-    use super::*;
-
-    const STEP: Duration = Duration::from_secs(10);
-    const STEP_NANOS: Nanos = 10_000_000_000;
-
-    struct Steps {
-        groups: SeriesGroups,
-        wall: i64,
-    }
-
-    impl Steps {
-        /// Watches requests by route alone.
-        fn new(max_series: usize) -> Self {
-            let mut groups = SeriesGroups::new(GroupConfig {
-                step: STEP,
-                false_alarms: 3.0,
-                max_series,
-            });
-            let rules = default_rules().into_iter();
-            let rules = rules.filter(|rule| rule.name == "requests by route");
-            groups.set_rules(&rules.map(Arc::new).collect::<Vec<_>>());
-            Self {
-                groups,
-                wall: 1_700_000_000_000,
-            }
-        }
-
-        /// Judges a snapshot with these numbers of requests of routes.
-        fn step(&mut self, requests: impl Iterator<Item = (u32, f64)>) -> StepOutcome {
-            let steps: Vec<_> = requests
-                .map(|(route, count)| {
-                    let key = SeriesKey {
-                        name: "http_server_request_duration_seconds".into(),
-                        labels: format!("http_request_method=\"GET\",http_route=\"/{route}\"")
-                            .into(),
-                    };
-                    (key, SeriesKind::Counter, Step::Number(count))
-                })
-                .collect();
-            self.wall += 10_000;
-            self.groups.observe(&TakenSnapshot {
-                wall: self.wall,
-                elapsed: Some(STEP_NANOS),
-                steps: &steps,
-            })
-        }
-
-        fn routes(&self) -> Vec<String> {
-            let readings = self.groups.readings().into_iter();
-            readings
-                .map(|(identity, _)| identity.labels[1].1.clone())
-                .collect()
-        }
-    }
-
-    #[test]
-    fn the_busiest_groups_take_the_places_of_others() {
-        let mut steps = Steps::new(1000);
-        let requests = || (0..60).map(|route| (route, if route < 50 { 1.0 } else { 100.0 }));
-        steps.step(requests());
-        let first = steps.routes();
-        assert_eq!((first.len(), &*first[49]), (BUSIEST, "/49"));
-        for _ in 0..SWEEP_EVERY {
-            steps.step(requests());
-        }
-        let routes = steps.routes();
-        assert_eq!(routes.len(), BUSIEST);
-        assert!((50..60).all(|route| routes.contains(&format!("/{route}"))));
-        // Those that are equally busy keep their places.
-        for _ in 0..SWEEP_EVERY {
-            steps.step(requests());
-        }
-        assert_eq!(steps.routes(), routes);
-    }
-
-    #[test]
-    fn a_series_without_values_is_forgotten_and_goes_on_when_it_returns() {
-        let mut steps = Steps::new(1000);
-        for n in 0..100 {
-            steps.step([(1, f64::from(n % 5)), (2, 1.0)].into_iter());
-        }
-        for _ in 0..GONE_AFTER + SWEEP_EVERY {
-            steps.step([(2, 1.0)].into_iter());
-        }
-        assert_eq!(steps.routes(), ["/2"]);
-        assert_eq!(steps.groups.states().len(), 2);
-        steps.step([(1, 3.0), (2, 1.0)].into_iter());
-        let readings = steps.groups.readings();
-        assert_eq!(readings.len(), 2);
-        assert!(readings.iter().all(|(_, reading)| !reading.learning));
-        assert_eq!(steps.groups.states().len(), 2);
-    }
-
-    #[test]
-    fn series_beyond_the_limit_are_counted() {
-        let mut steps = Steps::new(3);
-        let outcome = steps.step((0..5).map(|route| (route, 1.0)));
-        assert_eq!((outcome.left_out, steps.groups.watched()), (2, 3));
-    }
-
-    #[test]
-    fn a_late_snapshot_counts_for_one_step() {
-        assert_eq!(in_step(30.0, 3 * STEP_NANOS, STEP), 10.0);
-        assert_eq!(in_step(30.0, STEP_NANOS + 1_000, STEP), 30.0);
-        assert_eq!(in_step(30.0, 0, STEP), 30.0);
-    }
-}
+mod tests;
