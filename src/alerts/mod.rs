@@ -173,5 +173,7 @@ pub use self::enabled::{
     SloStatus, TransitionReason,
 };
 
+#[cfg(all(feature = "alerts", feature = "dashboard"))]
+pub(crate) use self::enabled::RuleSubject;
 #[cfg(feature = "alerts")]
 pub(crate) use self::enabled::{AlertFigures, AlertsSetup};

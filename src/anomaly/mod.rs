@@ -38,6 +38,7 @@
 //! |---|---|---|
 //! | request rate | all requests, and each route and method | a change of a fifth |
 //! | error rate | all requests, and each route and method | a rise of one percent of the requests |
+//! | p95 of the response time | all requests | a rise of a fifth and 5 ms |
 //! | p95 of the time to headers | each route and method | a rise of a fifth and 5 ms |
 //! | p95 of queries | each summary of statements | a rise of a fifth and 2 ms |
 //! | failure rate of queries | each summary of statements | a rise of one percent of the queries |
@@ -185,5 +186,7 @@ pub use self::enabled::{
     ThreeSigma, Watch, WatchedFigure, WatchedSeries,
 };
 
+#[cfg(feature = "dashboard")]
+pub(crate) use self::enabled::SeriesBands;
 #[cfg(feature = "history")]
 pub(crate) use self::enabled::{AnomalyStore, AnomalyWatcher};

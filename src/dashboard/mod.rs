@@ -96,4 +96,6 @@ pub use self::config::{DashboardCard, DashboardConfig, DashboardLine};
 pub use self::enabled::DashboardService;
 
 #[cfg(feature = "dashboard")]
-pub(crate) use self::enabled::{Dashboard, DashboardSetup, MonitorPart, PartState, TestOutcome};
+pub(crate) use self::enabled::{
+    AlertSource, Dashboard, DashboardSetup, MonitorPart, PartState, TestOutcome,
+};

@@ -89,7 +89,11 @@ impl Host {
         configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder,
         router: impl FnOnce(&Harness) -> Router,
     ) -> Self {
-        let harness = Harness::in_real_time(configure);
+        Self::of(Harness::in_real_time(configure), router)
+    }
+
+    /// Serves the router of a harness, which may have a driven clock.
+    pub(crate) fn of(harness: Harness, router: impl FnOnce(&Harness) -> Router) -> Self {
         let app = router(&harness).layer(harness.layer());
         let app: IntoMakeServiceWithConnectInfo<Router, SocketAddr> =
             app.into_make_service_with_connect_info();

@@ -22,8 +22,9 @@ use watchpost::{Access, Monitor};
 use crate::dashboard_host::{Host, TOKEN, shop};
 
 /// The sections of every document.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "verdict",
+    "alerts",
     "cards",
     "points",
     "day",

@@ -14,6 +14,10 @@ mod content;
 mod conventions;
 #[cfg(feature = "dashboard")]
 mod dashboard_access;
+#[cfg(all(feature = "alerts", feature = "dashboard"))]
+mod dashboard_alerts;
+#[cfg(feature = "dashboard")]
+mod dashboard_anomalies;
 #[cfg(feature = "dashboard")]
 mod dashboard_host;
 #[cfg(feature = "dashboard")]

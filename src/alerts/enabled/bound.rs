@@ -69,7 +69,7 @@ impl Bound {
     }
 
     /// Whether values that are greater are on the side of the limit.
-    pub(super) const fn is_upper(self) -> bool {
+    pub(crate) const fn is_upper(self) -> bool {
         matches!(self.side, Side::Above | Side::AtLeast)
     }
 

@@ -14,6 +14,8 @@ mod notification_pace;
 mod phase;
 mod requests;
 mod rule;
+#[cfg(feature = "dashboard")]
+mod rule_facts;
 mod rule_file;
 mod rule_list;
 mod rule_time;
@@ -37,3 +39,5 @@ pub use self::silence::{Inhibition, LabelMatcher, Silence};
 pub use self::slo::SloStatus;
 
 pub(crate) use self::handle::{AlertFigures, AlertsSetup};
+#[cfg(feature = "dashboard")]
+pub(crate) use self::rule_facts::RuleSubject;

@@ -15,4 +15,6 @@ pub use self::watching::{
     Anomaly, AnomalyEpisode, AnomalyState, OddSeries, Watch, WatchedFigure, WatchedSeries,
 };
 
+#[cfg(feature = "dashboard")]
+pub(crate) use self::watching::SeriesBands;
 pub(crate) use self::watching::{AnomalyStore, AnomalyWatcher};

@@ -1,14 +1,17 @@
 //! What changed lately: markers, new errors, and checks that the publisher saw change.
 
 use std::collections::VecDeque;
-use std::time::UNIX_EPOCH;
 
+use super::alert_figures::{AlertReading, AlertSpan};
+use super::anomaly_figures::AnomalyRow;
 use super::cards::{kind_of, state_of};
 use super::figures::CardSeverity;
 use super::json;
 use crate::errors::ErrorGroup;
 use crate::health::HealthEntry;
 use crate::history::{Marker, MarkerKind};
+
+pub(super) use super::times::millis;
 
 /// The maximum number of changes.
 const MAX_CHANGES: usize = 20;
@@ -69,9 +72,18 @@ impl CheckChanges {
     }
 
     /// All changes of the last day, the newest first.
-    pub(super) fn with(&self, markers: &[Marker], errors: &[ErrorGroup], now: u64) -> Vec<Change> {
+    pub(super) fn with(
+        &self,
+        markers: &[Marker],
+        errors: &[ErrorGroup],
+        alerts: &AlertReading,
+        anomalies: &[AnomalyRow],
+        now: u64,
+    ) -> Vec<Change> {
         let mut all: Vec<Change> = self.seen.iter().cloned().collect();
         all.extend(of_markers(markers));
+        all.extend(alerts.spans.iter().flat_map(of_span));
+        all.extend(of_episodes(anomalies));
         all.extend(errors.iter().map(|group| Change {
             at: millis(group.first_seen),
             kind: "new_error",
@@ -86,6 +98,45 @@ impl CheckChanges {
         all.truncate(MAX_CHANGES);
         all
     }
+}
+
+/// The begin and the end of an alert that fired.
+fn of_span(span: &AlertSpan) -> impl Iterator<Item = Change> {
+    let change = |at, kind, state| Change {
+        at,
+        kind,
+        subject: span.rule.clone(),
+        text: String::new(),
+        state,
+        count: None,
+        before: None,
+    };
+    let is_shown = span.is_firing && span.severity.is_some();
+    let begin = is_shown.then(|| change(span.from, "alert", span.severity));
+    let end = span.to.filter(|_| is_shown);
+    let end = end.map(|to| change(to, "alert_end", Some(CardSeverity::Ok)));
+    begin.into_iter().chain(end)
+}
+
+/// The oddest anomaly of each episode.
+fn of_episodes(anomalies: &[AnomalyRow]) -> Vec<Change> {
+    let mut last = None;
+    let mut changes = Vec::new();
+    for row in anomalies {
+        if last.replace(row.episode) == Some(row.episode) {
+            continue;
+        }
+        changes.push(Change {
+            at: row.from,
+            kind: "anomaly",
+            subject: row.name.clone(),
+            text: row.text.clone(),
+            state: None,
+            count: None,
+            before: None,
+        });
+    }
+    changes
 }
 
 /// The changes that markers stand for, in their order.
@@ -122,11 +173,6 @@ pub(super) fn word_of(marker: &Marker) -> &'static str {
         MarkerKind::Start => "start",
         MarkerKind::Shutdown => "stop",
     }
-}
-
-pub(super) fn millis(time: std::time::SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 pub(super) fn write(changes: &[Change]) -> String {
@@ -179,7 +225,7 @@ mod tests {
             second,
             marker(MarkerKind::Shutdown, 4, "1.3.0"),
         ];
-        let all = CheckChanges::default().with(&markers, &[], 5000);
+        let all = CheckChanges::default().with(&markers, &[], &AlertReading::default(), &[], 5000);
         let rows: Vec<_> = all
             .iter()
             .map(|it| (it.at, it.kind, &*it.subject))
@@ -200,9 +246,13 @@ mod tests {
         let mut changes = CheckChanges::default();
         changes.update(&check(HealthStatus::Pass), 1);
         changes.update(&check(HealthStatus::Pass), 2);
-        assert!(changes.with(&[], &[], 2).is_empty());
+        assert!(
+            changes
+                .with(&[], &[], &AlertReading::default(), &[], 2)
+                .is_empty()
+        );
         changes.update(&check(HealthStatus::Fail), 3);
-        let all = changes.with(&[], &[], 3);
+        let all = changes.with(&[], &[], &AlertReading::default(), &[], 3);
         assert_eq!(
             (all.len(), all[0].at, all[0].state),
             (1, 3, Some(CardSeverity::Critical))
@@ -212,6 +262,11 @@ mod tests {
             changes.update(&check(status), n as u64);
         }
         assert!(changes.seen.len() <= MAX_CHANGES);
-        assert!(changes.with(&[], &[], MAX_AGE * 2).is_empty(), "too old");
+        assert!(
+            changes
+                .with(&[], &[], &AlertReading::default(), &[], MAX_AGE * 2)
+                .is_empty(),
+            "too old"
+        );
     }
 }

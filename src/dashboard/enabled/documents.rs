@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cards::{self, CardInput, kind_of, state_of};
+use super::alert_figures::AlertReading;
+use super::anomaly_figures::{self, AnomalyRow, CardBands};
+use super::cards::{self, CardInput};
 use super::changes::{self, CheckChanges};
 use super::figures::{
-    CardSeverity, EarlierFigures, FailingRoute, LiveFigures, PoolReport, Reason, SignalFigures,
+    CardSeverity, EarlierFigures, FailingRoute, LiveFigures, PoolReport, SignalFigures,
     VerdictFigures,
 };
 use super::host_facts::HostFacts;
@@ -18,8 +20,9 @@ use super::past;
 use super::sections::{self, SetupInput};
 use super::services;
 use super::setup::DashboardSetup;
+use super::verdict::{self, Judgment, VerdictInput};
 use crate::errors::ErrorGroup;
-use crate::health::{HealthEntry, HealthStatus};
+use crate::health::HealthEntry;
 use crate::history::Marker;
 use crate::model::{KeepReason, TraceId};
 use crate::system::SystemFigures;
@@ -42,9 +45,13 @@ pub(super) struct Composer {
     /// The state of the verdict and when it began.
     verdict: Option<(Option<CardSeverity>, Option<u64>)>,
     of_tick: TickParts,
+    alerts: AlertReading,
+    anomalies: Vec<AnomalyRow>,
+    bands: CardBands,
     earlier: Option<EarlierFigures>,
     earlier_at: u64,
-    day: String,
+    /// The begin of the day, and its load.
+    day: (u64, Vec<Option<f64>>),
     day_at: u64,
     latest_traces: Vec<TraceId>,
     traces: String,
@@ -69,9 +76,12 @@ impl Composer {
             checks: CheckChanges::default(),
             verdict: None,
             of_tick: TickParts::default(),
+            alerts: AlertReading::default(),
+            anomalies: Vec::new(),
+            bands: CardBands::default(),
             earlier: None,
             earlier_at: 0,
-            day: String::new(),
+            day: (0, Vec::new()),
             day_at: 0,
             latest_traces: Vec::new(),
             traces: "[]".to_owned(),
@@ -92,20 +102,24 @@ impl Composer {
         let is_asked = self.host.ask(setup);
         self.window.read(&setup.history);
         let system = setup.system.figures();
-        self.read_tick(setup);
+        let has_passed = self.read_tick(setup);
         self.read_earlier(setup, now);
         if is_asked {
             self.host.wait_for_answer();
         }
         let pools = self.host.pools();
         let signals = self.signals(setup, &system, pools.as_deref());
+        self.alerts = setup.alerts.read(now);
+        if has_passed {
+            self.read_anomalies(setup, signals.max_connections, now);
+        }
         let checks = setup.health.entries();
         self.checks.update(&checks, now);
         let (is_ready, readiness) = setup.health.readiness_word();
         let verdict = self.verdict(&checks, (is_ready, readiness), &system, now);
         let errors = setup.errors.groups();
         let in_flight = setup.requests.in_flight();
-        let own = sections::overall(is_ready, 0);
+        let own = verdict.state.unwrap_or(CardSeverity::Ok);
         let pools = pools.unwrap_or_default();
         let services = services::collect(setup, &self.window, own, &pools, &checks);
         self.read_traces(setup);
@@ -121,19 +135,25 @@ impl Composer {
             readiness,
             checks: &checks,
             system: &system,
+            alerts: &self.alerts,
+            anomalies: &self.anomalies,
+            bands: &self.bands,
+            now: Some(now),
         });
+        let day = sections::day(self.day.0, DAY_STEP, &self.day.1, &self.alerts.spans);
         let written = vec![
             verdict_section(&verdict),
             section("cards", cards),
             section("points", self.of_tick.points.clone()),
-            section("day", self.day.clone()),
+            section("alerts", sections::alerts(&self.alerts)),
+            section("day", day),
             section("changes", self.changes(&markers, &errors, now)),
             section("services", services::write(&services)),
             section("running", sections::running(&in_flight)),
             section("traces", self.traces.clone()),
             section("errors", sections::errors(&errors, now)),
             section("logs", self.lines.text().to_owned()),
-            section("anomalies", "[]".to_owned()),
+            section("anomalies", sections::anomalies(&self.anomalies)),
             section("markers", sections::markers(&markers, now)),
             section("cost", sections::cost(setup, clients)),
             section("setup", self.setup(setup, mount, &signals, &pools)),
@@ -149,15 +169,16 @@ impl Composer {
                 .map(error_line)
                 .collect(),
             in_flight: in_flight.len(),
+            alerts: self.alerts.clone(),
         };
         before.next(now, written, figures)
     }
 
-    /// Reads what follows the snapshots of the history.
-    fn read_tick(&mut self, setup: &DashboardSetup) {
+    /// Reads what follows the snapshots of the history. Returns whether there is a new one.
+    fn read_tick(&mut self, setup: &DashboardSetup) -> bool {
         let tick = setup.history.latest();
         if tick == self.of_tick.tick && !self.of_tick.points.is_empty() {
-            return;
+            return false;
         }
         let end = tick.map_or_else(|| setup.now(), |tick| tick.max(0).unsigned_abs());
         let step = setup.history.interval();
@@ -168,6 +189,13 @@ impl Composer {
             failing_route: past::failing_route(&setup.history, end),
             figures: past::figures(&setup.history, end.saturating_sub(30_000), end),
         };
+        true
+    }
+
+    /// Reads the anomalies, which change with snapshots alone.
+    fn read_anomalies(&mut self, setup: &DashboardSetup, max: Option<f64>, now: u64) {
+        self.anomalies = anomaly_figures::rows(&setup.anomalies.episodes(), max, now);
+        self.bands = CardBands::new(&setup.anomalies.bands(), max);
     }
 
     /// Reads what changes slowly.
@@ -183,7 +211,7 @@ impl Composer {
             let end = now.div_ceil(step).saturating_mul(step);
             let load = past::load(&setup.history, end, DAY_STEP, DAY_STEPS);
             let start = end.saturating_sub(step.saturating_mul(DAY_STEPS as u64));
-            self.day = sections::day(start, DAY_STEP, &load);
+            self.day = (start, load);
         }
     }
 
@@ -229,48 +257,54 @@ impl Composer {
         system: &SystemFigures,
         now: u64,
     ) -> VerdictFigures {
-        let mut reasons = Vec::new();
-        if !is_ready {
-            reasons.push(Reason {
-                kind: "readiness",
-                name: "ready".to_owned(),
-                state: CardSeverity::Critical,
-                text: readiness.to_owned(),
-            });
-        }
-        let failing = checks
-            .iter()
-            .filter(|check| check.status != Some(HealthStatus::Pass));
-        reasons.extend(failing.filter_map(|check| {
-            Some(Reason {
-                kind: kind_of(check),
-                name: check.name.clone(),
-                state: state_of(check)?,
-                text: check.output.clone(),
-            })
-        }));
-        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.state));
-        let overall = sections::overall(is_ready, reasons.len());
-        let is_waiting = overall == CardSeverity::Ok && !self.window.has_requests();
-        let state = (!is_waiting).then_some(overall);
+        let Judgment {
+            state: worst,
+            reasons,
+            began,
+        } = verdict::judge(&VerdictInput {
+            alerts: &self.alerts,
+            anomalies: &self.anomalies,
+            checks,
+            is_ready,
+            readiness,
+        });
+        let is_waiting = worst == CardSeverity::Ok && !self.window.has_requests();
+        let state = (!is_waiting).then_some(worst);
         let since = match self.verdict {
             Some((before, since)) if before == state => since,
             Some(_) => Some(now),
-            // It may have begun long before somebody looked.
-            None => None,
+            // It may have begun long before somebody looked; the last alert that ended says when.
+            None => self
+                .last_alert_end()
+                .filter(|_| state == Some(CardSeverity::Ok)),
         };
         self.verdict = Some((state, since));
         VerdictFigures {
             state,
-            since,
+            since: began.or(since),
             uptime: system.uptime.map(|uptime| uptime.as_secs()),
             reasons,
             failing_route: self.of_tick.failing_route.clone(),
+            slow_route: verdict::slow_route(&self.anomalies),
         }
     }
 
+    fn last_alert_end(&self) -> Option<u64> {
+        let fired = self
+            .alerts
+            .spans
+            .iter()
+            .filter(|span| span.is_firing && span.severity.is_some());
+        fired.filter_map(|span| span.to).max()
+    }
+
     fn changes(&self, markers: &[Marker], errors: &[ErrorGroup], now: u64) -> String {
-        changes::write(&self.checks.with(markers, errors, now))
+        let alerts = &self.alerts;
+        changes::write(
+            &self
+                .checks
+                .with(markers, errors, alerts, &self.anomalies, now),
+        )
     }
 
     fn setup(
@@ -455,6 +489,10 @@ fn cards_of_range(setup: &DashboardSetup, state: &LiveState, from: u64, to: u64)
         readiness,
         checks: &state.figures.checks,
         system: &system,
+        alerts: &state.figures.alerts,
+        anomalies: &[],
+        bands: &CardBands::default(),
+        now: None,
     })
 }
 
@@ -481,7 +519,9 @@ pub(super) fn series(setup: &DashboardSetup, range: OverviewRange) -> String {
         Err(error) => (empty_curves(end, step_ms, steps), Some(error)),
     };
     let data_from = begins.filter(|begins| *begins > curves.start);
-    sections::series(&curves, data_from, failed.as_deref())
+    let pools = past::max_connections(&setup.history, end);
+    let bands = CardBands::new(&setup.anomalies.bands(), pools);
+    sections::series(&curves, &bands, data_from, failed.as_deref())
 }
 
 fn empty_curves(end: u64, step_ms: u64, steps: usize) -> past::Curves {

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use super::alert_figures::AlertReading;
 use crate::dashboard::DashboardCard;
 use crate::health::HealthEntry;
+
+pub(super) use super::severity::CardSeverity;
 
 /// The figures of the cards, now or in a period. `None` is unknown.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -58,24 +61,6 @@ pub(super) struct EarlierFigures {
     pub(super) to: u64,
 }
 
-/// How bad the state of a thing is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum CardSeverity {
-    Ok,
-    Warning,
-    Critical,
-}
-
-impl CardSeverity {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
-    }
-}
-
 /// The sentence at the top of the overview, in parts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct VerdictFigures {
@@ -86,6 +71,7 @@ pub(super) struct VerdictFigures {
     pub(super) uptime: Option<u64>,
     pub(super) reasons: Vec<Reason>,
     pub(super) failing_route: Option<FailingRoute>,
+    pub(super) slow_route: Option<SlowRoute>,
 }
 
 impl VerdictFigures {
@@ -105,6 +91,8 @@ pub(super) struct Reason {
     pub(super) name: String,
     pub(super) state: CardSeverity,
     pub(super) text: String,
+    /// Of an alert: its ID, and the card that shows its figure.
+    pub(super) alert: Option<(String, Option<DashboardCard>)>,
 }
 
 /// The route with most failures of the last minutes.
@@ -113,6 +101,15 @@ pub(super) struct FailingRoute {
     pub(super) method: Option<String>,
     pub(super) route: String,
     pub(super) share: f64,
+}
+
+/// The route whose response times are odd the most.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct SlowRoute {
+    pub(super) method: String,
+    pub(super) route: String,
+    /// Seconds.
+    pub(super) p95: f64,
 }
 
 /// A row of services.
@@ -152,4 +149,5 @@ pub(super) struct LiveFigures {
     pub(super) services: Vec<ServiceRow>,
     pub(super) errors: Vec<String>,
     pub(super) in_flight: usize,
+    pub(super) alerts: AlertReading,
 }

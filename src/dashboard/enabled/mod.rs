@@ -1,5 +1,8 @@
 //! The dashboard with its feature enabled.
 
+mod alert_figures;
+mod alert_source;
+mod anomaly_figures;
 mod api;
 mod assets;
 mod attempts;
@@ -25,11 +28,15 @@ mod service;
 mod services;
 mod sessions;
 mod setup;
+mod severity;
 mod socket;
 mod status_page;
+mod times;
+mod verdict;
 mod websocket;
 
 pub use self::service::DashboardService;
 
+pub(crate) use self::alert_source::AlertSource;
 pub(crate) use self::publisher::Dashboard;
 pub(crate) use self::setup::{DashboardSetup, MonitorPart, PartState, TestOutcome};

@@ -86,6 +86,13 @@ pub(super) fn figures(history: &History, from: u64, to: u64) -> SignalFigures {
     }
 }
 
+/// The maximum number of connections of all pools at a time, in milliseconds since the Unix epoch.
+pub(super) fn max_connections(history: &History, at: u64) -> Option<f64> {
+    let query = MetricQuery::last("db_client_connection_max").total();
+    let series = history.at(&query, time(at)).ok()?;
+    Some(series.first()?.points.first()?.value)
+}
+
 fn classes(history: &History, window: Duration, to: u64) -> ClassCounts {
     let by_class = finished(MetricQuery::increase(REQUESTS)).by([OUTCOME, STATUS]);
     let series = history.at(&by_class.window(window), time(to));

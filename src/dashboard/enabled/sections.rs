@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use super::alert_figures::{AlertReading, AlertRow, AlertSpan};
+use super::anomaly_figures::{AnomalyRow, CardBands};
 use super::changes::{millis, word_of};
 use super::figures::{CardSeverity, VerdictFigures};
-use super::json;
+use super::json::{self, ObjectWriter};
 use super::past::Curves;
 use super::setup::{DashboardSetup, PartState};
 use crate::context::InFlight;
@@ -18,6 +20,8 @@ use crate::trace::{AttributeValue, KeptTrace, Span, SpanStatus};
 pub(super) const MAX_ROWS: usize = 8;
 /// The maximum number of requests in flight that are listed.
 const MAX_RUNNING: usize = 5;
+/// The maximum number of labels of an alert.
+const MAX_LABELS: usize = 32;
 /// The maximum number of findings.
 const MAX_FINDINGS: usize = 16;
 /// How long a group of errors is new, in milliseconds.
@@ -39,8 +43,17 @@ pub(super) fn verdict(verdict: &VerdictFigures, uptime: Option<u64>) -> String {
                     it.text("name", &reason.name);
                     it.text("state", reason.state.as_str());
                     it.text("text", &reason.text);
+                    let alert = reason.alert.as_ref();
+                    it.optional_text("alert", alert.map(|(id, _)| id.as_str()));
+                    let card = alert.and_then(|(_, card)| *card);
+                    it.optional_text("card", card.map(DashboardCard::as_str));
                 });
             }
+        });
+        it.optional("slow", verdict.slow_route.as_ref(), |it, slow| {
+            it.text("method", &slow.method);
+            it.text("route", &slow.route);
+            it.number("p95", Some(slow.p95));
         });
         it.optional("where", verdict.failing_route.as_ref(), |it, failing| {
             it.optional_text("method", failing.method.as_deref());
@@ -64,7 +77,12 @@ pub(super) fn curves(curves: &Curves) -> String {
 }
 
 /// The curves of a range.
-pub(super) fn series(curves: &Curves, data_from: Option<u64>, failed: Option<&str>) -> String {
+pub(super) fn series(
+    curves: &Curves,
+    bands: &CardBands,
+    data_from: Option<u64>,
+    failed: Option<&str>,
+) -> String {
     json::object(|it| {
         it.integer("start", curves.start);
         it.integer("step_ms", curves.step_ms);
@@ -73,14 +91,24 @@ pub(super) fn series(curves: &Curves, data_from: Option<u64>, failed: Option<&st
                 it.numbers(card.as_str(), values);
             }
         });
-        it.object("normal", |_| {});
+        it.object("normal", |it| {
+            for card in DashboardCard::ALL {
+                let Some([low, high]) = bands.curves(card, curves) else {
+                    continue;
+                };
+                it.object(card.as_str(), |it| {
+                    it.numbers("low", &low);
+                    it.numbers("high", &high);
+                });
+            }
+        });
         it.list("gaps", |_| {});
         it.integer("data_from", data_from);
         it.optional_text("failed", failed);
     })
 }
 
-pub(super) fn day(start: u64, step: Duration, load: &[Option<f64>]) -> String {
+pub(super) fn day(start: u64, step: Duration, load: &[Option<f64>], spans: &[AlertSpan]) -> String {
     json::object(|it| {
         it.integer("start", start);
         it.integer(
@@ -88,7 +116,118 @@ pub(super) fn day(start: u64, step: Duration, load: &[Option<f64>]) -> String {
             u64::try_from(step.as_millis()).unwrap_or(u64::MAX),
         );
         it.numbers("load", load);
-        it.list("states", |_| {});
+        it.list("states", |list| {
+            let is_shown = |span: &&AlertSpan| span.is_firing && span.severity.is_some();
+            for span in spans.iter().filter(is_shown) {
+                list.object(|it| {
+                    it.integer("from", span.from);
+                    it.integer("to", span.to);
+                    it.optional_text("state", span.severity.map(CardSeverity::as_str));
+                });
+            }
+        });
+    })
+}
+
+/// The alerts of the rules, those that fire first, and the times for which they held.
+pub(super) fn alerts(reading: &AlertReading) -> String {
+    let count =
+        |is: fn(&AlertRow) -> bool| reading.alerts.iter().filter(|it| is(it)).count() as u64;
+    json::object(|it| {
+        it.integer("rules", reading.rules as u64);
+        it.integer("open", count(AlertRow::is_open));
+        it.list("alerts", |list| {
+            for alert in &reading.alerts {
+                list.object(|it| put_alert(it, alert));
+            }
+        });
+        it.list("spans", |list| {
+            for span in &reading.spans {
+                list.object(|it| {
+                    it.text("rule", &span.rule);
+                    it.optional_text("card", span.card.map(DashboardCard::as_str));
+                    it.optional_text("severity", span.severity.map(CardSeverity::as_str));
+                    it.text("state", if span.is_firing { "firing" } else { "pending" });
+                    it.integer("from", span.from);
+                    it.integer("to", span.to);
+                });
+            }
+        });
+    })
+}
+
+fn put_alert(it: &mut ObjectWriter<'_>, alert: &AlertRow) {
+    it.text("id", &alert.id);
+    it.text("rule", &alert.rule);
+    it.optional_text("card", alert.card.map(DashboardCard::as_str));
+    it.text("state", alert.phase.as_str());
+    let severity = alert.severity.map_or("info", CardSeverity::as_str);
+    it.text("severity", severity);
+    it.integer("began", alert.began);
+    it.integer("since", alert.since);
+    it.integer("fired_at", alert.fired_at);
+    it.integer("fires_at", alert.fires_at);
+    it.integer("resolved_at", alert.resolved_at);
+    it.number("value", alert.value);
+    it.text("bound", &alert.bound);
+    it.text("summary", &alert.summary);
+    it.list("labels", |list| {
+        for (name, value) in alert.labels.iter().take(MAX_LABELS) {
+            list.object(|it| {
+                it.text("name", name);
+                it.text("value", value);
+            });
+        }
+    });
+    it.list("matchers", |list| {
+        for matcher in alert.matchers.iter().take(MAX_LABELS) {
+            list.long_text(matcher);
+        }
+    });
+    it.optional("acknowledged", alert.acknowledged.as_ref(), |it, by| {
+        it.text("by", &by.by);
+        it.text("comment", &by.comment);
+        it.integer("at", by.at);
+        it.integer("until", by.until);
+    });
+    it.list("silenced_by", |list| {
+        for number in alert.silenced_by.iter().take(MAX_LABELS) {
+            list.long_text(&number.to_string());
+        }
+    });
+    it.optional_text("inhibited_by", alert.inhibited_by.as_deref());
+    it.bool("no_data", alert.has_no_data);
+    it.bool("failed", alert.has_failed);
+    it.optional_text("runbook", alert.runbook.as_deref());
+}
+
+/// The anomalies of the last day.
+pub(super) fn anomalies(rows: &[AnomalyRow]) -> String {
+    json::list(|list| {
+        for row in rows {
+            list.object(|it| {
+                it.text("id", &row.number.to_string());
+                it.text("episode", &row.episode.to_string());
+                it.text("signal", row.card.map_or(&row.name, |card| card.as_str()));
+                it.text("text", &row.text);
+                it.optional("route", row.route.as_ref(), |it, (method, route)| {
+                    it.text("method", method);
+                    it.text("route", route);
+                });
+                it.integer("from", row.from);
+                it.integer("to", row.to);
+                it.number("value", Some(row.value));
+                it.object("normal", |it| {
+                    it.number("low", Some(row.low));
+                    it.number("high", Some(row.high));
+                });
+                it.list("also", |list| {
+                    for name in &row.also {
+                        list.long_text(name);
+                    }
+                });
+            });
+        }
     })
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::alert_source::AlertSource;
 use crate::access::TokenResolver;
+use crate::anomaly::AnomalyWatcher;
 use crate::clock::Clock;
 use crate::context::Requests;
 use crate::dashboard::DashboardConfig;
@@ -36,6 +38,8 @@ pub(crate) struct DashboardSetup {
     pub(crate) keys: TokenResolver,
     pub(crate) metrics: Metrics,
     pub(crate) history: History,
+    pub(crate) anomalies: AnomalyWatcher,
+    pub(crate) alerts: AlertSource,
     pub(crate) health: Health,
     pub(crate) system: Arc<SystemReader>,
     pub(crate) users: Arc<UserTracker>,

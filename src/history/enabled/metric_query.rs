@@ -292,6 +292,18 @@ impl MetricQuery {
     pub(crate) fn is_total(&self) -> bool {
         matches!(&self.grouping, Grouping::By(labels) if labels.is_empty())
     }
+
+    /// The exposed name of the metric.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn metric(&self) -> &str {
+        &self.metric
+    }
+
+    /// Whether the value is a quantile of what a histogram recorded.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn is_quantile(&self) -> bool {
+        matches!(self.function, Function::Quantile(_))
+    }
 }
 
 impl Matcher {

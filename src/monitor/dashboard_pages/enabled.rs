@@ -147,6 +147,8 @@ fn setup(plan: &DashboardState, state: &MonitorState) -> DashboardSetup {
         keys: plan.keys.clone(),
         metrics: state.metrics.clone(),
         history: state.history.history.clone(),
+        anomalies: state.history.anomalies.clone(),
+        alerts: super::alert_source(state),
         health: state.health.clone(),
         system: Arc::clone(&state.system),
         users: Arc::clone(&state.users),

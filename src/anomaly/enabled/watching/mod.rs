@@ -1,6 +1,7 @@
 //! Watches the series of a monitor: which ones, what is reported of them, and to whom.
 
 mod anomaly;
+mod bands;
 mod groups;
 mod log;
 mod odd_series;
@@ -18,5 +19,7 @@ pub use self::anomaly::{
 };
 pub use self::watch::Watch;
 
+#[cfg(feature = "dashboard")]
+pub(crate) use self::bands::SeriesBands;
 pub(crate) use self::state_store::AnomalyStore;
 pub(crate) use self::watcher::AnomalyWatcher;

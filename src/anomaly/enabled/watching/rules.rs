@@ -336,6 +336,14 @@ fn request_rules() -> Vec<WatchRule> {
             |_| "error rate".to_owned(),
         ),
         rule(
+            "p95",
+            Members::Of(REQUESTS, request),
+            Quantity::Quantile(0.95),
+            &[],
+            Judgement::up(0.005, 0.2),
+            |_| "p95".to_owned(),
+        ),
+        rule(
             "requests by route",
             Members::Of(REQUESTS, request),
             Quantity::Count,

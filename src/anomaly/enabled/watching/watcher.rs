@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::anomaly::{Anomaly, AnomalyEpisode, AnomalyState, OddSeries, WatchedSeries};
+use super::bands::BandHistory;
+#[cfg(feature = "dashboard")]
+use super::bands::SeriesBands;
 use super::groups::{GroupConfig, GroupKey, SeriesEvent, SeriesGroups};
 use super::log::AnomalyLog;
 use super::odd_series::odd_before;
@@ -72,6 +75,7 @@ struct Judge {
 struct Seen {
     log: Mutex<AnomalyLog>,
     readings: Mutex<Vec<(Arc<SeriesIdentity>, Reading)>>,
+    bands: Mutex<BandHistory>,
     watched: AtomicUsize,
     left_out: AtomicUsize,
 }
@@ -120,6 +124,7 @@ impl AnomalyWatcher {
         let seen = Seen {
             log: Mutex::new(AnomalyLog::new(step)),
             readings: Mutex::default(),
+            bands: Mutex::default(),
             watched: AtomicUsize::new(0),
             left_out: AtomicUsize::new(0),
         };
@@ -216,6 +221,13 @@ impl AnomalyWatcher {
         all
     }
 
+    /// What was normal lately for the series that stand for the whole service.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn bands(&self) -> Vec<SeriesBands> {
+        let bands = lock_for_status(&self.seen.bands);
+        bands.map_or_else(Vec::new, |bands| bands.all())
+    }
+
     /// Returns what reads the counts without keeping the watcher alive.
     pub(crate) fn downgrade(&self) -> WeakAnomalyWatcher {
         WeakAnomalyWatcher {
@@ -289,6 +301,7 @@ impl AnomalyWatcher {
             );
         }
         drop(judge);
+        lock(&self.seen.bands).add(&readings);
         let before = std::mem::replace(&mut *lock(&self.seen.readings), readings);
         drop(before);
         outcome.anomalies

@@ -97,7 +97,11 @@ export class Scene {
     const missing = value !== null ? null : signal === 'users' ? 'no_hook' : signal === 'connections' ? 'no_pool' : 'no_requests';
     const week = now - 7 * 86_400_000;
     const before = value === null || this.name === 'empty' ? null : { value: digits(value * (this.bad < now ? 0.97 : 1.03)), from: week, to: week + 3_600_000 };
-    return { value, missing, state: null, warning: lines[0], critical: lines[1], before, normal: null, error: null, last_at: null, ...more };
+    const rule = { error_rate: 'high-error-rate', response_time: 'slow-response', memory: 'memory-leak', connections: 'database-connection-pool' }[signal] ?? null;
+    const drawn = lines.flatMap((line, i) => (line === null ? [] : [{ value: line, state: i === 0 ? 'warning' : 'critical', rule: i === 1 ? rule : null, for: i === 1 && rule !== null ? 60 : null }]));
+    const alert = this.bad < now && signal === 'error_rate' ? this.alerts(now).alerts[0] : null;
+    const state = alert !== null ? 'critical' : rule === null ? null : 'ok';
+    return { value, missing, state, warning: lines[0], critical: lines[1], lines: drawn, alert, before, normal: null, error: null, last_at: null, ...more };
   }
 
   cards(now) {
@@ -125,13 +129,24 @@ export class Scene {
     };
   }
 
+  alerts(now) {
+    const blank = { card: null, fires_at: null, resolved_at: null, labels: [], acknowledged: null, silenced_by: [], inhibited_by: null, no_data: false, failed: false, runbook: 'https://docs.rs/watchpost' };
+    const quota = { ...blank, id: '02', rule: 'api-rate-limit', state: 'firing', severity: 'warning', began: this.begun - 4_800_000, since: this.begun - 4_800_000, fired_at: this.begun - 4_800_000, value: 0.81, bound: '>= 0.8', summary: '81 % of the rate limit (day) of api.openai.com is used', labels: [{ name: 'service_peer_name', value: 'api.openai.com' }], matchers: ['alertname=api-rate-limit'], acknowledged: { by: 'dana', comment: 'top-up ordered', at: this.begun - 4_500_000, until: null } };
+    if (!this.requested) return { rules: 12, open: 0, alerts: [], spans: [] };
+    if (!(this.bad < now)) return { rules: 12, open: 0, alerts: [quota], spans: [] };
+    const errors = { ...blank, id: '01', rule: 'high-error-rate', card: 'error_rate', state: 'firing', severity: 'critical', began: this.bad + 60_000, since: this.bad + 120_000, fired_at: this.bad + 120_000, value: 0.068, bound: '> 0.05', summary: '6.8 % of the requests of five minutes failed', matchers: ['alertname=high-error-rate'] };
+    const slow = { ...blank, id: '03', rule: 'slow-response', card: 'response_time', state: 'pending', severity: 'warning', began: now - 220_000, since: now - 220_000, fired_at: null, fires_at: now + 80_000, value: 1.38, bound: '> 1', summary: 'The slowest 5 % of the responses take more than 1.38 s', matchers: ['alertname=slow-response'] };
+    const span = { rule: 'high-error-rate', card: 'error_rate', severity: 'critical' };
+    return { rules: 12, open: 1, alerts: [errors, quota, slow], spans: [{ ...span, state: 'pending', from: this.bad + 60_000, to: this.bad + 120_000 }, { ...span, state: 'firing', from: this.bad + 120_000, to: null }, { rule: 'slow-response', card: 'response_time', severity: 'warning', state: 'pending', from: now - 220_000, to: null }] };
+  }
+
   verdict(now) {
-    if (!this.requested) return { state: 'waiting', since: null, uptime: (now - this.begun + 41_000) / 1000, reasons: [], where: null };
+    if (!this.requested) return { state: 'waiting', since: null, uptime: (now - this.begun + 41_000) / 1000, reasons: [], where: null, slow: null };
     if (this.bad < now) {
-      const reasons = [{ kind: 'check', name: 'database', state: 'critical', text: 'timed out after 2 s: waiting for a connection' }];
-      return { state: 'critical', since: this.bad, uptime: 1_000_000, reasons, where: { method: 'POST', route: '/api/content/generate', share: 0.91 } };
+      const reasons = [{ kind: 'alert', name: 'high-error-rate', state: 'critical', text: '6.8 % of the requests of five minutes failed', alert: '01', card: 'error_rate' }, { kind: 'check', name: 'database', state: 'critical', text: 'timed out after 2 s: waiting for a connection', alert: null, card: null }];
+      return { state: 'critical', since: this.bad, uptime: 1_000_000, reasons, where: { method: 'POST', route: '/api/content/generate', share: 0.91 }, slow: null };
     }
-    return { state: 'healthy', since: this.begun - 160 * 60_000, uptime: (now - this.deployed) / 1000, reasons: [], where: null };
+    return { state: 'healthy', since: this.begun - 160 * 60_000, uptime: (now - this.deployed) / 1000, reasons: [], where: null, slow: null };
   }
 
   day(now) {
@@ -203,7 +218,7 @@ export class Scene {
       : [];
     const words = [['error', 'statement timeout after 2000 ms', 'sqlx::query'], ['error', 'generate failed: upstream 500', 'content::generate'], ['warn', 'slow query: 1,998 ms', 'sqlx::query'], ['info', 'content 81c2 published', 'content::publish'], ['info', 'session refreshed', 'auth::session']];
     const logs = this.requested ? words.slice(isBad ? 0 : 2).map(([level, message, target], i) => ({ at: now - i * 700, level, target, message, trace_id: id(i) })) : [];
-    const anomalies = this.name === 'healthy' ? [{ id: 'a1', signal: 'memory', from: this.begun - 35 * 60_000, to: null, value: this.value('memory', now), normal: { low: 0.51, high: 0.54 }, also: [] }] : isBad ? [{ id: 'a2', signal: 'response_time', from: this.bad, to: null, value: this.value('response_time', now), normal: { low: 0.173, high: 0.227 }, also: ['error_rate', 'connections'] }, { id: 'a3', signal: 'connections', from: this.bad, to: null, value: 84, normal: { low: 16, high: 30 }, also: [] }] : [];
+    const anomalies = this.name === 'healthy' ? [{ id: 'a1', episode: '1', text: '', route: null, signal: 'memory', from: this.begun - 35 * 60_000, to: null, value: this.value('memory', now), normal: { low: 0.51, high: 0.54 }, also: [] }] : isBad ? [{ id: 'a2', episode: '2', text: '', route: null, signal: 'response_time', from: this.bad, to: null, value: this.value('response_time', now), normal: { low: 0.173, high: 0.227 }, also: ['error_rate', 'connections'] }, { id: 'a3', episode: '2', text: '', route: null, signal: 'connections', from: this.bad, to: null, value: 84, normal: { low: 16, high: 30 }, also: [] }] : [];
     const cost = { cpu: isBad ? 0.007 : 0.004, memory: 11_534_336, dropped: isBad ? 212 : 0, drops: isBad ? [{ signal: 'span', reason: 'queue_full', count: 212 }] : [], clients: 1 };
     const setup = {
       has_requests: this.requested,
@@ -218,6 +233,6 @@ export class Scene {
       ],
       findings: [],
     };
-    return { verdict: this.verdict(now), cards: this.cards(now), points: this.points(now), day: this.day(now), changes: this.changes(), services: this.services(now), running: { count: this.requested ? (isBad ? 204 : 31) : 0, requests: running }, traces: [...this.sent.traces, ...traces], errors: [...this.sent.errors, ...errors], logs: [...this.sent.logs, ...logs], anomalies, markers: this.markers(now), cost, setup };
+    return { verdict: this.verdict(now), alerts: this.alerts(now), cards: this.cards(now), points: this.points(now), day: this.day(now), changes: this.changes(), services: this.services(now), running: { count: this.requested ? (isBad ? 204 : 31) : 0, requests: running }, traces: [...this.sent.traces, ...traces], errors: [...this.sent.errors, ...errors], logs: [...this.sent.logs, ...logs], anomalies, markers: this.markers(now), cost, setup };
   }
 }

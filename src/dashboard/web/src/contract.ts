@@ -8,6 +8,8 @@
  * - A reader ignores fields and words that it does not know.
  */
 
+import type { Alerts, CardAlert, CardLine } from './contract-alerts';
+
 /** Milliseconds since the epoch. */
 export type Time = number;
 /** Seconds. */
@@ -119,6 +121,7 @@ export interface Range {
 /** The sections of a live page. All clients receive the same ones. */
 export interface Sections {
   verdict: Verdict;
+  alerts: Alerts;
   cards: Cards;
   points: Points;
   day: Day;
@@ -141,20 +144,25 @@ export interface Verdict {
   /** When this state began. */
   since: Time | null;
   uptime: Seconds | null;
-  /** Why the state is not `healthy`, the worst first. Empty if it is. */
+  /** Why the state is not `healthy`, the worst first; of equal ones, alerts first. Empty if it is. */
   reasons: Reason[];
+  /** The route whose response times are odd the most. */
+  slow: { method: string; route: string; p95: Seconds } | null;
   /** The route with most of the failures of the last five minutes, if there are failures. */
   where: Where | null;
 }
 
 export interface Reason {
-  /** `readiness`, `check`, `sink`, `worker`, `store`, `disk`, `rule` */
+  /** `alert`, `readiness`, `check`, `sink`, `worker`, `store`, `disk` */
   kind: string;
   /** The name of the check, sink or rule. */
   name: string;
   state: State;
   /** A sentence. */
   text: string;
+  /** The ID of an alert, and the card that shows its figure. */
+  alert: string | null;
+  card: SignalName | null;
 }
 
 export interface Where {
@@ -209,11 +217,15 @@ export interface Card {
   value: number | null;
   /** Why `value` is null: `no_requests`, `no_hook`, `no_pool`, `no_data`, `unsupported`. */
   missing: string | null;
-  /** What the rules say. `null` while no rule uses this figure. */
+  /** What the rules say; `odd` if the figure is outside its normal range and no rule fires. `null` while no rule uses it. */
   state: State | null;
-  /** The lines drawn at these values. They colour nothing by themselves. */
+  /** The lowest line of each kind. */
   warning: number | null;
   critical: number | null;
+  /** The lines drawn, the lowest first. */
+  lines: CardLine[];
+  /** The alert on this figure that fires, or else one that waits. */
+  alert: CardAlert | null;
   /** The same figure at an earlier time, to compare with. */
   before: Before | null;
   /** The normal range now. `null` while it is not known. */
@@ -304,7 +316,7 @@ export interface Day {
 export interface Change {
   at: Time;
   /**
-   * `deploy`, `start`, `stop`, `mark`, `new_error`, `error_back`, `new_route`, `check`, `sink`, `anomaly`, `gap`,
+   * `alert`: it fires. `alert_end`. `deploy`, `start`, `stop`, `mark`, `new_error`, `error_back`, `new_route`, `check`, `sink`, `anomaly`, `gap`,
    * `notice`
    */
   kind: string;
@@ -402,10 +414,16 @@ export interface LogRow {
   trace_id: string | null;
 }
 
-/** A figure that left its normal range, the newest first. */
+/** A figure that left its normal range, of the last 24 hours: the newest episode first, and in it the oddest first. */
 export interface Anomaly {
   id: string;
+  /** Anomalies that began together have the same. */
+  episode: string;
+  /** The card that shows the figure, in whose unit the values are; or else the figure in words. */
   signal: string;
+  /** A sentence: `p95 of GET /search is 1.9 s, usually 0.2 to 0.4 s`. */
+  text: string;
+  route: { method: string; route: string } | null;
   from: Time;
   /** `null` while it lasts. */
   to: Time | null;

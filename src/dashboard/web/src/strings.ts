@@ -72,6 +72,8 @@ export const CHANGE_TEXTS: Record<string, { before: string; after: string }> = {
   new_error: { before: '', after: ', never seen before' },
   error_back: { before: '', after: ' is back' },
   new_route: { before: 'First request to ', after: '' },
+  alert: { before: '', after: ' fires' },
+  alert_end: { before: '', after: ' is over' },
   anomaly: { before: '', after: ' left its normal range' },
   gap: { before: 'No data', after: '' },
 };
@@ -198,7 +200,7 @@ export const T = {
   notReady: 'Not ready',
   readyOf: (passing: number, total: number): string => `${count(passing)} of ${plural(total, 'check passes', 'checks pass')}`,
   noChecks: 'No checks yet',
-  checkNames: { ready: 'Ready', worker: 'Worker', disk: 'Disk', store: 'Store' } as Record<string, string>,
+  checkNames: { alerts: 'Alerts', ready: 'Ready', worker: 'Worker', disk: 'Disk', store: 'Store' } as Record<string, string>,
   loadingRange: (range: string): string => `Reading the ${range}`,
   loadingNote: 'The frame stands; nothing jumps or shimmers',
   lineSoon: 'The line begins with the next steps of the history',

@@ -1,10 +1,11 @@
 /** The sentence at the top of the page, made of the parts that the server sends. */
 
 import type { RouteName } from './api';
-import type { Marker, Reason, Sections, SignalName } from './contract';
+import type { Card, Marker, Reason, Sections, SignalName } from './contract';
 import { SIGNALS } from './contract';
-import { joined, percent, rate, signalText } from './format';
+import { joined, percent, rate, short, signalText } from './format';
 import { CARD_TITLES, SIGNAL_NAMES, STATE_WORDS, T, capital } from './strings';
+import { A, ruleTitle } from './strings-alerts';
 
 /** A part of the sentence, which may link to its evidence. */
 export interface Piece {
@@ -30,7 +31,7 @@ export function sentence(sections: Sections, now: number): Sentence {
   const over = overLines(sections);
   const parts = isHealthy
     ? [figures(sections), over.length > 0 ? over : odd(sections, now)]
-    : [reasons(sections.verdict.reasons), [...began(sections, now), ...failing(sections)]];
+    : [reasons(sections), [...began(sections, now), ...where(sections)]];
   const pieces = parts.filter((part) => part.length > 0).flatMap((part) => [{ text: ' ' }, ...part, { text: '.' }]);
   return { state, head: STATE_WORDS[state] + '.', pieces: merged(pieces) };
 }
@@ -40,13 +41,69 @@ export function asText({ head, pieces }: Sentence): string {
   return head + pieces.map((piece) => piece.text).join('');
 }
 
-function reasons(all: Reason[]): Piece[] {
+/** How many alerts the first sentence tells of. */
+const TOLD = 2;
+
+function reasons(sections: Sections): Piece[] {
+  const all = sections.verdict.reasons;
   const [first, ...rest] = all;
   if (first === undefined) return [];
+  if (first.kind === 'alert') {
+    const told = all.filter((reason) => reason.kind === 'alert').slice(0, TOLD);
+    const pieces = told.flatMap((reason, i) => [...(i === 0 ? [] : [{ text: A.and }]), ...alertPieces(reason, sections)]);
+    const left = all.length - told.length;
+    const [head, ...others] = pieces;
+    const begin = head === undefined ? [] : [{ ...head, text: capitalWord(head.text) }];
+    return [...begin, ...others, { text: left === 0 ? '' : '; ' + T.moreReasons(left) }];
+  }
   const text = first.text.replace(/[.\s]+$/, '');
   const named = first.name === '' ? capital(text) : T.notWell(T.reasonKinds[first.kind] ?? '', first.name) + text;
   const more = rest.length === 0 ? '' : '; ' + T.moreReasons(rest.length);
   return [{ text: first.kind === 'readiness' ? T.unready + (text === '' ? '' : ': ' + text) : named }, { text: more }];
+}
+
+/** A sentence begins with a capital, but for `p95`. */
+function capitalWord(text: string): string {
+  return /^p\d/.test(text) ? text : capital(text);
+}
+
+/** An alert in the figure of its card, or in its own words while the figure is back behind the limit. */
+function alertPieces(reason: Reason, { cards }: Sections): Piece[] {
+  const name = reason.card;
+  const words: Piece[] = [{ text: reason.text === '' ? ruleTitle(reason.name) : reason.text.replace(/[.\s]+$/, ''), link: { row: 'alerts' } }];
+  if (name === null) return words;
+  const card: Card = cards[name];
+  const line = card.lines.find((it) => it.rule === reason.name);
+  if (card.value === null || line === undefined || card.value <= line.value) return [{ ...words[0], text: words[0]?.text ?? '', link: { card: name } }];
+  const value = signalText(name, card.value);
+  const normal = card.normal === null ? 0 : (card.normal.low + card.normal.high) / 2;
+  const times: Piece = { text: normal > 0 && card.value / normal >= 1.5 ? A.timesNormal(short(card.value / normal)) : '' };
+  if (name === 'error_rate') return [{ text: A.fails(value), link: { card: name } }];
+  if (name === 'response_time') return [{ text: A.p95Is }, { text: value, link: { card: name } }, times];
+  if (name === 'connections') {
+    const max = cards.connections.max;
+    return [{ text: A.connectionsOf(value, max === null ? null : signalText(name, max)), link: { card: name } }, { text: A.inUse }];
+  }
+  return [{ text: A.isAt[name] }, { text: value, link: { card: name } }, times];
+}
+
+/** Where it is: the route with most of the failures, or the slowest one. */
+function where(sections: Sections): Piece[] {
+  const { reasons: all, where: failingRoute, slow, since } = sections.verdict;
+  const of = (name: SignalName): boolean => all.some((reason) => reason.kind === 'alert' && reason.card === name);
+  if (!of('error_rate') && !of('response_time')) return failing(sections);
+  const lead = { text: since === null ? '' : '; ' };
+  if (of('error_rate') && failingRoute !== null) {
+    const { method, route, share } = failingRoute;
+    const name: Piece = method === null ? { text: route } : { text: `${method} ${route}`, link: { route: { method, route } } };
+    const text = A.ofFailures(joined(percent(share)));
+    return [lead, { text }, name];
+  }
+  if (of('response_time') && slow !== null) {
+    const { method, route, p95 } = slow;
+    return [lead, { text: A.slowestOn }, { text: `${method} ${route}`, link: { route: { method, route } } }, { text: `, p95 ${signalText('response_time', p95)}` }];
+  }
+  return [];
 }
 
 function figures({ cards }: Sections): Piece[] {
@@ -109,12 +166,11 @@ export function flagText({ text }: Marker): string {
 /** Figures beyond their lines, of cards without a rule. A rule would have made it the verdict. */
 function overLines({ cards }: Sections): Piece[] {
   const pieces = SIGNALS.flatMap((name): Piece[] => {
-    const { value, warning, critical, state } = cards[name];
-    if (value === null || state !== null) return [];
-    const line = critical !== null && value > critical ? 'critical' : warning !== null && value > warning ? 'warning' : null;
-    if (line === null) return [];
-    const limit = signalText(name, line === 'critical' ? critical : warning);
-    return [{ text: '; ' }, { text: CARD_TITLES[name], link: { card: name } }, { text: T.over[line](limit) }];
+    const { value, lines } = cards[name];
+    // Past the limit of a rule, the rule decides whether that matters.
+    const line = lines.findLast((it) => it.rule === null && value !== null && value > it.value);
+    if (line === undefined) return [];
+    return [{ text: '; ' }, { text: CARD_TITLES[name], link: { card: name } }, { text: T.over[line.state](signalText(name, line.value)) }];
   });
   return pieces.slice(1);
 }

@@ -57,9 +57,19 @@ describe('a chart', () => {
     expect(plain(spokenAt(model, 5))).toBe('14:33:10, Value 7 %, Normal 0 % – 0.4 %, over critical, 5 %');
   });
 
-  it('colours nothing without a rule', () => {
-    expect(model.hasRule).toBe(false);
-    expect(chartModel('error_rate', '', card(1, { state: 'critical' }), of, [], []).hasRule).toBe(true);
+  it('shows when the conditions of its rules held, within its range', () => {
+    const span = { rule: 'high-error-rate', card: 'error_rate' as const, severity: 'critical' as const };
+    const spans = [
+      { ...span, state: 'pending' as const, from: NOW - 60_000, to: NOW + 20_000 },
+      { ...span, state: 'firing' as const, from: NOW + 20_000, to: null },
+      { ...span, card: 'cpu' as const, state: 'firing' as const, from: NOW, to: null },
+      { ...span, state: 'firing' as const, from: NOW - 90_000, to: NOW - 60_000 },
+    ];
+    const shown = chartModel('error_rate', '', card(1), of, [], [], spans).spans;
+    expect(shown.map(({ from, to, isFiring }) => [from - NOW, to - NOW, isFiring])).toEqual([
+      [0, 20_000, false],
+      [20_000, 60_000, true],
+    ]);
   });
 
   it('begins at 0 when it is large, and fits its values when it is small', () => {

@@ -6,7 +6,11 @@ export const NOW = new Date(2026, 10, 29, 14, 32, 10).getTime();
 export const MINUTE = 60_000;
 
 export function card(value: number | null, change: Partial<Card> = {}): Card {
-  return { value, missing: null, state: null, warning: null, critical: null, before: null, normal: null, error: null, last_at: null, ...change };
+  const lines: Card['lines'] = [];
+  const { warning = null, critical = null } = change;
+  if (warning !== null) lines.push({ value: warning, state: 'warning', rule: null, for: null });
+  if (critical !== null) lines.push({ value: critical, state: 'critical', rule: null, for: null });
+  return { value, missing: null, state: null, warning, critical, lines, alert: null, before: null, normal: null, error: null, last_at: null, ...change };
 }
 
 function each(of: (name: SignalName, i: number) => (number | null)[]): Record<SignalName, (number | null)[]> {
@@ -24,7 +28,8 @@ export function series(start: number, n: number, step = 10_000): Series {
 
 export function sections(change: Partial<Sections> = {}): Sections {
   return {
-    verdict: { state: 'healthy', since: NOW - 160 * MINUTE, uptime: 9600, reasons: [], where: null },
+    verdict: { state: 'healthy', since: NOW - 160 * MINUTE, uptime: 9600, reasons: [], where: null, slow: null },
+    alerts: { rules: 0, open: 0, alerts: [], spans: [] },
     cards: {
       health: { state: 'ok', checks: [], passing: 7, total: 7 },
       requests: card(412),

@@ -1,5 +1,6 @@
 import { render } from 'preact';
 import { describe, expect, it } from 'vitest';
+import type { Card, Reason, SignalName } from '../contract';
 import { Verdict } from '../ui/overview';
 import { asText, sentence } from '../verdict';
 import { MINUTE, NOW, card, sections } from './sections';
@@ -21,7 +22,7 @@ describe('the verdict', () => {
   });
 
   it('names what is odd, since when and after what, without calling it a cause', () => {
-    const anomalies = [{ id: 'a', signal: 'memory', from: NOW - 35 * MINUTE, to: null, value: 0.61, normal: { low: 0.51, high: 0.54 }, also: [] }];
+    const anomalies = [{ id: 'a', episode: '1', text: '', route: null, signal: 'memory', from: NOW - 35 * MINUTE, to: null, value: 0.61, normal: { low: 0.51, high: 0.54 }, also: [] }];
     const markers = [
       { at: NOW - 600 * MINUTE, kind: 'deploy', text: 'v1.4.1' },
       { at: NOW - 38 * MINUTE, kind: 'deploy', text: 'v1.4.2' },
@@ -52,10 +53,11 @@ describe('the verdict', () => {
       since: NOW - 12 * MINUTE,
       uptime: 840,
       reasons: [
-        { kind: 'check', name: 'database', state: 'critical' as const, text: 'timed out after 2 s.' },
-        { kind: 'sink', name: 'otlp', state: 'warning' as const, text: 'nothing was delivered' },
+        { kind: 'check', name: 'database', state: 'critical' as const, text: 'timed out after 2 s.', alert: null, card: null },
+        { kind: 'sink', name: 'otlp', state: 'warning' as const, text: 'nothing was delivered', alert: null, card: null },
       ],
       where: { method: 'POST', route: '/api/content/generate', share: 0.91 },
+      slow: null,
     };
     const change = { verdict, cards: { ...cards, error_rate: { ...cards.error_rate, value: 0.068 } }, markers: [{ at: NOW - 14 * MINUTE, kind: 'deploy', text: 'v1.4.3' }] };
     expect(textOf(change)).toBe(
@@ -65,6 +67,37 @@ describe('the verdict', () => {
     expect(textOf({ ...change, markers: [], verdict: { ...verdict, since: null, reasons: [] } })).toBe(
       'Critical. 6.8 % of requests fail, 91 % of them on POST /api/content/generate.',
     );
+  });
+
+  it('tells a firing alert in its figure, its multiple of normal, since when, after what and where', () => {
+    const { cards } = sections();
+    const rule = (name: string, value: number, state: 'warning' | 'critical'): Card['lines'] => [{ value, state, rule: name, for: 60 }];
+    const reason = (name: string, card: SignalName, state: 'warning' | 'critical'): Reason => ({ kind: 'alert', name, state, text: 'In words.', alert: '1', card });
+    const verdict = {
+      state: 'critical' as const,
+      since: NOW - 12 * MINUTE,
+      uptime: 840,
+      reasons: [reason('high-error-rate', 'error_rate', 'critical'), reason('slow-response', 'response_time', 'warning'), reason('disk-full', 'cpu', 'warning')],
+      where: { method: 'POST', route: '/api/content/generate', share: 0.91 },
+      slow: { method: 'GET', route: '/search', p95: 1.2 },
+    };
+    const bad = {
+      ...cards,
+      error_rate: { ...cards.error_rate, value: 0.068, state: 'critical' as const, lines: rule('high-error-rate', 0.05, 'critical') },
+      response_time: { ...cards.response_time, value: 1.38, state: 'warning' as const, lines: rule('slow-response', 1, 'warning'), normal: { low: 0.19, high: 0.23 } },
+    };
+    const markers = [{ at: NOW - 14 * MINUTE, kind: 'deploy', text: 'v1.4.3' }];
+    expect(textOf({ verdict, cards: bad, markers })).toBe(
+      'Critical. 6.8 % of requests fail and p95 is 1.38 s, 6.6 × its normal; one more below. ' +
+        'It began at 14:20, two minutes after v1.4.3; 91 % of the failures are on POST /api/content/generate.',
+    );
+    const pieces = sentence(sections({ verdict, cards: bad }), NOW).pieces;
+    expect(pieces.filter(({ link }) => link !== undefined).map(({ text }) => plain(text))).toEqual(['6.8 % of requests fail', '1.38 s', 'POST /api/content/generate']);
+    // The figure is back, and the alert on the last minutes is not over.
+    const back = { ...bad, error_rate: { ...bad.error_rate, value: 0 } };
+    expect(textOf({ verdict: { ...verdict, reasons: verdict.reasons.slice(0, 1) }, cards: back })).toMatch(/^Critical\. In words\. It began/);
+    const slow = { ...verdict, state: 'warning' as const, reasons: [reason('slow-response', 'response_time', 'warning')] };
+    expect(textOf({ verdict: slow, cards: bad })).toBe('Warning. p95 is 1.38 s, 6.6 × its normal. It began at 14:20; slowest on GET /search, p95 1.2 s.');
   });
 
   it('waits for the first request', () => {
@@ -77,8 +110,9 @@ describe('the verdict', () => {
     const verdict = {
       ...sections().verdict,
       state: 'warning' as const,
-      reasons: [{ kind: 'check', name: hostile, state: 'warning' as const, text: hostile }],
+      reasons: [{ kind: 'check', name: hostile, state: 'warning' as const, text: hostile, alert: null, card: null }],
       where: { method: hostile, route: hostile, share: 1 },
+      slow: null,
     };
     const root = document.createElement('div');
     render(<Verdict of={sentence(sections({ verdict }), NOW)} />, root);

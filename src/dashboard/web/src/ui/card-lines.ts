@@ -2,7 +2,8 @@
 
 import type { Card, Cards, SignalName } from '../contract';
 import { bytes, count, duration, joined, maybe, percent, short, signalText } from '../format';
-import { MISSING, T } from '../strings';
+import { MISSING, STATE_WORDS, T } from '../strings';
+import { A } from '../strings-alerts';
 
 /** The change against the earlier value, in words; null if there is none to compare with. */
 export function changeText(name: SignalName, card: Card, now: number): string | null {
@@ -59,6 +60,12 @@ function details(cards: Cards, name: SignalName): (string | null)[] {
   }
 }
 
+/** "Critical in 1 min 20 s", of an alert that waits. */
+function waiting({ alert }: Card, now: number): string | null {
+  if (alert?.fires_at === null || alert?.fires_at === undefined || alert.severity === 'info') return null;
+  return A.cardFires(STATE_WORDS[alert.severity], Math.max(0, alert.fires_at - now) / 1000);
+}
+
 /** The line under the value, its parts joined by dots. */
 export function cardLine(cards: Cards, name: SignalName, now: number): string {
   const card: Card = cards[name];
@@ -68,5 +75,5 @@ export function cardLine(cards: Cards, name: SignalName, now: number): string {
     card.normal !== null && card.state === 'odd'
       ? T.normal(signalText(name, card.normal.low), signalText(name, card.normal.high))
       : changeText(name, card, now);
-  return [lead, ...details(cards, name)].filter((part) => part !== null && part !== '').join(' · ');
+  return [waiting(card, now), lead, ...details(cards, name)].filter((part) => part !== null && part !== '').join(' · ');
 }

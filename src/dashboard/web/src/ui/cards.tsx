@@ -2,10 +2,11 @@
 
 import type { JSX } from 'preact';
 import { page, cardAddress, setCard, setRange, shownSeries, staleFor } from '../controller';
-import { CARD_NAMES, SIGNALS, type Card, type HealthCard, type Sections, type Series, type SignalName } from '../contract';
+import { CARD_NAMES, SIGNALS, type Card, type HealthCard, type HealthCheck, type Sections, type Series, type SignalName } from '../contract';
 import { joined, percent, signal, signalText, clock as clockText, DASH } from '../format';
 import { useStore } from '../store';
 import { CARD_TITLES, MISSING, RANGE_WORDS, STATE_WORDS, T } from '../strings';
+import { A } from '../strings-alerts';
 import { cardLine } from './card-lines';
 import { Chart, useChartModel } from './chart';
 import { Glyph } from './glyph';
@@ -50,7 +51,7 @@ function Health({ card, sections }: { card: HealthCard; sections: Sections }): J
           <li key={check.kind + check.name} title={check.text}>
             <Glyph name={glyphOf(check.state)} tone={toneOf(check.state)} label={check.state === null ? STATE_WORDS.waiting : STATE_WORDS[check.state]} />
             <span class="one">
-              {T.checkNames[check.kind] ?? check.name}
+              {check.kind === 'alerts' ? alertCheck(check) : (T.checkNames[check.kind] ?? check.name)}
               {check.used === null ? '' : ' ' + joined(percent(check.used))}
             </span>
           </li>
@@ -59,6 +60,11 @@ function Health({ card, sections }: { card: HealthCard; sections: Sections }): J
       {strip !== null && <StateStrip states={strip} label={T.lastHour(CARD_TITLES.health, value)} />}
     </section>
   );
+}
+
+/** "No critical alert", or how many of the worst kind fire. */
+function alertCheck({ state, text }: HealthCheck): string {
+  return state === null || state === 'ok' ? A.none : A.ofState(STATE_WORDS[state].toLowerCase(), Number(text));
 }
 
 function Tag({ state }: { state: 'ok' | 'warning' | 'critical' | 'odd' }): JSX.Element {

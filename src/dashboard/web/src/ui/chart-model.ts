@@ -1,6 +1,7 @@
 /** What a chart of a signal shows, apart from how it is drawn. */
 
 import type { Anomaly, Card, Marker, Series, SignalName } from '../contract';
+import type { AlertSpan, CardLine } from '../contract-alerts';
 import { clockSeconds, signalText } from '../format';
 import { T } from '../strings';
 
@@ -11,9 +12,10 @@ export interface ChartModel {
   times: number[];
   values: (number | null)[];
   normal: { low: (number | null)[]; high: (number | null)[] } | null;
-  lines: { value: number; state: 'warning' | 'critical' }[];
-  /** Whether values beyond a line take its colour: only a rule does that. */
-  hasRule: boolean;
+  /** Values beyond the line of a rule take its colour. */
+  lines: CardLine[];
+  /** The times for which the conditions of its rules held. */
+  spans: { from: number; to: number; isFiring: boolean; state: 'warning' | 'critical' }[];
   markers: Marker[];
   /** Spans outside the normal range, as first and last index. */
   odd: [number, number][];
@@ -28,13 +30,11 @@ export function chartModel(
   series: Series,
   markers: Marker[],
   anomalies: Anomaly[],
+  spans: AlertSpan[] = [],
 ): ChartModel {
   const values = series.values[name];
   const times = values.map((_, i) => series.start + (i + 1) * series.step_ms);
   const to = times.at(-1) ?? series.start;
-  const lines: ChartModel['lines'] = [];
-  if (card.warning !== null) lines.push({ value: card.warning, state: 'warning' });
-  if (card.critical !== null) lines.push({ value: card.critical, state: 'critical' });
   const last = times.length - 1;
   const odd = anomalies
     .filter((anomaly) => anomaly.signal === name && anomaly.from <= to && (anomaly.to ?? to) >= series.start)
@@ -48,8 +48,11 @@ export function chartModel(
     times,
     values,
     normal: series.normal[name] ?? null,
-    lines,
-    hasRule: card.state === 'warning' || card.state === 'critical',
+    lines: card.lines,
+    spans: spans.flatMap((span) => {
+      if (span.card !== name || span.severity === null || span.from > to || (span.to ?? to) < series.start) return [];
+      return [{ from: Math.max(span.from, series.start), to: Math.min(span.to ?? to, to), isFiring: span.state === 'firing', state: span.severity }];
+    }),
     markers: markers.filter((marker) => marker.at >= series.start && marker.at <= to),
     odd,
     from: series.start,
@@ -59,14 +62,16 @@ export function chartModel(
 
 /** The range of the y axis. A sparkline fits the values and the band; a large chart begins at 0 and shows close lines. */
 export function scale(model: ChartModel, large: boolean): [number, number] {
-  const numbers = [model.values, model.normal?.low ?? [], model.normal?.high ?? []].flat().filter((value) => value !== null);
-  let low = Infinity;
-  let high = -Infinity;
-  for (const value of numbers) {
-    low = Math.min(low, value);
-    high = Math.max(high, value);
-  }
-  if (numbers.length === 0) return [0, 1];
+  const known = (values: (number | null)[]): number[] => values.filter((value) => value !== null);
+  const [values, lows, highs] = [known(model.values), known(model.normal?.low ?? []), known(model.normal?.high ?? [])];
+  if (values.length === 0) return [0, 1];
+  const least = (of: number[], first: number): number => of.reduce((a, b) => Math.min(a, b), first);
+  const most = (of: number[], first: number): number => of.reduce((a, b) => Math.max(a, b), first);
+  let [low, high] = [least(values, Infinity), most(values, -Infinity)];
+  // A normal range that is wide, as in the first day, is cut: it must not flatten the line.
+  const around = Math.max(high - low, Math.abs(high) * 0.5);
+  if (lows.length > 0) low = Math.min(low, Math.max(least(lows, Infinity), low - around));
+  if (highs.length > 0) high = Math.max(high, Math.min(most(highs, -Infinity), high + around));
   if (large) {
     const near = model.lines.filter((line) => line.value <= high * 3).map((line) => line.value);
     high = Math.max(high, ...near) * 1.08;

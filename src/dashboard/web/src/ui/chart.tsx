@@ -98,9 +98,10 @@ function axisTime(at: number, { from, to }: ChartModel): string {
 }
 
 /** The model of a signal's chart, the same object as long as nothing that it shows has changed. */
-export function useChartModel(name: SignalName, card: Card, series: Series, { anomalies, markers }: Sections): ChartModel {
-  const inputs = [name, series, markers, anomalies, card.warning, card.critical, card.state];
-  return useMemo(() => chartModel(name, CARD_TITLES[name], card, series, markers, anomalies), inputs);
+export function useChartModel(name: SignalName, card: Card, series: Series, { anomalies, markers, alerts }: Sections): ChartModel {
+  const lines = card.lines.map(({ value, state, rule }) => `${value} ${state} ${rule ?? ''}`).join();
+  const inputs = [name, series, markers, anomalies, alerts.spans, lines];
+  return useMemo(() => chartModel(name, CARD_TITLES[name], card, series, markers, anomalies, alerts.spans), inputs);
 }
 
 export function Chart({ model, large = false, height }: Props): JSX.Element {

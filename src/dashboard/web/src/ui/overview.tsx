@@ -5,7 +5,9 @@ import type { Sections } from '../contract';
 import { routeAddress } from '../place';
 import { useStore } from '../store';
 import { STATE_WORDS, T } from '../strings';
+import { A } from '../strings-alerts';
 import { sentence, type Sentence } from '../verdict';
+import { AlertList, AlertPanel, fires, isOpen, worstAlert } from './alert-panel';
 import { Cards, openCard } from './cards';
 import { ChartPanel } from './chart-panel';
 import { FirstRun } from './first-run';
@@ -61,6 +63,7 @@ function Under({ sections, now }: { sections: Sections; now: number }): JSX.Elem
   } else if (since !== null && verdict === 'healthy') {
     parts.push(T.stateFor(STATE_WORDS.healthy, (now - since) / 1000));
   }
+  if (range.kind !== 'absolute') parts.push(...alertParts(sections, now));
   if (connection.status === 'polling') parts.push(T.polling);
   if (failure !== null) parts.push(failure);
   // A notice of some seconds: what was left out is not coming back, and the page is whole again.
@@ -78,6 +81,24 @@ function Under({ sections, now }: { sections: Sections; now: number }): JSX.Elem
       ))}
     </p>
   );
+}
+
+/** How many alerts are open and for how long, how many somebody has, and which fires next. */
+function alertParts({ alerts: { alerts, rules } }: Sections, now: number): string[] {
+  if (rules === 0) return [];
+  const parts: string[] = [];
+  const open = alerts.filter(isOpen);
+  for (const severity of ['critical', 'warning'] as const) {
+    const of = open.filter((alert) => alert.severity === severity);
+    const first = Math.min(...of.map((alert) => alert.fired_at ?? alert.since));
+    if (of.length > 0) parts.push(A.openCount(of.length, A.severities[severity], (now - first) / 1000));
+  }
+  if (open.length === 0) parts.push(A.noOpen);
+  const acknowledged = alerts.filter((alert) => fires(alert) && alert.acknowledged !== null).length;
+  if (acknowledged > 0) parts.push(A.acknowledgedCount(acknowledged));
+  const next = alerts.filter((alert) => alert.state === 'pending' && alert.severity !== 'info').sort((a, b) => (a.fires_at ?? 0) - (b.fires_at ?? 0))[0];
+  if (next?.fires_at !== null && next !== undefined) parts.push(A.firesIn(next.rule, Math.max(0, next.fires_at - now) / 1000));
+  return parts;
 }
 
 export function Overview(): JSX.Element {
@@ -110,6 +131,7 @@ export function Overview(): JSX.Element {
   }
   const isFirstRun = !sections.setup.has_requests;
   const props = { sections, now };
+  const alert = state.range.kind === 'absolute' ? null : worstAlert(sections);
   return (
     <>
       <div>
@@ -127,13 +149,24 @@ export function Overview(): JSX.Element {
             <Changes {...props} />
           </div>
         </div>
+      ) : alert !== null ? (
+        <div class="cols even">
+          <div class="c8 stack">
+            <AlertPanel alert={alert} {...props} />
+            {sections.anomalies.length > 0 && <Unusual {...props} />}
+          </div>
+          <div class="c4">
+            <Changes {...props} />
+          </div>
+        </div>
       ) : (
         !isFirstRun && (
           <div class="cols even">
             <div class="c8">
               <Changes {...props} />
             </div>
-            <div class="c4">
+            <div class="c4 stack">
+              <AlertList {...props} />
               <Unusual {...props} />
             </div>
           </div>

@@ -3,6 +3,7 @@
 import type uPlot from 'uplot';
 import { signalText } from '../format';
 import { T } from '../strings';
+import { A } from '../strings-alerts';
 import { flagText } from '../verdict';
 import { lastIndex, type ChartModel } from './chart-model';
 import type { Colours } from './colours';
@@ -29,15 +30,16 @@ export function paintAbove(painter: Painter): void {
   const { model, u } = painter;
   u.ctx.save();
   for (const [first, last] of model.odd) {
+    wash(painter, first, last);
     trace(painter, first, last, 'odd-f', 2.25);
     diamond(painter, first);
   }
-  if (model.hasRule) {
-    for (const line of model.lines) {
-      const colour = line.state === 'warning' ? 'warn-f' : 'crit-f';
-      for (const [first, last] of spansAbove(model.values, line.value)) trace(painter, first, last, colour, line.state === 'warning' ? 2.25 : 2.75);
-    }
+  for (const line of model.lines) {
+    if (line.rule === null) continue;
+    const colour = line.state === 'warning' ? 'warn-f' : 'crit-f';
+    for (const [first, last] of spansAbove(model.values, line.value)) trace(painter, first, last, colour, line.state === 'warning' ? 2.25 : 2.75);
   }
+  if (painter.large) foot(painter);
   end(painter);
   u.ctx.restore();
 }
@@ -84,6 +86,68 @@ function trace(painter: Painter, first: number, last: number, colour: keyof Colo
   u.ctx.lineJoin = 'round';
   u.ctx.setLineDash([]);
   u.ctx.stroke();
+}
+
+/** The area between values that are odd and the edge of the normal range. */
+function wash(painter: Painter, first: number, last: number): void {
+  const { u, model, colours } = painter;
+  const { normal } = model;
+  if (normal === null) return;
+  u.ctx.fillStyle = colours['odd-f'];
+  u.ctx.globalAlpha = 0.16;
+  for (let i = first; i < last; i += 1) {
+    const [a, b] = [model.values[i] ?? null, model.values[i + 1] ?? null];
+    const edge = (at: number, value: number): number | null => {
+      const [low, high] = [normal.low[at] ?? null, normal.high[at] ?? null];
+      return low === null || high === null ? null : Math.max(low, Math.min(high, value));
+    };
+    const [c, d] = [a === null ? null : edge(i, a), b === null ? null : edge(i + 1, b)];
+    if (a === null || b === null || c === null || d === null) continue;
+    u.ctx.beginPath();
+    u.ctx.moveTo(x(painter, i), y(painter, a));
+    u.ctx.lineTo(x(painter, i + 1), y(painter, b));
+    u.ctx.lineTo(x(painter, i + 1), y(painter, d));
+    u.ctx.lineTo(x(painter, i), y(painter, c));
+    u.ctx.fill();
+  }
+  u.ctx.globalAlpha = 1;
+}
+
+/** The height of the foot, in pixels of the page. */
+const FOOT = 4;
+
+/** When the condition of a rule held: hatched while it waited, solid while it fired. */
+function foot({ u, model, colours, ratio }: Painter): void {
+  const { left, top, width, height } = u.bbox;
+  const bottom = top + height;
+  for (const span of model.spans) {
+    const at = (time: number): number => Math.max(left, Math.min(left + width, u.valToPos(time / 1000, 'x', true)));
+    const a = at(span.from);
+    const wide = Math.max(3 * ratio, at(span.to) - a);
+    const tall = FOOT * ratio;
+    u.ctx.fillStyle = colours[span.state === 'warning' ? 'warn-f' : 'crit-f'];
+    if (span.isFiring) {
+      u.ctx.fillRect(a, bottom - tall, wide, tall);
+      continue;
+    }
+    u.ctx.globalAlpha = 0.12;
+    u.ctx.fillRect(a, top, wide, height);
+    u.ctx.globalAlpha = 1;
+    u.ctx.save();
+    u.ctx.beginPath();
+    u.ctx.rect(a, bottom - tall, wide, tall);
+    u.ctx.clip();
+    u.ctx.beginPath();
+    for (let line = a - tall; line < a + wide + tall; line += 5 * ratio) {
+      u.ctx.moveTo(line, bottom);
+      u.ctx.lineTo(line + tall, bottom - tall);
+    }
+    u.ctx.strokeStyle = colours[span.state === 'warning' ? 'warn-f' : 'crit-f'];
+    u.ctx.lineWidth = 1.5 * ratio;
+    u.ctx.setLineDash([]);
+    u.ctx.stroke();
+    u.ctx.restore();
+  }
 }
 
 function diamond(painter: Painter, i: number): void {
@@ -159,7 +223,8 @@ function limits(painter: Painter): void {
     u.ctx.textAlign = 'left';
     u.ctx.textBaseline = 'bottom';
     u.ctx.fillStyle = colours[line.state === 'warning' ? 'warn' : 'crit'];
-    u.ctx.fillText(line.state === 'warning' ? T.warningLine(value) : T.criticalLine(value), left + 6 * ratio, at - 3 * ratio);
+    const text = A.lineFor(line.state === 'warning' ? T.warningLine(value) : T.criticalLine(value), line.for);
+    u.ctx.fillText(text, left + 6 * ratio, at - 3 * ratio);
   }
 }
 
@@ -170,7 +235,7 @@ function end(painter: Painter): void {
   const value = model.values[i] ?? null;
   if (value === null) return;
   const isOdd = model.odd.some(([, last]) => last >= i);
-  const over = model.hasRule ? model.lines.filter((line) => value > line.value).at(-1) : undefined;
+  const over = model.lines.findLast((line) => line.rule !== null && value > line.value);
   const colour = over === undefined ? (isOdd ? 'odd-f' : 'ink') : over.state === 'warning' ? 'warn-f' : 'crit-f';
   u.ctx.beginPath();
   u.ctx.arc(x(painter, i), y(painter, value), 3 * ratio, 0, 2 * Math.PI);

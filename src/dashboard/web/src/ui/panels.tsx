@@ -1,9 +1,10 @@
 /** The lists of the page. Each one says what it would show while it is empty. */
 
 import type { ComponentChildren, JSX } from 'preact';
-import { SIGNALS, type Change, type ErrorRow, type LogRow, type Service, type TraceRow } from '../contract';
+import { SIGNALS, type Anomaly, type Change, type ErrorRow, type LogRow, type Service, type TraceRow } from '../contract';
 import { clockOrDay, count, duration, maybe, percent, rate, shortId, signalText } from '../format';
 import { CARD_TITLES, CHANGE_TEXTS, SERVICE_KINDS, SERVICE_WORDS, STATE_WORDS, T } from '../strings';
+import { ruleTitle } from '../strings-alerts';
 import { openCard, type PanelProps } from './cards';
 import { cardAddress, page } from '../controller';
 import { routeAddress } from '../place';
@@ -50,6 +51,7 @@ const CHANGE_GLYPHS: Record<string, GlyphName> = {
   new_route: 'new',
   error_back: 'back',
   anomaly: 'odd',
+  alert_end: 'done',
   gap: 'off',
 };
 
@@ -59,7 +61,8 @@ function ChangeRow({ change, now }: { change: Change; now: number }): JSX.Elemen
   const replaced = change.kind === 'deploy' && change.before !== null ? ' ' + T.replaces(change.before) : words.after;
   const more = [change.text, change.count === null ? '' : T.countSince(change.count)].filter((text) => text !== '').join(' · ');
   const isRun = change.kind === 'start' || change.kind === 'stop';
-  const subject = isRun && change.subject !== '' ? `: ${change.subject}` : change.subject;
+  const isAlert = change.kind === 'alert' || change.kind === 'alert_end';
+  const subject = isAlert ? ruleTitle(change.subject) : isRun && change.subject !== '' ? `: ${change.subject}` : change.subject;
   return (
     <Row id={`change-${change.at}-${change.subject}`}>
       <time class="mute" dateTime={new Date(change.at).toISOString()}>
@@ -97,29 +100,29 @@ function signalTitle(name: string): string {
 export function Unusual({ sections, now }: PanelProps): JSX.Element {
   const knowsNormal = SIGNALS.some((name) => sections.cards[name].normal !== null);
   const empty = sections.anomalies.length > 0 ? null : knowsNormal ? T.nothingUnusual : T.noNormalYet;
+  // Of each episode the oddest, which is the first; the others are listed beside it.
+  const episodes = sections.anomalies.filter((anomaly, i, all) => all.findIndex((other) => other.episode === anomaly.episode) === i);
   return (
     <Frame id="unusual" title={T.unusual} empty={empty}>
       <ul class="rows two">
-        {sections.anomalies.slice(0, 6).map((anomaly) => {
+        {episodes.slice(0, 4).map((anomaly) => {
           const name = SIGNALS.find((signal) => signal === anomaly.signal);
-          const value = name === undefined ? count(anomaly.value) : signalText(name, anomaly.value);
           const span = `${clockOrDay(anomaly.from, now)} – ${anomaly.to === null ? T.nowMark : clockOrDay(anomaly.to, now)}`;
           return (
             <Row key={anomaly.id} id={anomaly.id}>
               <p>
                 <Glyph name="odd" tone="odd" label={STATE_WORDS.odd} />{' '}
                 {name === undefined ? (
-                  anomaly.signal
+                  <AnomalyName anomaly={anomaly} />
                 ) : (
                   <a href={cardAddress(name)} onClick={(event) => { openCard(event, name); }}>
                     {CARD_TITLES[name]}
                   </a>
                 )}
               </p>
-              <span class="nw">{value}</span>
-              <p class="mute small">
-                {span}
-                {name !== undefined && ` · ${T.normal(signalText(name, anomaly.normal.low), signalText(name, anomaly.normal.high))}`}
+              <span class="nw mute small">{span}</span>
+              <p class="mute small wide wrap">
+                {name === undefined ? anomaly.text : `${signalText(name, anomaly.value)} · ${T.normal(signalText(name, anomaly.normal.low), signalText(name, anomaly.normal.high))}`}
               </p>
               {anomaly.also.length > 0 && <p class="mute small wide">{T.alsoOdd(anomaly.also.map(signalTitle).join(', '))}</p>}
             </Row>
@@ -128,6 +131,13 @@ export function Unusual({ sections, now }: PanelProps): JSX.Element {
       </ul>
     </Frame>
   );
+}
+
+/** The figure of an anomaly that has no card, with a link to its route. */
+function AnomalyName({ anomaly }: { anomaly: Anomaly }): JSX.Element {
+  const { range } = useStore(page);
+  if (anomaly.route === null) return <>{anomaly.signal}</>;
+  return <a href={routeAddress(anomaly.route, range)}>{anomaly.signal}</a>;
 }
 
 function serviceFacts(service: Service, now: number): string {

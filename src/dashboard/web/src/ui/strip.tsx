@@ -27,34 +27,36 @@ export function StateStrip({ states, label }: { states: string; label: string })
 
 /** Value, warning and critical line on one scale from 0. */
 export function Rail({ name, card }: { name: SignalName; card: Card }): JSX.Element | null {
-  const top = card.critical ?? card.warning;
-  if (card.value === null || top === null || top <= 0) return null;
+  const top = card.lines.at(-1)?.value;
+  if (card.value === null || top === undefined || top <= 0) return null;
   // A share has its whole as the end of the scale.
   const isShare = name === 'cpu' || name === 'memory';
   const end = Math.max(isShare ? 1 : 0, card.value, name === 'connections' ? top / 0.9 : top);
   const at = (value: number): number => Math.min(100, (value / end) * 100);
-  const line = (value: number | null, tone: string): JSX.Element | null => {
-    if (value === null) return null;
+  const line = (value: number, tone: string, isNamed: boolean): JSX.Element => {
     const x = at(value);
     const anchor = x > 86 ? 'end' : 'middle';
     return (
       <>
         <rect class={tone} x={`${Math.min(x, 99.4)}%`} y="0" width="2" height="8" />
-        <text x={anchor === 'end' ? '100%' : `${x}%`} y="19" text-anchor={anchor}>
-          {signalText(name, value)}
-        </text>
+        {isNamed && (
+          <text x={anchor === 'end' ? '100%' : `${x}%`} y="19" text-anchor={anchor}>
+            {signalText(name, value)}
+          </text>
+        )}
       </>
     );
   };
-  // Both labels stand only where they do not meet.
-  const warning = card.critical !== null && card.warning !== null && at(card.critical) - at(card.warning) < 12 ? null : card.warning;
   return (
     <svg class="rail" aria-hidden="true">
       <rect class="tr" y="2" width="100%" height="4" rx="1" />
       <rect class="fi" y="2" width={`${at(card.value)}%`} height="4" rx="1" />
-      {warning === null && card.warning !== null && <rect class="f-warn" x={`${at(card.warning)}%`} y="0" width="2" height="8" />}
-      {line(warning, 'f-warn')}
-      {line(card.critical, 'f-crit')}
+      {card.lines.map(({ value, state }, i) => {
+        // A label stands only where it does not meet the next one.
+        const next = card.lines[i + 1];
+        const isNamed = next === undefined || at(next.value) - at(value) >= 12;
+        return <g key={`${state} ${value}`}>{line(value, state === 'warning' ? 'f-warn' : 'f-crit', isNamed)}</g>;
+      })}
     </svg>
   );
 }

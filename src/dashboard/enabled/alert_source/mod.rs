@@ -1,0 +1,13 @@
+//! Where the pages read alerts and rules.
+
+#[cfg(not(feature = "alerts"))]
+mod disabled;
+#[cfg(feature = "alerts")]
+mod enabled;
+#[cfg(feature = "alerts")]
+mod spans;
+
+#[cfg(not(feature = "alerts"))]
+pub(crate) use self::disabled::AlertSource;
+#[cfg(feature = "alerts")]
+pub(crate) use self::enabled::AlertSource;

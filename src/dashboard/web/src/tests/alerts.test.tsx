@@ -1,0 +1,81 @@
+import { render } from 'preact';
+import { describe, expect, it } from 'vitest';
+import type { Alert } from '../contract-alerts';
+import { ruleTitle } from '../strings-alerts';
+import { AlertList, worstAlert } from '../ui/alert-panel';
+import { Cards } from '../ui/cards';
+import { MINUTE, NOW, sections } from './sections';
+
+export function alert(change: Partial<Alert> = {}): Alert {
+  return {
+    id: '00000000000000ff',
+    rule: 'high-error-rate',
+    card: 'error_rate',
+    state: 'firing',
+    severity: 'critical',
+    began: NOW - 10 * MINUTE,
+    since: NOW - 9 * MINUTE,
+    fired_at: NOW - 9 * MINUTE,
+    fires_at: null,
+    resolved_at: null,
+    value: 0.068,
+    bound: '> 0.05',
+    summary: '6.8 % of the requests of five minutes failed',
+    labels: [],
+    matchers: ['alertname=high-error-rate'],
+    acknowledged: null,
+    silenced_by: [],
+    inhibited_by: null,
+    no_data: false,
+    failed: false,
+    runbook: null,
+    ...change,
+  };
+}
+
+const acknowledged = { by: 'dana', comment: 'top-up ordered', at: NOW - MINUTE, until: null };
+const of = (...alerts: Alert[]): ReturnType<typeof sections> => sections({ alerts: { rules: 12, open: 1, alerts, spans: [] } });
+
+function rendered(show: (root: HTMLElement) => void): HTMLElement {
+  const root = document.createElement('div');
+  show(root);
+  return root;
+}
+
+describe('alerts on the overview', () => {
+  it('turn the card of their figure, whatever its value is', () => {
+    const healthy = of();
+    const firing = of(alert());
+    const card = { ...firing.cards.error_rate, state: 'critical' as const };
+    const bad = { ...firing, cards: { ...firing.cards, error_rate: card } };
+    const classOf = (all: ReturnType<typeof of>): string | undefined => {
+      const root = rendered((it) => { render(<Cards sections={all} now={NOW} />, it); });
+      return root.querySelector('[data-card="error_rate"]')?.className.trim();
+    };
+    expect(classOf(healthy)).toBe('card');
+    expect(classOf(bad)).toBe('card crit');
+  });
+
+  it('have the panel if they are open, the critical ones first', () => {
+    const warning = alert({ id: '2', rule: 'slow-response', severity: 'warning' });
+    expect(worstAlert(of(warning, alert()))?.id).toBe(alert().id);
+    expect(worstAlert(of(warning, alert({ acknowledged })))?.id).toBe('2');
+    expect(worstAlert(of(alert({ acknowledged })))?.id).toBe(alert().id);
+    expect(worstAlert(of({ ...warning, acknowledged }))).toBeNull();
+    expect(worstAlert(of(alert({ silenced_by: ['1'] }), alert({ state: 'pending' }), alert({ severity: 'info' })))).toBeNull();
+  });
+
+  it('are listed with who has them, as text', () => {
+    const hostile = '<img src=x onerror=alert(1)>';
+    const all = of(alert({ rule: hostile, acknowledged: { ...acknowledged, comment: hostile } }));
+    const root = rendered((it) => { render(<AlertList sections={all} now={NOW} />, it); });
+    expect(root.querySelector('img')).toBeNull();
+    expect(root.textContent).toContain(`Acknowledged by dana, 14:31: “${hostile}”`);
+    expect(root.textContent).toContain('11 rules more are quiet.');
+  });
+
+  it('have names that people read', () => {
+    expect(ruleTitle('high-error-rate')).toBe('High error rate');
+    expect(ruleTitle('---')).toBe('---');
+  });
+});
