@@ -62,10 +62,10 @@ fn are_twins(a: &str, b: &str) -> bool {
     }
 }
 
-/// The part of a file's path that names the build it is for, and what is before it.
+/// The last part of a file's path that names the build it is for, and what is before it.
 fn twin(file: &str) -> Option<(Vec<&str>, &str)> {
     let parts: Vec<_> = file.trim_end_matches(".rs").split('/').collect();
-    let at = parts.iter().position(|part| TWINS.contains(part))?;
+    let at = parts.iter().rposition(|part| TWINS.contains(part))?;
     Some((parts[..at].to_vec(), parts[at]))
 }
 
