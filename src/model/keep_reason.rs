@@ -24,7 +24,7 @@ pub enum KeepReason {
 
 impl KeepReason {
     /// Every reason, in the order of [`index`](Self::index).
-    const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Panic,
         Self::Timeout,
         Self::Error,

@@ -121,6 +121,28 @@ pub(crate) fn read_part(
     })
 }
 
+/// Decodes the request or topmost span of a record alone, like [`read_part`]. Returns `None` if there is none.
+#[cfg(feature = "dashboard")]
+pub(crate) fn read_root(
+    record: &[u8],
+    at: Nanos,
+    clock: &Clock,
+    limits: &SpanLimits,
+) -> Option<(KeepReason, Span)> {
+    let part = TracePart::read(record)?;
+    let reading = SpanReader {
+        part: &part,
+        clock,
+        limits,
+    };
+    let root = match part.root {
+        TraceRoot::None => return None,
+        TraceRoot::Request(request) => reading.request(&RequestRecord::read(request)?, at),
+        TraceRoot::Span(span) => reading.root(&span),
+    };
+    Some((part.kept, reading.limited(root)))
+}
+
 struct SpanReader<'a> {
     part: &'a TracePart<'a>,
     clock: &'a Clock,

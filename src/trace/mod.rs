@@ -302,6 +302,8 @@ pub(crate) mod event;
 mod foreign_otel;
 mod global_provider;
 mod joined_provider;
+#[cfg(feature = "dashboard")]
+mod kept_list;
 mod kept_trace;
 mod kept_traces_processor;
 mod layer;
@@ -352,6 +354,11 @@ pub(crate) use self::active_span::{ActiveSpan, OwnedSpan, put_request_headers};
 pub(crate) use self::attribute_buffer::AttributeBuffer;
 pub(crate) use self::global_provider::install_provider;
 pub(crate) use self::joined_provider::join;
+#[cfg(feature = "dashboard")]
+pub(crate) use self::kept_list::{
+    KeptTraceList, SimilarTrace, TraceCursor, find_in_memory, find_roots, find_similar,
+    is_selected, list_traces,
+};
 pub(crate) use self::kept_traces_processor::KeptTracesProcessor;
 pub(crate) use self::layer::{EncodedEvent, OtelConflicts, SpanLayer, SpanLayerConfig, leave_span};
 pub(crate) use self::otel_context::{AttachedContext, OtelContext, foreign_current_span};

@@ -1,11 +1,13 @@
 //! The in-memory store of kept traces. Routes and jobs share its capacity.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use rustc_hash::FxHashMap;
 
 use super::decode::read_part;
+#[cfg(feature = "dashboard")]
+use super::decode::{Span, read_root};
 use super::kept_trace::KeptTrace;
 use super::limits::SpanLimits;
 use super::span_record::{TracePart, TraceRoot};
@@ -38,6 +40,8 @@ struct RecentState {
     sources: Vec<SourceTraces>,
     /// The number of traces added so far.
     count: u64,
+    /// The number of records added so far.
+    records: u64,
 }
 
 /// The stored records of one trace.
@@ -52,8 +56,11 @@ struct HeldTrace {
 /// A record of kept spans, and its time.
 #[derive(Debug, Clone)]
 struct HeldPart {
+    /// The position of the record in order of arrival, from 1 on.
+    number: u64,
     at: Nanos,
-    record: Box<[u8]>,
+    /// Shared, so that a search takes all records without copying them under the lock.
+    record: Arc<[u8]>,
 }
 
 /// The traces of one source, in order of arrival.
@@ -94,7 +101,9 @@ impl RecentTraces {
         }
         let mut state = self.lock();
         let source = source_of(&part);
+        state.records += 1;
         let stored = HeldPart {
+            number: state.records,
             at,
             record: record.into(),
         };
@@ -153,6 +162,53 @@ impl RecentTraces {
         KeptTrace::of_parts(trace_id, read.map(|part| (part.kept, part.spans)))
     }
 
+    /// Calls `visit` with the requests and topmost spans of the kept traces, those that ended last first, as long as it
+    /// returns whether to go on. Only records before the number `before` that `is_wanted` selects are decoded. The number
+    /// of each record is passed on.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn visit_roots(
+        &self,
+        before: u64,
+        is_wanted: impl Fn(&TracePart<'_>) -> bool,
+        mut visit: impl FnMut(u64, KeepReason, Span) -> bool,
+    ) {
+        let mut parts: Vec<HeldPart> = {
+            let Some(state) = lock_for_status(&self.state) else {
+                return;
+            };
+            let all = state.traces.values().flat_map(|held| &held.parts);
+            all.filter(|part| part.number < before).cloned().collect()
+        };
+        parts.sort_unstable_by_key(|part| std::cmp::Reverse(part.number));
+        let _entered = self.rules.enter();
+        for part in parts {
+            let has_root = |read: &TracePart<'_>| !matches!(read.root, TraceRoot::None);
+            let read = TracePart::read(&part.record);
+            if !read.is_some_and(|read| has_root(&read) && is_wanted(&read)) {
+                continue;
+            }
+            let root = read_root(&part.record, part.at, &self.clock, &self.limits);
+            if let Some((kept, root)) = root
+                && !visit(part.number, kept, root)
+            {
+                return;
+            }
+        }
+    }
+
+    /// Whether a trace is in memory with a request or topmost span that took this long.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn has_root(&self, trace_id: TraceId, duration: Nanos) -> bool {
+        let Some(state) = lock_for_status(&self.state) else {
+            return false;
+        };
+        let parts = state.traces.get(&trace_id).map(|held| &held.parts);
+        parts.into_iter().flatten().any(|part| {
+            let read = TracePart::read(&part.record);
+            read.and_then(|part| root_duration(&part)) == Some(duration)
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, RecentState> {
         lock(&self.state)
     }
@@ -194,6 +250,16 @@ impl RecentState {
         most.bytes = most.bytes.saturating_sub(freed);
         self.bytes = self.bytes.saturating_sub(freed);
         true
+    }
+}
+
+/// How long the request or topmost span of a part took; `None` without one.
+#[cfg(feature = "dashboard")]
+pub(super) fn root_duration(part: &TracePart<'_>) -> Option<Nanos> {
+    match part.root {
+        TraceRoot::None => None,
+        TraceRoot::Request(request) => Some(RequestRecord::read(request)?.duration),
+        TraceRoot::Span(span) => Some(span.end.saturating_sub(span.start)),
     }
 }
 

@@ -84,7 +84,7 @@ pub(crate) fn stored_traces(
         };
         let found = search.await?;
         Ok(StoredTraces {
-            traces: found.traces,
+            traces: found.traces.into_iter().map(|(_, trace)| trace).collect(),
             next: found.next,
             stored_since: found.stored_since,
         })

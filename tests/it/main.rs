@@ -24,6 +24,8 @@ mod dashboard_host;
 mod dashboard_live;
 #[cfg(feature = "dashboard")]
 mod dashboard_routes;
+#[cfg(feature = "dashboard")]
+mod dashboard_traces;
 #[cfg(feature = "sqlx-sqlite")]
 mod database_errors;
 #[cfg(all(feature = "deadpool-postgres", feature = "sqlx"))]

@@ -22,6 +22,7 @@ use super::routes::{Action, Need, PageTarget, Route, resolve};
 use super::setup::{DashboardSetup, TestOutcome};
 use super::socket::{self, LiveClient};
 use super::status_page;
+use super::traces::{self, TraceFilter, TraceRequest};
 use super::websocket;
 use crate::access::Role;
 use crate::http::RequestSource;
@@ -107,6 +108,9 @@ async fn respond_to(server: &Arc<PageServer>, route: Route, call: PageRequest) -
         (Action::Overview, _) => overview(server, &call.parts).await,
         (Action::Routes, _) => routes(server, &call.parts).await,
         (Action::OneRoute, _) => one_route(server, &call.parts).await,
+        (Action::Traces, _) => traces(server, &call.parts).await,
+        (Action::TraceDifferences, _) => trace_differences(server, &call.parts).await,
+        (Action::OneTrace, _) => one_trace(server, &call.parts).await,
         (Action::Live, Some(client)) => live(server, call, client),
         (Action::Poll, _) => poll(server, &call.parts).await,
         (Action::Status, _) => status(server).await,
@@ -230,6 +234,27 @@ async fn one_route(server: &PageServer, parts: &Parts) -> PageResponse {
     let name = RouteName { route, method };
     let write = move |setup: &DashboardSetup| route_documents::route(setup, &name, range);
     document(server.dashboard.document(write).await)
+}
+
+async fn traces(server: &PageServer, parts: &Parts) -> PageResponse {
+    match TraceFilter::of_query(parts.uri.query().unwrap_or_default()) {
+        Ok(filter) => document(traces::list(&server.dashboard, filter).await),
+        Err(message) => failure(StatusCode::BAD_REQUEST, "bad_request", message),
+    }
+}
+
+async fn trace_differences(server: &PageServer, parts: &Parts) -> PageResponse {
+    match TraceFilter::of_query(parts.uri.query().unwrap_or_default()) {
+        Ok(filter) => document(traces::differences(&server.dashboard, filter).await),
+        Err(message) => failure(StatusCode::BAD_REQUEST, "bad_request", message),
+    }
+}
+
+async fn one_trace(server: &PageServer, parts: &Parts) -> PageResponse {
+    match TraceRequest::of_query(parts.uri.query().unwrap_or_default()) {
+        Ok(request) => document(traces::trace(&server.dashboard, request).await),
+        Err(message) => failure(StatusCode::BAD_REQUEST, "bad_request", message),
+    }
 }
 
 fn document(written: Option<String>) -> PageResponse {

@@ -5,6 +5,9 @@ use crate::model::{json, prefix};
 /// The maximum length of a name or a sentence from outside, in bytes.
 pub(super) const MAX_TEXT: usize = 256;
 
+/// The maximum length of a value of an attribute, or of a message, in bytes.
+const MAX_LONG_TEXT: usize = 4096;
+
 /// Writes the members of an object.
 pub(super) struct ObjectWriter<'a> {
     out: &'a mut Vec<u8>,
@@ -67,6 +70,19 @@ impl ObjectWriter<'_> {
     /// A text, cut at 256 bytes.
     pub(super) fn text(&mut self, key: &str, value: &str) {
         put_text(self.key(key), value);
+    }
+
+    /// A text, cut at 4 KiB.
+    pub(super) fn long_text(&mut self, key: &str, value: &str) {
+        let cut = prefix(value, MAX_LONG_TEXT);
+        let more = if cut.len() < value.len() { "…" } else { "" };
+        json::push_str(self.key(key), &format!("{cut}{more}"));
+    }
+
+    /// A whole number that may be negative.
+    pub(super) fn signed(&mut self, key: &str, value: i64) {
+        let out = self.key(key);
+        out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
 
     /// A text or `null`.

@@ -65,7 +65,8 @@ pub(super) fn write<'a>(records: impl Iterator<Item = &'a LogRecord>) -> String 
     })
 }
 
-fn word_of(level: Level) -> &'static str {
+/// The name of a level in a document.
+pub(super) fn word_of(level: Level) -> &'static str {
     match level {
         Level::ERROR => "error",
         Level::WARN => "warn",

@@ -32,6 +32,7 @@ mod severity;
 mod socket;
 mod status_page;
 mod times;
+mod traces;
 mod verdict;
 mod websocket;
 

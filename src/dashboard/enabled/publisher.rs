@@ -146,11 +146,11 @@ impl Dashboard {
         .await
     }
 
-    /// Writes a document from the history. `None` if the monitor has ended.
-    pub(super) async fn document(
+    /// Writes a document, or reads what one needs. `None` if the monitor has ended.
+    pub(super) async fn document<R: Send + 'static>(
         self: &Arc<Self>,
-        write: impl FnOnce(&DashboardSetup) -> String + Send + 'static,
-    ) -> Option<String> {
+        write: impl FnOnce(&DashboardSetup) -> R + Send + 'static,
+    ) -> Option<R> {
         let reading = self.begin_reading().await?;
         let dashboard = Arc::clone(self);
         self.on_pool(move || {

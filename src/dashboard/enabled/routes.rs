@@ -26,6 +26,9 @@ pub(super) enum Action {
     Overview,
     Routes,
     OneRoute,
+    Traces,
+    TraceDifferences,
+    OneTrace,
     Live,
     Poll,
     Status,
@@ -63,7 +66,7 @@ const fn post(path: &'static str, action: Action, need: Need) -> Route {
 }
 
 /// All routes but the files of the pages.
-pub(super) const ROUTES: [Route; 18] = [
+pub(super) const ROUTES: [Route; 21] = [
     get("", Action::Page, Need::Nothing),
     get("routes", Action::Page, Need::Nothing),
     get("route", Action::Page, Need::Nothing),
@@ -79,6 +82,13 @@ pub(super) const ROUTES: [Route; 18] = [
     get("data/v1/overview", Action::Overview, Need::Viewer),
     get("data/v1/routes", Action::Routes, Need::Viewer),
     get("data/v1/route", Action::OneRoute, Need::Viewer),
+    get("data/v1/traces", Action::Traces, Need::Viewer),
+    get(
+        "data/v1/trace-differences",
+        Action::TraceDifferences,
+        Need::Viewer,
+    ),
+    get("data/v1/trace", Action::OneTrace, Need::Viewer),
     get("data/v1/live", Action::Poll, Need::Viewer),
     post("data/v1/test-error", Action::TestError, Need::Operator),
     post("data/v1/test-trace", Action::TestTrace, Need::Operator),

@@ -20,7 +20,7 @@ use crate::logs::RecentLogStore;
 use crate::metrics::Metrics;
 use crate::model::{Diagnostics, EventId, RecordCounters, TraceId};
 use crate::system::SystemReader;
-use crate::trace::{RecentTraces, Traces};
+use crate::trace::{RecentTraces, TraceStore, Traces};
 use crate::users::UserTracker;
 use crate::worker::SinkObserver;
 
@@ -47,6 +47,8 @@ pub(crate) struct DashboardSetup {
     pub(crate) queries: Arc<Queries>,
     pub(crate) requests: Arc<Requests>,
     pub(crate) recent: Arc<RecentTraces>,
+    /// The kept traces in the data directory.
+    pub(crate) trace_store: Option<TraceStore>,
     pub(crate) traces: Option<Arc<Traces>>,
     pub(crate) errors: ErrorTracker,
     pub(crate) logs: Arc<RecentLogStore>,

@@ -156,6 +156,7 @@ fn setup(plan: &DashboardState, state: &MonitorState) -> DashboardSetup {
         queries: Arc::clone(&state.queries),
         requests: Arc::clone(&state.requests),
         recent: Arc::clone(&state.tracing.recent),
+        trace_store: state.tracing.store.clone(),
         traces: state.tracing.traces.clone(),
         errors: state.errors.clone(),
         logs: Arc::clone(&state.recent_logs),

@@ -6,6 +6,8 @@ use super::record::{StoredFacts, time};
 use super::segment_list::SegmentContents;
 use crate::clock::{Nanos, nanos, wall_nanos};
 use crate::model::{KeepReason, TraceId};
+#[cfg(feature = "dashboard")]
+use crate::trace::decode::Span;
 
 /// Which of the traces in the data directory to read, for [`Monitor::stored_traces`](crate::Monitor::stored_traces).
 ///
@@ -27,9 +29,12 @@ pub struct StoredTraceQuery {
     pub(super) limit: usize,
     pub(super) before: u64,
     trace_id: Option<TraceId>,
+    /// The lower 64 bits of the trace ID.
+    low_trace_id: Option<u64>,
     request_id: Option<String>,
     route: Option<String>,
     min_duration: Nanos,
+    max_duration: Nanos,
     status: Option<RangeInclusive<u16>>,
     kept: Option<KeepReason>,
     since: Nanos,
@@ -61,6 +66,13 @@ impl StoredTraceQuery {
         self
     }
 
+    /// Reads only traces whose ID ends with these 64 bits: the form that some tracers show. Unlike a complete ID, it does not
+    /// say in which files the trace is, so all of them are read. Default: all traces.
+    pub fn low_trace_id(mut self, low: u64) -> Self {
+        self.low_trace_id = Some(low);
+        self
+    }
+
     /// Reads only traces with this [request ID](StoredTrace::request_id). Default: all traces.
     pub fn request_id(mut self, request_id: impl Into<String>) -> Self {
         self.request_id = Some(request_id.into());
@@ -77,6 +89,12 @@ impl StoredTraceQuery {
     /// Reads only traces whose request or topmost span took this long or longer. Default: all traces.
     pub fn min_duration(mut self, duration: Duration) -> Self {
         self.min_duration = nanos(duration);
+        self
+    }
+
+    /// Reads only traces whose request or topmost span took this long or less. Default: all traces.
+    pub fn max_duration(mut self, duration: Duration) -> Self {
+        self.max_duration = nanos(duration);
         self
     }
 
@@ -117,6 +135,31 @@ impl StoredTraceQuery {
             && request.is_none_or(|id| contents.ids.may_have(id))
     }
 
+    /// Whether a trace may match, by its reason and the duration of its request or topmost span.
+    #[cfg(feature = "dashboard")]
+    pub(in crate::trace) fn may_match_root(&self, kept: KeepReason, duration: Nanos) -> bool {
+        self.kept.is_none_or(|reason| kept == reason)
+            && duration >= self.min_duration
+            && duration <= self.max_duration
+    }
+
+    /// Describes a request or topmost span, if it matches.
+    #[cfg(feature = "dashboard")]
+    pub(in crate::trace) fn matching_root(
+        &self,
+        root: &Span,
+        kept: KeepReason,
+    ) -> Option<StoredTrace> {
+        let facts = StoredFacts::of_root(root, kept);
+        self.matches(&facts).then(|| StoredTrace::of(&facts))
+    }
+
+    /// The maximum number of traces.
+    #[cfg(feature = "dashboard")]
+    pub(in crate::trace) fn max_traces(&self) -> usize {
+        self.limit
+    }
+
     /// Whether a record is the root of a trace that matches.
     pub(super) fn matches(&self, facts: &StoredFacts<'_>) -> bool {
         let route = if facts.route.is_empty() {
@@ -126,10 +169,14 @@ impl StoredTraceQuery {
         };
         facts.has_root
             && facts.duration >= self.min_duration
+            && facts.duration <= self.max_duration
             && facts.start >= self.since
             && facts.start < self.until
             && self.kept.is_none_or(|reason| facts.kept == reason)
             && self.trace_id.is_none_or(|id| facts.trace_id == id)
+            && self
+                .low_trace_id
+                .is_none_or(|low| low_half(facts.trace_id) == low)
             && self.route.as_deref().is_none_or(|wanted| route == wanted)
             && self.status.as_ref().is_none_or(|status| {
                 let of = facts.status_code;
@@ -142,15 +189,26 @@ impl StoredTraceQuery {
     }
 }
 
+/// The lower half of a trace ID.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the lower half is what is asked for"
+)]
+fn low_half(id: TraceId) -> u64 {
+    id.to_u128() as u64
+}
+
 impl Default for StoredTraceQuery {
     fn default() -> Self {
         Self {
             limit: Self::DEFAULT_LIMIT,
             before: u64::MAX,
             trace_id: None,
+            low_trace_id: None,
             request_id: None,
             route: None,
             min_duration: 0,
+            max_duration: Nanos::MAX,
             status: None,
             kept: None,
             since: 0,

@@ -187,6 +187,23 @@ fn encode_value(out: &mut Vec<u8>, value: &AttributeValue) {
 }
 
 impl<'a> StoredFacts<'a> {
+    /// What a search needs of the request or topmost span of a trace.
+    pub(super) fn of_root(root: &'a Span, kept: KeepReason) -> Self {
+        Self {
+            trace_id: root.trace_id,
+            kept,
+            has_root: true,
+            is_error: root.status == SpanStatus::Error,
+            status_code: status_code(root),
+            start: wall_nanos(root.start),
+            duration: nanos(root.duration),
+            route: text_of(root, semconv::HTTP_ROUTE),
+            name: &root.name,
+            request_id: request_id(root),
+            part: &[],
+        }
+    }
+
     /// Reads a stored record; `None` if it has another form or is damaged.
     pub(super) fn read(body: &'a [u8]) -> Option<Self> {
         let mut r = Reader::new(body);

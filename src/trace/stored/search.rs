@@ -32,7 +32,8 @@ pub(in crate::trace) enum Wanted {
 #[derive(Debug, Default)]
 pub(in crate::trace) struct FoundTraces {
     pub(in crate::trace) trace: Option<KeptTrace>,
-    pub(in crate::trace) traces: Vec<StoredTrace>,
+    /// With their positions, the greatest first.
+    pub(in crate::trace) traces: Vec<(u64, StoredTrace)>,
     /// The position at which the search ended, if it has not looked at all files.
     pub(in crate::trace) next: Option<u64>,
     pub(in crate::trace) stored_since: Option<SystemTime>,
@@ -164,7 +165,7 @@ impl<'a> TraceSearch<'a> {
                             self.found.next = Some(self.last);
                             return false;
                         }
-                        self.found.traces.push(StoredTrace::of(&facts));
+                        self.found.traces.push((number, StoredTrace::of(&facts)));
                     }
                 }
             }

@@ -212,7 +212,12 @@ impl Setup {
         let (mut all, mut query) = (Vec::new(), query.clone());
         loop {
             let found = self.search(Wanted::Traces(query.clone())).unwrap();
-            all.extend(found.traces.iter().map(|trace| trace.trace_id.to_u128()));
+            all.extend(
+                found
+                    .traces
+                    .iter()
+                    .map(|(_, trace)| trace.trace_id.to_u128()),
+            );
             let Some(next) = found.next else {
                 return all;
             };
