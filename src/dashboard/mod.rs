@@ -68,11 +68,14 @@
 //!
 //! | path | |
 //! |---|---|
-//! | `/`, `/routes`, `/route?method=GET&route=..` | the pages |
+//! | `/`, `/routes`, `/route?method=GET&route=..`, `/traces`, `/trace?id=..` | the pages |
 //! | `/status` | the state as text, for `curl -H "Authorization: Bearer $TOKEN"` |
 //! | `/live` | a WebSocket: the whole state once, then what changes, each second |
 //! | `/data/v1/live?epoch=..&after=..` | the same for clients without WebSocket |
 //! | `/data/v1/overview?range=1h` or `?from=..&to=..` | the overview with the curves of a range, in JSON: `15m`, `1h`, `6h`, `24h`, `7d`, `30d`, or milliseconds since the epoch |
+//! | `/data/v1/traces?range=1h` | [kept traces](#traces) of a range, the latest first; also by `route`, `min_ms`, `max_ms`, `status` (`5xx` or a code), `kept`, `id`; `limit` up to 200, and `cursor` with the `next` of the response before |
+//! | `/data/v1/trace?id=..` | one trace: spans as a tree, critical path, log lines, captured errors, a typical trace |
+//! | `/data/v1/trace-differences?range=1h` | attributes by their share in the traces of a filter and in all; without a filter, in those that failed or were slow |
 //! | `/data/v1/routes?range=1h` | all routes with requests in a range: rates, errors, quantiles, the same of the period before |
 //! | `/data/v1/route?method=GET&route=..&range=1h` | one route: curves, status codes, statements, errors, slowest traces, log lines, before and after the last deploy |
 //! | `/data/v1/session` | whose session it is |
@@ -80,6 +83,30 @@
 //!
 //! In the JSON documents, times are milliseconds since the epoch, durations are seconds, shares are from 0 to 1, sizes are
 //! bytes, and `null` means unknown. IDs are strings. New fields and words may be added.
+//!
+//! # Traces
+//!
+//! The list has the [kept traces](crate::trace#which-traces-are-kept) of memory and of the [data
+//! directory](crate::trace#kept-traces-in-the-data-directory), those that ended last first. The search field of each page takes
+//! a trace ID, its lower 64 bits as 16 hexadecimal digits or as a decimal number, or a request ID, and opens the trace. A
+//! request ID is known if its header is recorded (`http.allow_headers = ["x-request-id"]`).
+//!
+//! | in the waterfall | |
+//! |---|---|
+//! | solid | the time of the span itself on the critical path: what the trace waited for. Going back from the end, it is the child that ended last, then the child that ended last before that one began. The solid parts of a finished trace add up to its duration |
+//! | pale | the span waited for spans below it, or nothing waited for the span |
+//! | tick | where the span ends in a typical trace: the one with the median duration of the same name, among the random samples in memory if there are three, or else among all kept ones. Spans correspond if the names from the top down are equal |
+//! | dot | a log line |
+//!
+//! A child that ends after its parent is not on the critical path. A span whose parent is missing stands at the top. Equal
+//! spans that follow each other are one row. In a trace of more than 100 spans, parts with more than 20 spans and little of
+//! the time begin closed. A document has at most 10,000 spans, and attributes of 512 KiB; those of other spans are read when
+//! they are opened (`&span=`). Log lines come from memory (`log.recent_bytes`), and the page says if they were removed from
+//! there.
+//!
+//! "What differs" counts the attributes of the requests and topmost spans of the latest 2,000 kept traces in memory. An
+//! attribute that 9 of 10 failures have and 1 of 10 of all traces comes before one with a smaller difference. Kept traces are
+//! not a sample of all requests: slow and failed ones are kept first.
 //!
 //! # Cost
 //!

@@ -18,8 +18,12 @@ use crate::trace::{
 
 /// The maximum number of traces that are compared: the latest ones.
 const MAX_COMPARED: usize = 2000;
-/// Attributes that say no more than how the trace ended, or what it was kept for. These are what is selected.
-const OF_THE_END: [&str; 6] = [
+/// Attributes that say no more than how the trace ended, how long it took, or what it was kept for. These are what is
+/// selected.
+const OF_THE_END: [&str; 9] = [
+    semconv::HTTP_RESPONSE_BODY_SIZE,
+    semconv::DB_DURATION_MS,
+    "watchpost.time_to_headers_ms",
     semconv::HTTP_RESPONSE_STATUS_CODE,
     semconv::RPC_RESPONSE_STATUS_CODE,
     semconv::ERROR_TYPE,

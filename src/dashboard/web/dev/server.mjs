@@ -90,7 +90,7 @@ const server = createServer(async (request, response) => {
   if (url.pathname === args.prefix) return send(308, 'text/plain', '', { location: args.prefix.slice(args.prefix.lastIndexOf('/') + 1) + '/' + url.search });
   if (!url.pathname.startsWith(args.prefix + '/')) return fail(404, 'not_found', 'There is nothing here.');
   const path = url.pathname.slice(args.prefix.length + 1);
-  const isPage = ['', 'routes', 'route'].includes(path);
+  const isPage = ['', 'routes', 'route', 'traces', 'trace'].includes(path);
   if (isPage || path.startsWith('assets/')) {
     const name = isPage ? 'index.html' : path.slice('assets/'.length);
     try {

@@ -52,7 +52,8 @@ async function request(path: string, init: RequestInit = {}): Promise<Response> 
   return response;
 }
 
-async function read<T>(path: string): Promise<T> {
+/** Reads a document by its address relative to the page. */
+export async function read<T>(path: string): Promise<T> {
   return (await (await request(path)).json()) as T;
 }
 

@@ -1,13 +1,13 @@
 /** Keys of the whole page. Keys of a chart and of the line of the day are at their elements. */
 
 import { page, setCard, togglePause } from './controller';
-import { overviewAddress, placeOf, routesAddress } from './place';
+import { overviewAddress, placeOf, routesAddress, tracesAddress } from './place';
 import { toggleTheme } from './theme';
 
 /** How long `g` waits for its second key. */
 const PAIR = 1_200;
 /** Where `g` and a letter go: an element of the page. */
-const PLACES: Record<string, string> = { o: 'main', e: 'errors', l: 'logs', t: 'traces', s: 'services' };
+const PLACES: Record<string, string> = { o: 'main', e: 'errors', l: 'logs', s: 'services' };
 
 let pairUntil = 0;
 
@@ -51,6 +51,11 @@ export function onKey(event: KeyboardEvent): void {
   if (Date.now() < pairUntil) {
     pairUntil = 0;
     const { range } = page.get();
+    if (event.key === 't') {
+      event.preventDefault();
+      location.assign(tracesAddress(range));
+      return;
+    }
     if (event.key === 'r' || (event.key === 'o' && placeOf(location.pathname) !== 'overview')) {
       event.preventDefault();
       location.assign(event.key === 'r' ? routesAddress(range) : overviewAddress(range));

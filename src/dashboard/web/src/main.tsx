@@ -5,6 +5,7 @@ import { useStore } from './store';
 import { Login, Starting } from './ui/login';
 import { Shell } from './ui/shell';
 import './style.css';
+import './trace.css';
 
 function App(): JSX.Element {
   const { phase } = useStore(page);

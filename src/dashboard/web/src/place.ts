@@ -3,12 +3,12 @@
 import type { RouteName } from './api';
 import { writeRange, type RangeChoice } from './range';
 
-export type PlaceName = 'overview' | 'routes' | 'route';
+export type PlaceName = 'overview' | 'routes' | 'route' | 'traces' | 'trace';
 
 /** The page of an address: the last part of its path. */
 export function placeOf(path: string): PlaceName {
   const last = path.slice(path.lastIndexOf('/') + 1);
-  return last === 'routes' || last === 'route' ? last : 'overview';
+  return last === 'routes' || last === 'route' || last === 'traces' || last === 'trace' ? last : 'overview';
 }
 
 function address(place: string, range: RangeChoice, more: Record<string, string> = {}): string {
@@ -21,6 +21,9 @@ function address(place: string, range: RangeChoice, more: Record<string, string>
 export const overviewAddress = (range: RangeChoice): string => address('./', range);
 export const routesAddress = (range: RangeChoice): string => address('routes', range);
 export const routeAddress = ({ route, method }: RouteName, range: RangeChoice): string => address('route', range, { method, route });
+export const tracesAddress = (range: RangeChoice, filter: Record<string, string> = {}): string => address('traces', range, filter);
+/** The page of a trace, by its ID or by a request's. */
+export const traceAddress = (id: string, range: RangeChoice): string => address('trace', range, { id });
 
 /** The route in the address of its page. */
 export function routeOf(query: URLSearchParams): RouteName {

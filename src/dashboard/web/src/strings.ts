@@ -272,6 +272,7 @@ export const T = {
   runningCount: (n: number): string => plural(n, 'request', 'requests'),
   nothingRuns: 'No request is in flight.',
   blocks: (value: string): string => `blocks its thread for ${value}`,
+  tracesPage: 'Traces',
   traces: 'Slow and failed traces',
   noTraces: 'None is kept yet. Slow and failed requests appear here.',
   kept: (why: string): string => `kept: ${why}`,
@@ -351,7 +352,7 @@ export const T = {
   partStates: { on: 'on', off: 'not set', problem: 'problem' },
 
   // search
-  search: 'Search this page, or paste a trace id',
+  search: 'Search this page, or paste a trace or request id',
   searchResults: (n: number): string => (n === 0 ? 'Nothing on this page matches' : plural(n, 'match', 'matches')),
 
   // login

@@ -7,7 +7,7 @@ import { CARD_TITLES, CHANGE_TEXTS, SERVICE_KINDS, SERVICE_WORDS, STATE_WORDS, T
 import { ruleTitle } from '../strings-alerts';
 import { openCard, type PanelProps } from './cards';
 import { cardAddress, page } from '../controller';
-import { routeAddress } from '../place';
+import { routeAddress, traceAddress } from '../place';
 import { useStore } from '../store';
 import { Glyph, type GlyphName } from './glyph';
 import { StateStrip } from './strip';
@@ -217,10 +217,25 @@ export function Running({ sections }: PanelProps): JSX.Element {
             {request.polled_for !== null && request.polled_for > 0.05 && (
               <p class="mute small">{T.blocks(maybe(request.polled_for, duration))}</p>
             )}
+            {request.trace_id !== null && (
+              <p class="mute small">
+                <TraceLink id={request.trace_id} />
+              </p>
+            )}
           </Row>
         ))}
       </ul>
     </Frame>
+  );
+}
+
+/** The short ID of a trace, which links to its page. */
+function TraceLink({ id }: { id: string }): JSX.Element {
+  const { range } = useStore(page);
+  return (
+    <a href={traceAddress(id, range)} title={id}>
+      {shortId(id)}
+    </a>
   );
 }
 
@@ -234,9 +249,10 @@ export function TraceItem({ trace, now }: { trace: TraceRow; now?: number }): JS
       <span class="nw">{maybe(trace.duration, duration)}</span>
       <p class="mute small" title={trace.trace_id}>
         {trace.failed && <Glyph name="critical" tone="crit" label={STATE_WORDS.critical} />}{' '}
-        {[now === undefined ? '' : clockOrDay(trace.at, now), trace.status === null ? '' : trace.status.toString(), T.kept(trace.kept), shortId(trace.trace_id)]
-          .filter((text) => text !== '')
+        {[now === undefined ? '' : clockOrDay(trace.at, now), trace.status === null ? '' : trace.status.toString(), T.kept(trace.kept), '']
+          .filter((text, i, all) => text !== '' || i === all.length - 1)
           .join(' · ')}
+        <TraceLink id={trace.trace_id} />
       </p>
     </Row>
   );
@@ -264,7 +280,15 @@ export function ErrorItem({ error, now }: { error: ErrorRow; now: number }): JSX
         {error.mark !== null && <Glyph name={error.mark} label={T.marks[error.mark]} />} {text}
       </p>
       <span class="nw">{count(error.count)}</span>
-      <p class="mute small">{[error.location === '' ? error.route : error.location, clockOrDay(error.last_at, now)].filter(Boolean).join(' · ')}</p>
+      <p class="mute small">
+        {[error.location === '' ? error.route : error.location, clockOrDay(error.last_at, now)].filter(Boolean).join(' · ')}
+        {error.trace_id !== null && (
+          <>
+            {' · '}
+            <TraceLink id={error.trace_id} />
+          </>
+        )}
+      </p>
     </Row>
   );
 }
@@ -289,7 +313,15 @@ export function LogItem({ log, now }: { log: LogRow; now: number }): JSX.Element
         {glyph !== null && <Glyph name={glyph} tone={toneOf(glyph)} />} {log.message}
       </p>
       <span class="mute nw">{log.level}</span>
-      <p class="mute small">{[clockOrDay(log.at, now), log.target].filter(Boolean).join(' · ')}</p>
+      <p class="mute small">
+        {[clockOrDay(log.at, now), log.target].filter(Boolean).join(' · ')}
+        {log.trace_id !== null && (
+          <>
+            {' · '}
+            <TraceLink id={log.trace_id} />
+          </>
+        )}
+      </p>
     </Row>
   );
 }

@@ -6,7 +6,7 @@ import { api, routePath } from '../api';
 import { ANSWERS, type RouteFigures, type RoutePage } from '../contract-routes';
 import { clock as clockStore, page } from '../controller';
 import { count, duration, joined, maybe, percent, rate, span } from '../format';
-import { routeOf, routesAddress } from '../place';
+import { routeOf, routesAddress, tracesAddress } from '../place';
 import { rangeQuery } from '../range';
 import { useStore } from '../store';
 import { T } from '../strings';
@@ -36,6 +36,7 @@ export function RouteView(): JSX.Element {
         </h1>
         <p class="sub">
           {of !== null && why !== null && <span>{why}</span>}
+          <a href={tracesAddress(range, { route: name.route })}>{T.tracesPage}</a>
           <a href={routePath(name, range)} target="_blank" rel="noreferrer">
             {T.asJson}
           </a>

@@ -2,8 +2,10 @@
 
 import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
-import { spoken } from '../controller';
+import { page, spoken } from '../controller';
+import { traceAddress } from '../place';
 import { T } from '../strings';
+import { looksLikeId } from '../trace-filter';
 import { Glyph } from './glyph';
 
 /** Rows that contain the text, in the order of the page. */
@@ -22,7 +24,13 @@ export function Search(): JSX.Element {
   const [result, setResult] = useState('');
   const submit = (event: Event): void => {
     event.preventDefault();
-    const found = matches(input.current?.value ?? '');
+    const asked = input.current?.value ?? '';
+    const found = matches(asked);
+    // What is not on this page may be a trace or a request.
+    if (found.length === 0 && looksLikeId(asked)) {
+      location.assign(traceAddress(asked.trim(), page.get().range));
+      return;
+    }
     const text = T.searchResults(found.length);
     setResult(text);
     spoken.set(text);

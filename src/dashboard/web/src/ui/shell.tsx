@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { backlog, clock, logOut, page, setRange, shown, spoken, staleFor, togglePause } from '../controller';
 import { bytes, clockOrDay, clock as clockText, maybe, percent } from '../format';
-import { overviewAddress, placeOf, routesAddress } from '../place';
+import { overviewAddress, placeOf, routesAddress, tracesAddress } from '../place';
 import { DEFAULT_RANGE, RELATIVE } from '../range';
 import { useStore } from '../store';
 import { RANGE_NAMES, STATE_WORDS, T } from '../strings';
@@ -15,6 +15,8 @@ import { RouteView } from './route';
 import { Routes } from './routes';
 import { Search } from './search';
 import { Tip } from './tip';
+import { TraceView } from './trace';
+import { Traces } from './traces';
 import { PILLS } from './tone';
 
 const PLACES = [
@@ -51,8 +53,13 @@ function Side(): JSX.Element {
             </a>
           </li>
           <li>
-            <a href={routesAddress(state.range)} {...current(here !== 'overview')}>
+            <a href={routesAddress(state.range)} {...current(here === 'routes' || here === 'route')}>
               {T.routes}
+            </a>
+          </li>
+          <li>
+            <a href={tracesAddress(state.range)} {...current(here === 'traces' || here === 'trace')}>
+              {T.tracesPage}
             </a>
           </li>
         </ul>
@@ -107,7 +114,7 @@ function current(is: boolean): { 'aria-current'?: 'page' } {
   return is ? { 'aria-current': 'page' } : {};
 }
 
-const CONTENTS = { overview: Overview, routes: Routes, route: RouteView };
+const CONTENTS = { overview: Overview, routes: Routes, route: RouteView, traces: Traces, trace: TraceView };
 
 /** Closes the menu, which lies over the page where that is narrow. */
 function closeMenu(): void {
