@@ -258,8 +258,11 @@
 //! # Kept traces in the data directory
 //!
 //! With a [data directory](crate::MonitorBuilder::data_dir), kept traces are stored there too, in the folder `traces`, and are
-//! found after a restart. They take at most `trace.max_stored_bytes`, 256 MiB by default; the oldest are removed first.
-//! With 0 none are stored.
+//! found after a restart. They take at most `trace.max_stored_bytes`, 256 MiB by default. With 0 none are stored.
+//!
+//! Failed, slow and sampled traces have files of their own. When the limit is reached, the oldest file of those that have most
+//! bytes is removed: samples of a busy service do not displace a few failures, and failures leave a third to each of the
+//! others.
 //!
 //! | to find | call |
 //! |---|---|

@@ -2,25 +2,21 @@
 
 use crate::files::{HEAD, HEADER, records};
 
-/// Returns the number of records of a complete file that are damaged, at least: those whose numbers are missing, and a
-/// torn end. Numbers within a file are consecutive.
+/// Returns how many places of a complete file are damaged: parts that are no record, a torn end among them. Damaged records
+/// next to each other are one place.
 pub(super) fn damaged_records(file: &[u8]) -> u64 {
     let Some(all) = records(file) else {
         // A process may have ended before it had written the header of a file.
         return u64::from(file.len() >= HEADER);
     };
-    let first = file.get(8..16).and_then(|bytes| bytes.first_chunk());
-    let mut next = first.map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    let (mut missing, mut bytes) = (0_u64, HEADER);
-    for (number, body) in all {
-        missing = missing.saturating_add(number.saturating_sub(next));
-        next = number.saturating_add(1);
-        bytes += HEAD + body.len();
+    let (mut damaged, mut end) = (0, HEADER);
+    for (_, body) in all {
+        // Where the record begins, from the start of the file.
+        let offset = body.as_ptr().addr().saturating_sub(file.as_ptr().addr());
+        damaged += u64::from(offset.saturating_sub(HEAD) > end);
+        end = offset + body.len();
     }
-    if missing == 0 && bytes < file.len() {
-        return 1;
-    }
-    missing
+    damaged + u64::from(end < file.len())
 }
 
 #[cfg(test)]

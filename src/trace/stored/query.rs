@@ -1,6 +1,7 @@
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
 
+use super::class::TraceClass;
 use super::id_filter::{hash_request_id, hash_trace_id};
 use super::record::{StoredFacts, time};
 use super::segment_list::SegmentContents;
@@ -120,6 +121,12 @@ impl StoredTraceQuery {
     pub fn until(mut self, time: SystemTime) -> Self {
         self.until = wall_nanos(time);
         self
+    }
+
+    /// Whether traces of a class may match.
+    pub(super) fn may_be_in(&self, class: TraceClass) -> bool {
+        // The first version of the format had one class for all.
+        class == TraceClass::Failed || self.kept.is_none_or(|kept| TraceClass::of(kept) == class)
     }
 
     /// Whether a file with these contents may have a trace that matches.

@@ -1,9 +1,11 @@
 //! Searches: from the newest file back, one file in memory at a time.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::class::TraceClass;
 use super::damage::damaged_records;
 use super::id_filter::hash_trace_id;
 use super::query::{StoredTrace, StoredTraceQuery};
@@ -47,14 +49,27 @@ pub(super) struct TraceSearch<'a> {
     /// Whether nobody waits for the result any more.
     pub(super) is_cancelled: &'a dyn Fn() -> bool,
     found: FoundTraces,
-    /// The records of the wanted trace.
-    bodies: Vec<Vec<u8>>,
-    bytes: usize,
-    /// The number of the last record that was looked at: further ones are smaller. A number is stored twice if the
-    /// first attempt failed.
-    last: u64,
     was_read: bool,
     error: Option<io::Error>,
+}
+
+/// The files of a class that are still to be read, the newest first, and what was found in those that were read.
+struct ClassSearch {
+    files: VecDeque<(Arc<str>, u64)>,
+    /// All records with this number and above were looked at. A number is stored twice if the first attempt failed.
+    end: u64,
+    /// The traces that were found and are not in the result, the last one first.
+    found: VecDeque<(u64, StoredTrace)>,
+}
+
+impl ClassSearch {
+    /// The number below which the next trace is, or its number plus one; `None` if there is none.
+    fn next(&self) -> Option<u64> {
+        match self.found.front() {
+            Some((number, _)) => Some(number.saturating_add(1)),
+            None => (!self.files.is_empty()).then_some(self.end),
+        }
+    }
 }
 
 impl<'a> TraceSearch<'a> {
@@ -70,9 +85,6 @@ impl<'a> TraceSearch<'a> {
             monotonic,
             is_cancelled,
             found: FoundTraces::default(),
-            bodies: Vec::new(),
-            bytes: 0,
-            last: u64::MAX,
             was_read: false,
             error: None,
         }
@@ -85,46 +97,98 @@ impl<'a> TraceSearch<'a> {
     /// Returns an error if no file can be read. One that cannot be read among others is passed over.
     pub(super) fn run(mut self, wanted: &Wanted) -> io::Result<FoundTraces> {
         let begun = self.monotonic.now();
-        if let Wanted::Traces(query) = wanted {
-            self.last = query.before;
+        match wanted {
+            Wanted::Trace(id) => self.find_trace(*id, wanted, begun),
+            Wanted::Traces(query) => self.find_traces(query, wanted, begun),
         }
-        for (name, first) in self.segments() {
-            if first >= self.last || !self.may_have(&name, wanted) {
+        self.found.stored_since = self.stored_since(begun);
+        match self.error.filter(|_| !self.was_read) {
+            Some(error) => Err(error),
+            None => Ok(self.found),
+        }
+    }
+
+    /// Finds all records of a trace.
+    fn find_trace(&mut self, id: TraceId, wanted: &Wanted, begun: Nanos) {
+        // By their numbers: a number is stored twice if the first attempt failed.
+        let mut bodies: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
+        let mut bytes = 0;
+        for (name, first) in self.segments(|_| true) {
+            if !self.may_have(&name, wanted) {
                 continue;
             }
             if self.is_over(begun) {
-                // The next search begins with this file again.
-                self.found.next = Some(self.last);
+                self.found.next = Some(first);
                 break;
             }
             let Some(file) = self.read(&name) else {
                 continue;
             };
-            if !self.look_at(&file, wanted) {
-                break;
+            for (number, body) in records(&file).into_iter().flatten() {
+                let is_of_trace = StoredFacts::read(body).is_some_and(|it| it.trace_id == id);
+                if is_of_trace && bytes + body.len() <= MAX_TRACE {
+                    bytes += body.len();
+                    bodies.insert(number, body.to_vec());
+                }
             }
-            // All numbers of older files are smaller.
-            self.last = self.last.min(first);
         }
-        self.found.stored_since = self.stored_since(begun);
-        if let Some(error) = self.error.filter(|_| !self.was_read) {
-            return Err(error);
-        }
-        if let Wanted::Trace(id) = wanted {
-            let parts = self.bodies.iter().rev();
-            let parts = parts.filter_map(|body| {
-                let facts = StoredFacts::read(body)?;
-                Some((facts.kept, facts.spans()?))
-            });
-            self.found.trace = KeptTrace::of_parts(*id, parts);
-        }
-        Ok(self.found)
+        let parts = bodies.values().filter_map(|body| {
+            let facts = StoredFacts::read(body)?;
+            Some((facts.kept, facts.spans()?))
+        });
+        self.found.trace = KeptTrace::of_parts(id, parts);
     }
 
-    /// The files from the newest back.
-    fn segments(&self) -> Vec<(Arc<str>, u64)> {
+    /// Finds the traces that a query selects. The classes are searched at the same time, always the one that has the next
+    /// greater number, so that the results have one order and a later search continues at one number.
+    fn find_traces(&mut self, query: &StoredTraceQuery, wanted: &Wanted, begun: Nanos) {
+        let mut classes: Vec<ClassSearch> = TraceClass::ALL
+            .into_iter()
+            .filter(|class| query.may_be_in(*class))
+            .map(|class| ClassSearch {
+                files: self.segments(|segment| segment.class == class).into(),
+                end: query.before,
+                found: VecDeque::new(),
+            })
+            .collect();
+        loop {
+            let next = classes.iter_mut().filter(|class| class.next().is_some());
+            let Some(class) = next.max_by_key(|class| class.next()) else {
+                return;
+            };
+            if let Some(trace) = class.found.pop_front() {
+                if self.found.traces.len() >= query.limit {
+                    // The next search begins below the last one that was taken.
+                    self.found.next = self.found.traces.last().map(|(number, _)| *number);
+                    return;
+                }
+                self.found.traces.push(trace);
+                continue;
+            }
+            let Some((name, first)) = class.files.pop_front() else {
+                return;
+            };
+            if first >= class.end || !self.may_have(&name, wanted) {
+                continue;
+            }
+            if self.is_over(begun) {
+                // The next search begins with this file again.
+                self.found.next = Some(class.end);
+                return;
+            }
+            if let Some(file) = self.read(&name) {
+                class.found = matching(&file, query, class.end);
+                // All numbers of older files are smaller.
+                class.end = class.end.min(first);
+            }
+        }
+    }
+
+    /// The files that are wanted, from the newest back.
+    fn segments(&self, is_wanted: impl Fn(&TraceSegment) -> bool) -> Vec<(Arc<str>, u64)> {
         let state = self.list.lock();
         let segments = state.segments.iter().rev();
+        let segments = segments.filter(|segment| is_wanted(segment));
         let segments = segments.map(|segment| (Arc::clone(&segment.name), segment.first));
         segments.collect()
     }
@@ -144,36 +208,6 @@ impl<'a> TraceSearch<'a> {
             })
     }
 
-    /// Looks at the records of a file from the last one back. Returns whether to go on.
-    fn look_at(&mut self, file: &[u8], wanted: &Wanted) -> bool {
-        let all: Vec<_> = records(file).into_iter().flatten().collect();
-        for (number, body) in all.into_iter().rev() {
-            let Some(facts) = StoredFacts::read(body).filter(|_| number < self.last) else {
-                continue;
-            };
-            match wanted {
-                Wanted::Trace(id) => {
-                    if facts.trace_id == *id && self.bytes + body.len() <= MAX_TRACE {
-                        self.bytes += body.len();
-                        self.bodies.push(body.to_vec());
-                    }
-                }
-                Wanted::Traces(query) => {
-                    if query.matches(&facts) {
-                        if self.found.traces.len() >= query.limit {
-                            // The next search begins with the record before the last one that was taken.
-                            self.found.next = Some(self.last);
-                            return false;
-                        }
-                        self.found.traces.push((number, StoredTrace::of(&facts)));
-                    }
-                }
-            }
-            self.last = number;
-        }
-        true
-    }
-
     /// Whether the search has taken its time, or nobody waits for it.
     fn is_over(&self, begun: Nanos) -> bool {
         let elapsed = self.monotonic.now().saturating_sub(begun);
@@ -182,7 +216,7 @@ impl<'a> TraceSearch<'a> {
 
     /// Since when there are traces: known, or read from the oldest file. `None` if that takes too long.
     fn stored_since(&mut self, begun: Nanos) -> Option<SystemTime> {
-        for (name, _) in self.segments().into_iter().rev() {
+        for (name, _) in self.segments(|_| true).into_iter().rev() {
             if !self.is_known(&name) {
                 if self.is_over(begun) {
                     return None;
@@ -265,4 +299,24 @@ impl<'a> TraceSearch<'a> {
         segment.contents.get_or_insert(contents);
         state.damaged += damaged;
     }
+}
+
+/// The records of a file below a number that a query selects, the last one first: one more than the limit at most.
+fn matching(file: &[u8], query: &StoredTraceQuery, end: u64) -> VecDeque<(u64, StoredTrace)> {
+    let all: Vec<_> = records(file).into_iter().flatten().collect();
+    let mut found: VecDeque<(u64, StoredTrace)> = VecDeque::new();
+    for (number, body) in all.into_iter().rev() {
+        let facts = StoredFacts::read(body).filter(|_| number < end);
+        let Some(facts) = facts.filter(|facts| query.matches(facts)) else {
+            continue;
+        };
+        // In a damaged file, numbers may be out of order.
+        if found.back().is_none_or(|(last, _)| number < *last) {
+            found.push_back((number, StoredTrace::of(&facts)));
+        }
+        if found.len() > query.limit {
+            break;
+        }
+    }
+    found
 }

@@ -7,7 +7,7 @@ use super::pending_search::PendingSearch;
 use super::record::encode;
 use super::search::{FoundTraces, TraceSearch, Wanted};
 use super::segment_list::SegmentList;
-use super::segments::TraceSegments;
+use super::segments::{OpenFiles, TraceSegments, class_of};
 use super::status::{StoreCounters, TraceStoreStatus};
 use crate::clock::{Clock, Nanos, nanos};
 use crate::error::Result;
@@ -35,9 +35,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MAX_RUNNING: usize = 2;
 /// Searches that wait for others.
 const MAX_SEARCHES: usize = 64;
-
-/// Makes the access to the directory, for the writer and for each search.
-pub(super) type OpenFiles = dyn Fn() -> Box<dyn Files> + Send + Sync;
 
 /// A job for the blocking pool.
 pub(super) type StoreJob = Box<dyn FnOnce() + Send>;
@@ -445,7 +442,7 @@ impl StoreShared {
         } else {
             let wall = self.clock.wall(self.clock.now());
             let list = Arc::clone(&self.list);
-            let opened = TraceSegments::open((self.open_files)(), list, self.max_bytes, wall)?;
+            let opened = TraceSegments::open(&*self.open_files, list, self.max_bytes, wall)?;
             segments.insert(opened)
         };
         self.append(segments, batch)?;
@@ -468,6 +465,8 @@ impl StoreShared {
                 None => self.settle(1, Some(DropReason::Panic)),
             }
         }
+        // Each class together. Within a class, the order stays.
+        batch.sort_by_key(|(_, body)| class_of(body).index());
         self.append(segments, batch)
     }
 

@@ -366,7 +366,7 @@ fn traces_are_found_by_everything_that_a_query_has() {
         assert_eq!(setup.find(50), None);
         let found = setup.search(Wanted::Traces(query().limit(1))).unwrap();
         assert_eq!(found.stored_since, Some(at(0)));
-        let trace = &found.traces[0];
+        let (_, trace) = &found.traces[0];
         assert_eq!(
             (&*trace.name, &*trace.request_id, trace.status_code),
             ("a name", "req-49", Some(249))
@@ -418,6 +418,109 @@ fn the_oldest_files_make_room() {
             assert!(used > max_bytes / 2 || left.len() as u128 == last, "{used}");
         }
     }
+}
+
+/// A record that was kept for this reason.
+pub(super) fn kept(id: u128, reason: KeepReason, len: usize) -> Vec<u8> {
+    let mut record = record(id, "a", len);
+    // The ID of the trace, then the reason.
+    record[16] = reason.index();
+    record
+}
+
+#[test]
+fn many_traces_of_one_class_leave_those_of_the_others() {
+    use KeepReason::{Error, Head, Slow};
+
+    for (few, many) in [(Error, Head), (Head, Error), (Slow, Head), (Head, Slow)] {
+        let max_bytes = 256 << 10;
+        let setup = Setup::new(max_bytes);
+        for id in 0..20 {
+            setup.store.add(0, &kept(id, few, 500));
+        }
+        setup.flush();
+        for id in 1_000..6_000 {
+            setup.store.add(0, &kept(id, many, 500));
+            if id % 100 == 99 {
+                setup.flush();
+                let bytes: usize = lock(&setup.memory).files.values().map(Vec::len).sum();
+                assert!(bytes as u64 <= max_bytes, "{bytes}");
+            }
+        }
+        let found = |reason| setup.ids(&StoredTraceQuery::default().kept(reason).limit(1000));
+        let expected: Vec<_> = (0..20).rev().collect();
+        assert_eq!(found(few), expected, "{few} beside many {many}");
+        let others = found(many);
+        assert_eq!(others[0], 5_999);
+        assert!(others.len() > 200, "{}", others.len());
+        assert_eq!(setup.stored(0), 5_020);
+    }
+}
+
+#[test]
+fn a_class_gives_way_only_while_it_has_most_bytes() {
+    use KeepReason::{Error, Head};
+
+    let setup = Setup::new(256 << 10);
+    let fill = |reason: KeepReason, from: u128| {
+        for id in from..from + 2_000 {
+            setup.store.add(0, &kept(id, reason, 500));
+            if id % 100 == 99 {
+                setup.flush();
+            }
+        }
+    };
+    let count = |reason| {
+        setup
+            .ids(&StoredTraceQuery::default().kept(reason).limit(1000))
+            .len()
+    };
+    fill(Head, 0);
+    let alone = count(Head);
+    fill(Error, 10_000);
+    let (samples, failures) = (count(Head), count(Error));
+    assert!(
+        samples > alone / 3 && failures > alone / 3,
+        "{alone}: {samples}, {failures}"
+    );
+}
+
+#[test]
+fn traces_of_all_classes_have_one_order() {
+    use KeepReason::{Captured, Error, Head, Panic, Parent, Slow, Timeout};
+
+    let reasons = [
+        Head, Error, Slow, Head, Captured, Parent, Panic, Head, Timeout,
+    ];
+    let reason_of = |id: u128| reasons[id as usize % reasons.len()];
+    let setup = Setup::new(1 << 20);
+    for id in 0..900 {
+        setup.store.add(0, &kept(id, reason_of(id), 300));
+        // Some batches have several classes, and some have one.
+        if id % 7 == 0 || id > 850 {
+            setup.flush();
+        }
+    }
+    setup.flush();
+    let check = |setup: &Setup| {
+        let all: Vec<u128> = (0..900).rev().collect();
+        for limit in [1000, 64, 7] {
+            assert_eq!(setup.ids(&StoredTraceQuery::default().limit(limit)), all);
+        }
+        for reason in reasons {
+            let expected: Vec<u128> = (0..900)
+                .rev()
+                .filter(|id| reason_of(*id) == reason)
+                .collect();
+            let query = StoredTraceQuery::default().kept(reason).limit(50);
+            assert_eq!(setup.ids(&query), expected, "{reason}");
+        }
+        assert_eq!(setup.find(17), Some(vec![1]));
+    };
+    check(&setup);
+    let setup = setup.reopened(1 << 20);
+    setup.flush();
+    check(&setup);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::differences::{Difference, TraceAttributes, rank};
 use super::filter::{SearchedId, TraceFilter};
-use super::trace_facts::shown;
+use super::trace_facts::{shown, text};
 use crate::dashboard::enabled::changes::millis;
 use crate::dashboard::enabled::documents::OverviewRange;
 use crate::dashboard::enabled::json::{self, ObjectWriter};
@@ -185,9 +185,25 @@ pub(in crate::dashboard::enabled) async fn differences(
     }))
 }
 
+/// Attributes that say how a request came, and not what is special about it.
+const OF_THE_WAY: [&str; 6] = [
+    semconv::NETWORK_PEER_ADDRESS,
+    semconv::NETWORK_PROTOCOL_VERSION,
+    semconv::SERVER_ADDRESS,
+    semconv::SERVER_PORT,
+    semconv::URL_QUERY,
+    semconv::URL_SCHEME,
+];
+
 fn attributes(root: &Span) -> TraceAttributes {
     let all = root.attributes.iter();
-    let all = all.filter(|(key, _)| !OF_THE_END.contains(&key.as_str()));
+    let route = text(root, semconv::HTTP_ROUTE);
+    let all = all.filter(|(key, _)| {
+        let key = key.as_str();
+        // The path of a route without parameters says the same.
+        let is_path_of_route = key == semconv::URL_PATH && text(root, key) == route;
+        !OF_THE_END.contains(&key) && !OF_THE_WAY.contains(&key) && !is_path_of_route
+    });
     all.map(|(key, value)| (key.clone(), shown(value)))
         .collect()
 }

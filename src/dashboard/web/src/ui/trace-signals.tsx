@@ -36,6 +36,11 @@ function Level({ name }: { name: string }): JSX.Element {
   );
 }
 
+/** Fields that say more than the message. Those of a captured error are in its panel. */
+function shownFields(line: TraceLine): Pair[] {
+  return line.fields.filter(({ key }) => !/^(exception\.|code\.|event_id$|error\.group)/.test(key)).slice(0, 8);
+}
+
 /** `choose` selects the span of a line. */
 export function LineList({ lines, choose }: { lines: TraceLine[]; choose?: (span: string) => void }): JSX.Element {
   return (
@@ -54,7 +59,12 @@ export function LineList({ lines, choose }: { lines: TraceLine[]; choose?: (span
                   {line.message}
                 </button>
               )}
-              {line.fields.length > 0 && <span class="mute"> {line.fields.slice(0, 8).map(({ key, value }) => `${key}=${value}`).join(' ')}</span>}
+              {shownFields(line).map(({ key, value }) => (
+                <span key={key} class="mute">
+                  {' '}
+                  {key}={value.length > 80 ? value.slice(0, 80) + '…' : value}
+                </span>
+              ))}
             </span>
           </li>
         );

@@ -102,7 +102,7 @@ function Head({ of, failure, range, now, choose }: { of: TracePage | null; failu
         <time dateTime={new Date(trace.start).toISOString()}>{now - trace.start > 20 * 3_600_000 ? clockOrDay(trace.start, now) : clockSeconds(trace.start)}</time>
         {trace.user !== null && <span>user {trace.user}</span>}
         <span>{T.kept(KEPT_WORDS[trace.kept] ?? trace.kept)}</span>
-        {of.errors[0]?.causes[0] !== undefined ? <a href="#errors">{of.errors[0].causes[0].type}</a> : trace.error_type !== null && <span>{trace.error_type}</span>}
+        {of.errors[0]?.causes[0] !== undefined ? <a href="#errors">{of.errors[0].causes[0].type}</a> : trace.error_type !== null && trace.error_type !== trace.status?.toString() && <span>{trace.error_type}</span>}
         {failure !== null && <span>{failure}</span>}
         {!trace.has_root && <span>{TT.unfinished}</span>}
         {trace.lost_spans > 0 && <span>{TT.lost(trace.lost_spans)}</span>}
@@ -145,9 +145,11 @@ function Buttons({ of, range }: { of: TracePage; range: RangeChoice }): JSX.Elem
       <button type="button" onClick={copy}>
         {TT.copyId}
       </button>
-      <a class="btn" href="#lines">
-        {TT.linesButton(of.logs.length)}
-      </a>
+      {of.logs.length > 0 && (
+        <a class="btn" href="#lines">
+          {TT.linesButton(of.logs.length)}
+        </a>
+      )}
       {typical !== null && (
         <a class="btn" href={traceAddress(typical.trace_id, range)}>
           {TT.compareButton}

@@ -64,7 +64,7 @@ export function Traces(): JSX.Element {
         </p>
       </div>
       <Filters filter={filter} choose={choose} />
-      {list !== null && rows.length === 0 && <Empty filter={filter} range={range} choose={choose} />}
+      {list !== null && rows.length === 0 && <Empty filter={filter} range={range} />}
       {rows.length > 0 && (
         <section class="panel" aria-labelledby="traces-title">
           <h2 id="traces-title" class="vh">
@@ -91,17 +91,12 @@ function empty(filter: TraceFilter): string {
 }
 
 /** What to do when there is nothing. */
-function Empty({ filter, range, choose }: { filter: TraceFilter; range: RangeChoice; choose: (filter: TraceFilter) => void }): JSX.Element {
+function Empty({ filter, range }: { filter: TraceFilter; range: RangeChoice }): JSX.Element {
   const isLongest = range.kind === 'relative' && range.name === '30d';
   return (
     <>
       {filter.id !== '' && <p class="mute small">{TT.idHelp}</p>}
       <p class="btns">
-        {isFiltered(filter) && (
-          <button type="button" onClick={() => { choose(NO_FILTER); }}>
-            {TT.clear}
-          </button>
-        )}
         {filter.id === '' && !isLongest && (
           <button type="button" onClick={() => { setRange({ kind: 'relative', name: '30d' }); }}>
             {TT.widen}
@@ -122,49 +117,53 @@ function Filters({ filter, choose }: { filter: TraceFilter; choose: (filter: Tra
     choose(readFilter(query));
   };
   // Another filter from the address bar fills in the fields anew.
+  const isWide = matchMedia('(min-width: 641px)').matches;
   return (
-    <form class="filters" key={JSON.stringify(filter)} onSubmit={submit} aria-label={TT.filter}>
-      <label class="grow">
-        {TT.route}
-        <input name="route" defaultValue={filter.route} autocomplete="off" spellcheck={false} />
-      </label>
-      <fieldset>
-        <legend>{TT.took}</legend>
-        <input name="min_ms" type="number" min="0" step="any" placeholder={TT.from} aria-label={TT.least} defaultValue={filter.min_ms} />
-        <input name="max_ms" type="number" min="0" step="any" placeholder={TT.to} aria-label={TT.most} defaultValue={filter.max_ms} />
-      </fieldset>
-      <label>
-        {TT.status}
-        <input class="short" name="status" pattern="[1-5](xx|[0-9]{2})" placeholder={TT.statusHelp} title={TT.statusHelp} defaultValue={filter.status} autocomplete="off" />
-      </label>
-      <label>
-        {TT.kept}
-        <select name="kept" defaultValue={filter.kept}>
-          <option value="" selected={filter.kept === ''}>
-            {TT.any}
-          </option>
-          {KEPT_REASONS.map((reason) => (
-            <option key={reason} value={reason} selected={filter.kept === reason}>
-              {KEPT_WORDS[reason]}
+    <details class="filter-box" open={isWide || isFiltered(filter)}>
+      <summary>{TT.filter}</summary>
+      <form class="filters" key={JSON.stringify(filter)} onSubmit={submit} aria-label={TT.filter}>
+        <label class="grow">
+          {TT.route}
+          <input name="route" defaultValue={filter.route} autocomplete="off" spellcheck={false} />
+        </label>
+        <fieldset>
+          <legend>{TT.took}</legend>
+          <input name="min_ms" type="number" min="0" step="any" placeholder={TT.from} aria-label={TT.least} defaultValue={filter.min_ms} />
+          <input name="max_ms" type="number" min="0" step="any" placeholder={TT.to} aria-label={TT.most} defaultValue={filter.max_ms} />
+        </fieldset>
+        <label>
+          {TT.status}
+          <input class="short" name="status" pattern="[1-5](xx|[0-9]{2})" placeholder={TT.statusHelp} title={TT.statusHelp} defaultValue={filter.status} autocomplete="off" />
+        </label>
+        <label>
+          {TT.kept}
+          <select name="kept" defaultValue={filter.kept}>
+            <option value="" selected={filter.kept === ''}>
+              {TT.any}
             </option>
-          ))}
-        </select>
-      </label>
-      <label class="grow">
-        {TT.id}
-        <input class="mono" name="id" maxLength={256} defaultValue={filter.id} autocomplete="off" spellcheck={false} />
-      </label>
-      <p class="btns">
-        <button class="primary" type="submit">
-          {TT.search}
-        </button>
-        {isFiltered(filter) && (
-          <button type="button" onClick={() => { choose(NO_FILTER); }}>
-            {TT.clear}
+            {KEPT_REASONS.map((reason) => (
+              <option key={reason} value={reason} selected={filter.kept === reason}>
+                {KEPT_WORDS[reason]}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label class="grow">
+          {TT.id}
+          <input class="mono" name="id" maxLength={256} defaultValue={filter.id} autocomplete="off" spellcheck={false} />
+        </label>
+        <p class="btns">
+          <button class="primary" type="submit">
+            {TT.search}
           </button>
-        )}
-      </p>
-    </form>
+          {isFiltered(filter) && (
+            <button type="button" onClick={() => { choose(NO_FILTER); }}>
+              {TT.clear}
+            </button>
+          )}
+        </p>
+      </form>
+    </details>
   );
 }
 
