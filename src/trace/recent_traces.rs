@@ -74,7 +74,7 @@ struct SourceTraces {
 const SOURCES: usize = 256;
 
 /// The estimated overhead of an entry, in bytes, on top of its record.
-const OVERHEAD: usize = 96;
+const OVERHEAD: usize = 120;
 
 impl RecentTraces {
     pub(crate) fn new(max_bytes: usize, clock: Clock, limits: SpanLimits) -> Self {
@@ -194,6 +194,12 @@ impl RecentTraces {
                 return;
             }
         }
+    }
+
+    /// Whether spans of a trace are in memory.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn contains(&self, trace_id: TraceId) -> bool {
+        lock_for_status(&self.state).is_some_and(|state| state.traces.contains_key(&trace_id))
     }
 
     /// Whether a trace is in memory with a request or topmost span that took this long.

@@ -14,10 +14,11 @@ use crate::dashboard_host::{Host, TOKEN};
 
 const ORDERS: usize = 9;
 const BROKEN: usize = 4;
+const LARGE: usize = 9_000;
 
 /// Orders with spans, queries of a failing route, and a request ID that a proxy sets.
 fn shop(harness: &Harness) -> Router {
-    let (monitor, other) = (Monitor::clone(harness), Monitor::clone(harness));
+    let [monitor, other, large] = [(); 3].map(|()| Monitor::clone(harness));
     Router::new()
         .route(
             "/orders/{id}",
@@ -44,7 +45,26 @@ fn shop(harness: &Harness) -> Router {
                 StatusCode::INTERNAL_SERVER_ERROR
             }),
         )
+        .route(
+            "/large",
+            get(async move || {
+                for n in 0..LARGE {
+                    // Long enough that attributes do not all fit into one document.
+                    let step = large.span("step").attr("text", plain_text(n));
+                    step.run(async {}).await;
+                }
+                let task = large
+                    .span("a task")
+                    .run(tokio::time::sleep(Duration::from_millis(150)));
+                drop(watchpost::trace::spawn(task));
+                "all steps"
+            }),
+        )
         .merge(harness.dashboard(Access::from_settings()))
+}
+
+fn plain_text(n: usize) -> String {
+    format!("{}{n}", "plain words ".repeat(16))
 }
 
 fn host(dir: Option<&std::path::Path>) -> Host {
@@ -323,6 +343,41 @@ fn a_trace_has_its_spans_lines_errors_and_a_typical_one() {
             .unwrap()
             .contains("dashboard_traces.rs")
     );
+}
+
+#[test]
+fn a_trace_of_many_spans_is_whole_and_each_span_can_be_opened() {
+    let host = host(None);
+    let answer = host.send("GET", "/large", &[], "");
+    let id = answer.headers["x-trace-id"].to_str().unwrap();
+    let path = format!("data/v1/trace?id={id}");
+    // The task ends after the request.
+    let page = read_until(&host, &path, |page| {
+        page["trace"]["span_count"] == LARGE + 2
+    });
+    let spans = page["trace"]["spans"].as_array().unwrap();
+    assert_eq!(spans.len(), LARGE + 2);
+    assert_eq!(
+        (&spans[0]["below"], &spans[0]["depth"]),
+        (&json!(LARGE + 1), &json!(0))
+    );
+    let task = spans.last().unwrap();
+    assert_eq!(
+        (&task["title"], &task["work"]),
+        (&json!("a task"), &json!("task"))
+    );
+    assert_eq!(task["on_path"], json!([]));
+    assert!(task["end_us"].as_u64() > spans[0]["end_us"].as_u64());
+    // The attributes of the first ones are there, and the others come when they are asked for.
+    assert!(spans[1]["details"].is_object());
+    let far = &spans[LARGE];
+    assert_eq!(far["details"], Value::Null);
+    let (_, page) = read(
+        &host,
+        &format!("{path}&span={}", far["id"].as_str().unwrap()),
+    );
+    let far = &page["trace"]["spans"][LARGE]["details"]["attributes"][0];
+    assert_eq!(far["value"], plain_text(LARGE - 1));
 }
 
 #[test]

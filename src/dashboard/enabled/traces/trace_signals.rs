@@ -32,7 +32,7 @@ pub(super) fn put_logs(
         let query = LogQuery::default().until(until).limit(1);
         !setup.logs.read(&query).records.is_empty()
     };
-    let was_here = trace_id.is_some_and(|id| setup.recent.trace(id).is_some());
+    let was_here = trace_id.is_some_and(|id| setup.recent.contains(id));
     let lines = match trace {
         None => "unknown",
         Some(_) if found.oldest <= 1 && was_here => "complete",

@@ -11,6 +11,7 @@ import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
 import { Scene } from './fixtures.mjs';
 import * as routes from './routes.mjs';
+import * as traces from './traces.mjs';
 
 const { values: args } = parseArgs({
   options: {
@@ -126,6 +127,9 @@ const server = createServer(async (request, response) => {
     const name = { route: url.searchParams.get('route'), method: url.searchParams.get('method') };
     return json(200, routes.route(Date.now(), args.scene === 'incident', name, before));
   }
+  if (path === 'data/v1/traces') return json(200, traces.list(Date.now(), url.searchParams));
+  if (path === 'data/v1/trace-differences') return json(200, traces.differences(Date.now()));
+  if (path === 'data/v1/trace') return json(200, traces.trace(Date.now(), url.searchParams));
   if (path === 'data/v1/live') {
     if (isFrozen()) return response.destroy();
     const after = Number(url.searchParams.get('after'));
