@@ -65,11 +65,18 @@ fn damage(data: &[u8]) {
         let inside = |range: &Range<usize>| {
             hit.is_some_and(|(_, hit)| hit.start <= range.start && range.end <= hit.end)
         };
-        assert!(found.iter().all(|record| written.contains(record) || inside(&record.1)));
+        assert!(
+            found
+                .iter()
+                .all(|record| written.contains(record) || inside(&record.1))
+        );
     }
     file.truncate(at);
     let whole = written.iter().filter(|(_, range)| range.end <= at);
     if at >= HEADER {
-        assert_eq!(read(&file).iter().collect::<Vec<_>>(), whole.collect::<Vec<_>>());
+        assert_eq!(
+            read(&file).iter().collect::<Vec<_>>(),
+            whole.collect::<Vec<_>>()
+        );
     }
 }
