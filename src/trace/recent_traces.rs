@@ -38,8 +38,6 @@ struct RecentState {
     traces: FxHashMap<TraceId, HeldTrace>,
     /// The sources; always [`SOURCES`] entries.
     sources: Vec<SourceTraces>,
-    /// The number of traces added so far.
-    count: u64,
     /// The number of records added so far.
     records: u64,
 }
@@ -47,8 +45,6 @@ struct RecentState {
 /// The stored records of one trace.
 #[derive(Debug)]
 struct HeldTrace {
-    /// The position of the trace in order of arrival.
-    number: u64,
     source: usize,
     parts: Vec<HeldPart>,
 }
@@ -120,7 +116,7 @@ impl RecentTraces {
                 return Vec::new();
             };
             let all = state.traces.iter();
-            all.map(|(id, held)| (held.number, *id)).collect()
+            all.map(|(id, held)| (held.number(), *id)).collect()
         };
         ids.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
         let ids = ids.into_iter();
@@ -138,7 +134,7 @@ impl RecentTraces {
             return Vec::new();
         };
         let mut newest: Vec<_> = state.traces.iter().collect();
-        newest.sort_unstable_by_key(|(_, held)| std::cmp::Reverse(held.number));
+        newest.sort_unstable_by_key(|(_, held)| std::cmp::Reverse(held.number()));
         let is_kept_for = |held: &HeldTrace| {
             let mut parts = held.parts.iter();
             parts.any(|part| TracePart::read(&part.record).is_some_and(|part| is_wanted(part.kept)))
@@ -220,17 +216,22 @@ impl RecentTraces {
     }
 }
 
+impl HeldTrace {
+    /// The position of the trace in order of arrival: that of its first record.
+    fn number(&self) -> u64 {
+        self.parts.first().map_or(0, |part| part.number)
+    }
+}
+
 impl RecentState {
     fn add(&mut self, trace: TraceId, source: usize, part: HeldPart) {
         let cost = part.record.len() + OVERHEAD;
-        let (count, sources) = (&mut self.count, &mut self.sources);
+        let sources = &mut self.sources;
         let held = self.traces.entry(trace).or_insert_with(|| {
-            *count += 1;
             if let Some(of) = sources.get_mut(source) {
                 of.order.push_back(trace);
             }
             HeldTrace {
-                number: *count,
                 source,
                 parts: Vec::new(),
             }

@@ -188,6 +188,7 @@ fn encode_value(out: &mut Vec<u8>, value: &AttributeValue) {
 
 impl<'a> StoredFacts<'a> {
     /// What a search needs of the request or topmost span of a trace.
+    #[cfg(feature = "dashboard")]
     pub(super) fn of_root(root: &'a Span, kept: KeepReason) -> Self {
         Self {
             trace_id: root.trace_id,

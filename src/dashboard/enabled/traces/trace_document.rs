@@ -298,7 +298,7 @@ fn put_details(it: &mut ObjectWriter<'_>, span: &Span) {
                 it.signed("at_us", offset_micros(event.at, span.start));
                 it.long_text("name", &event.name);
                 it.list("attributes", |list| {
-                    put_attributes(list, event.attributes.iter())
+                    put_attributes(list, event.attributes.iter());
                 });
             });
         }
@@ -309,7 +309,7 @@ fn put_details(it: &mut ObjectWriter<'_>, span: &Span) {
                 it.text("trace_id", &link.trace_id.to_string());
                 it.text("span_id", &link.span_id.to_string());
                 it.list("attributes", |list| {
-                    put_attributes(list, link.attributes.iter())
+                    put_attributes(list, link.attributes.iter());
                 });
             });
         }
