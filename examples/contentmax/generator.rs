@@ -3,13 +3,13 @@
 
 use std::error::Error;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Query;
-use axum::http::{HeaderName, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, Method, Request, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use futures_util::stream;
@@ -73,9 +73,10 @@ impl Usage {
     }
 }
 
-/// A response: its status and, if that is a success, its body.
+/// A response: its status, its headers and, if it is a success, its body.
 struct Reply {
     status: StatusCode,
+    headers: HeaderMap,
     body: Option<GenerateResponse>,
 }
 
@@ -116,7 +117,7 @@ impl Generator {
             .gen_ai("text_completion", MODEL);
         call.inject(request.headers_mut());
         let reply = call.try_run_with(self.exchange(request), |call, reply| {
-            let call = call.status(reply.status.as_u16());
+            let call = call.status(reply.status.as_u16()).headers(&reply.headers);
             match &reply.body {
                 Some(GenerateResponse { usage, .. }) => call
                     .tokens(usage.input_tokens, usage.output_tokens)
@@ -138,14 +139,18 @@ impl Generator {
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply, AnyError> {
         let exchange = async {
             let response = self.client.request(request).await?;
-            let status = response.status();
+            let (status, headers) = (response.status(), response.headers().clone());
             let body = Limited::new(response.into_body(), MAX_RESPONSE).collect();
             let body = body.await?.to_bytes();
             let body = match status.is_success() {
                 true => Some(serde_json::from_slice(&body)?),
                 false => None,
             };
-            Ok(Reply { status, body })
+            Ok(Reply {
+                status,
+                headers,
+                body,
+            })
         };
         tokio::time::timeout(TIMEOUT, exchange).await?
     }
@@ -242,10 +247,35 @@ impl Server {
     }
 }
 
+/// How many texts the server writes in a minute.
+const PER_MINUTE: u64 = 3000;
+
+/// Texts that were written in the current minute. The limit is only reported.
+static WRITTEN: Mutex<(u64, u64)> = Mutex::new((0, 0));
+
+/// The headers of the rate limit, after one more text.
+fn rate_limit() -> [(&'static str, String); 3] {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = now.unwrap_or_default().as_secs();
+    let minute = seconds / 60;
+    let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if written.0 != minute {
+        *written = (minute, 0);
+    }
+    written.1 += 1;
+    let remaining = PER_MINUTE.saturating_sub(written.1);
+    let reset = 60 - seconds % 60;
+    [
+        ("x-ratelimit-limit-requests", PER_MINUTE.to_string()),
+        ("x-ratelimit-remaining-requests", remaining.to_string()),
+        ("x-ratelimit-reset-requests", format!("{reset}s")),
+    ]
+}
+
 /// Takes longer for longer prompts, and refuses a prompt that contains `overload`.
 async fn write(
     axum::Json(request): axum::Json<GenerateRequest>,
-) -> Result<axum::Json<GenerateResponse>, StatusCode> {
+) -> Result<([(&'static str, String); 3], axum::Json<GenerateResponse>), StatusCode> {
     if request.prompt.contains("overload") {
         return Err(StatusCode::SERVICE_UNAVAILABLE);
     }
@@ -257,7 +287,7 @@ async fn write(
         input_tokens: words as u64,
         output_tokens: text.split_whitespace().count() as u64,
     };
-    Ok(axum::Json(GenerateResponse { text, usage }))
+    Ok((rate_limit(), axum::Json(GenerateResponse { text, usage })))
 }
 
 #[derive(Debug, Deserialize)]

@@ -68,7 +68,7 @@
 //!
 //! | path | |
 //! |---|---|
-//! | `/`, `/routes`, `/route?method=GET&route=..`, `/traces`, `/trace?id=..` | the pages |
+//! | `/`, `/routes`, `/route?method=GET&route=..`, `/database`, `/statement?system=..&namespace=..&summary=..`, `/calls`, `/traces`, `/trace?id=..` | the pages |
 //! | `/status` | the state as text, for `curl -H "Authorization: Bearer $TOKEN"` |
 //! | `/live` | a WebSocket: the whole state once, then what changes, each second |
 //! | `/data/v1/live?epoch=..&after=..` | the same for clients without WebSocket |
@@ -77,12 +77,22 @@
 //! | `/data/v1/trace?id=..` | one trace: spans as a tree, critical path, log lines, captured errors, a typical trace |
 //! | `/data/v1/trace-differences?range=1h` | attributes by their share in the traces of a filter and in all; without a filter, in those that failed or were slow |
 //! | `/data/v1/routes?range=1h` | all routes with requests in a range: rates, errors, quantiles, the same of the period before |
-//! | `/data/v1/route?method=GET&route=..&range=1h` | one route: curves, status codes, statements, errors, slowest traces, log lines, before and after the last deploy |
+//! | `/data/v1/route?method=GET&route=..&range=1h` | one route: curves, the cells of a heat map, status codes, statements, outgoing calls, errors, slowest traces, log lines, before and after the last deploy |
+//! | `/data/v1/statements?range=1h` | the statements with queries in a range: counts, time, quantiles, errors; their callers and rows since the start; the routes that run one in a loop |
+//! | `/data/v1/statement?system=postgresql&namespace=shop&summary=..&range=1h` | one statement: curves, texts, callers, traces in which it took longest |
+//! | `/data/v1/pools?range=1h` | the connection pools: used, maximum, waiting, waits, timeouts, with curves |
+//! | `/data/v1/calls?range=1h` | the called services: calls, errors, quantiles, state, rate limits, callers; the models with tokens and cost, by route |
 //! | `/data/v1/session` | whose session it is |
 //! | `/data/v1/test-error`, `/data/v1/test-trace` | `POST` by an operator: captures an error, records a trace |
 //!
 //! In the JSON documents, times are milliseconds since the epoch, durations are seconds, shares are from 0 to 1, sizes are
 //! bytes, and `null` means unknown. IDs are strings. New fields and words may be added.
+//!
+//! Figures of a range come from the [history](crate::history), so they include earlier runs if there is a data directory.
+//! What ends with `_since_start`, the callers, the texts of statements and the states of services are those of this process
+//! alone. `is_other` marks what stands for all that has no series of its own. The cells of a heat map, `heat`, have one count
+//! more than `bounds` has values: below the first bound, between each two, and from the last one on. A request within 1.1 %
+//! of a bound may count on its other side.
 //!
 //! # Traces
 //!

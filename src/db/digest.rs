@@ -360,7 +360,7 @@ impl Drop for Digest {
 }
 
 /// A summary as a label. A summary that is too long ends after a whole word, with an ellipsis.
-fn label_text(summary: &str) -> String {
+pub(crate) fn label_text(summary: &str) -> String {
     if summary.len() <= MAX_LABEL {
         return summary.to_owned();
     }

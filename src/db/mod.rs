@@ -249,5 +249,7 @@ pub use self::run::{RunQuery, TryRunQuery};
 pub use self::stats::{QueryCaller, QueryStats};
 pub use self::system::DbSystem;
 
+#[cfg(feature = "dashboard")]
+pub(crate) use self::digest::label_text as summary_label;
 pub(crate) use self::driver_error::driver_error;
 pub(crate) use self::queries::Queries;

@@ -9,6 +9,8 @@ use super::gen_ai::{ModelUsage, ModelUsageTable};
 use super::limits;
 use super::server::RemoteServer;
 use super::service_limits::LimitGauges;
+#[cfg(feature = "dashboard")]
+use super::service_state::ServiceCallers;
 use super::service_state::ServiceState;
 use super::url::has_invalid_port;
 use crate::clock::Nanos;
@@ -246,6 +248,18 @@ impl ExternalCalls {
     /// The wall-clock time of a reading of the monotonic clock, since the Unix epoch.
     pub(super) fn wall_time(&self, at: Nanos) -> Duration {
         Duration::from_nanos(self.requests.clock().wall(at))
+    }
+
+    /// Who calls each service, by its name.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn callers(&self) -> Vec<(Arc<str>, ServiceCallers)> {
+        let services = lock_for_status(&self.services).map(|all| all.clone());
+        let routes = self.requests.routes();
+        let all = services
+            .iter()
+            .flatten()
+            .map(|service| (Arc::clone(&service.name), service.callers(routes)));
+        all.collect()
     }
 
     /// The state of each service, in the order of their names.

@@ -17,7 +17,7 @@ use super::server::RemoteServer;
 use super::service_state::ServiceState;
 use super::url;
 use crate::clock::Nanos;
-use crate::context::{self, NO_REQUEST};
+use crate::context::{self, NO_REQUEST, RouteId};
 use crate::metrics::UpDownCounter;
 use crate::model::{DropPanicCheck, Outcome, catch_panic, prefix, within};
 use crate::record::{MAX_METHOD, Method};
@@ -404,9 +404,10 @@ impl CallGuard {
             series.record_untraced(seconds);
         }
         // Step 2: the state of the service, and the usage of the model.
-        self.service.record_end(end, duration, now);
+        let route = self.route();
+        self.service.record_end(end, route, duration, now);
         if let Some(gen_ai) = &self.gen_ai {
-            self.record_model_usage(gen_ai, end, seconds, now);
+            self.record_model_usage(gen_ai, route, (end, seconds, now));
         }
         // Step 3: the span.
         if let Some(span) = &self.span {
@@ -414,12 +415,23 @@ impl CallGuard {
         }
     }
 
-    fn record_model_usage(&self, gen_ai: &GenAiCall, end: &CallEnd, seconds: f64, now: Nanos) {
-        let requests = &self.calls.requests;
-        let route = match &self.span {
+    /// The route of the request that makes the call.
+    fn route(&self) -> RouteId {
+        match &self.span {
             Some(span) => span.slot().ids().route,
-            None => context::current(requests.number()).map_or(NO_REQUEST, |ids| ids.route),
-        };
+            None => {
+                context::current(self.calls.requests.number()).map_or(NO_REQUEST, |ids| ids.route)
+            }
+        }
+    }
+
+    fn record_model_usage(
+        &self,
+        gen_ai: &GenAiCall,
+        route: RouteId,
+        (end, seconds, now): (&CallEnd, f64, Nanos),
+    ) {
+        let requests = &self.calls.requests;
         let call = FinishedCall {
             service: &self.service.name,
             route,

@@ -8,12 +8,18 @@ use super::end::CallEnd;
 use super::limits::LimitWindow;
 use super::service_limits::{LimitGauges, ServiceLimits};
 use crate::clock::{Nanos, nanos};
+use crate::context::RouteId;
+#[cfg(feature = "dashboard")]
+use crate::context::Routes;
 use crate::model::{Outcome, lock, lock_for_status};
 
 /// The maximum number of recent calls that a service's state is derived from.
 const MAX_RECENT: usize = 256;
 /// The maximum age of a recent call.
 const MAX_AGE: Duration = Duration::from_secs(300);
+
+/// Routes that a service counts separately as callers.
+const MAX_CALLERS: usize = 8;
 
 /// The state of a service that the host calls.
 #[derive(Debug)]
@@ -31,6 +37,32 @@ struct ServiceStats {
     /// The recent calls, the oldest first.
     recent: VecDeque<RecentCall>,
     last_error: Option<(Nanos, String)>,
+    /// The first routes that called the service, and how often.
+    callers: Vec<(RouteId, u64)>,
+    /// Calls from further routes.
+    other_callers: u64,
+}
+
+/// Who calls a service, since the start.
+#[cfg(feature = "dashboard")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ServiceCallers {
+    /// Up to eight routes in descending order of calls; the route is empty for work outside a request.
+    pub(crate) routes: Vec<(Arc<str>, u64)>,
+    /// Calls from further routes.
+    pub(crate) others: u64,
+}
+
+impl ServiceStats {
+    fn count_caller(&mut self, route: RouteId) {
+        if let Some((_, calls)) = self.callers.iter_mut().find(|(known, _)| *known == route) {
+            *calls += 1;
+        } else if self.callers.len() < MAX_CALLERS {
+            self.callers.push((route, 1));
+        } else {
+            self.other_callers += 1;
+        }
+    }
 }
 
 impl ServiceState {
@@ -48,10 +80,11 @@ impl ServiceState {
         !self.has_reported_invalid_port.swap(true, Relaxed)
     }
 
-    /// Records the end of a call.
-    pub(super) fn record_end(&self, end: &CallEnd, duration: Nanos, now: Nanos) {
+    /// Records the end of a call of a route.
+    pub(super) fn record_end(&self, end: &CallEnd, route: RouteId, duration: Nanos, now: Nanos) {
         let mut stats = lock(&self.stats);
         stats.totals.calls += 1;
+        stats.count_caller(route);
         let failed = end.is_service_failure();
         match end.outcome {
             Outcome::Timeout => stats.totals.timeouts += 1,
@@ -72,6 +105,24 @@ impl ServiceState {
             duration,
             failed,
         });
+    }
+
+    /// The routes that called the service.
+    #[cfg(feature = "dashboard")]
+    pub(super) fn callers(&self, routes: &Routes) -> ServiceCallers {
+        let Some(stats) = lock_for_status(&self.stats) else {
+            return ServiceCallers::default();
+        };
+        let (mut callers, others) = (stats.callers.clone(), stats.other_callers);
+        drop(stats);
+        callers.sort_by_key(|(_, calls)| std::cmp::Reverse(*calls));
+        let named = callers
+            .into_iter()
+            .map(|(route, calls)| (routes.name(route), calls));
+        ServiceCallers {
+            routes: named.collect(),
+            others,
+        }
     }
 
     /// Records that the service requested a pause of `wait`.

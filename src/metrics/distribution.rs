@@ -61,6 +61,31 @@ impl Distribution {
     }
 }
 
+#[cfg(feature = "dashboard")]
+impl Distribution {
+    /// Adds the counts of another distribution.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let mut buckets = std::mem::take(&mut self.buckets);
+        buckets.extend_from_slice(&other.buckets);
+        *self = Self::of(buckets);
+    }
+
+    /// The number of values below the first bound, between each bound and the next, and from the last bound on: one more
+    /// count than there are bounds, which are in ascending order. A bucket counts by the middle of its values, so a value
+    /// within 1.1 % of a bound may count on its other side.
+    pub(crate) fn counts_between(&self, bounds: &[f64]) -> Vec<u64> {
+        let mut counts = vec![0_u64; bounds.len() + 1];
+        for (code, count) in &self.buckets {
+            let value = value_of(*code);
+            let place = bounds.partition_point(|bound| *bound <= value);
+            if let Some(sum) = counts.get_mut(place) {
+                *sum = sum.saturating_add(*count);
+            }
+        }
+        counts
+    }
+}
+
 #[cfg(any(feature = "history", feature = "native-histograms"))]
 impl Distribution {
     /// A distribution of counts in any order. Counts of one bucket are added.
@@ -102,6 +127,24 @@ mod tests {
         assert!(at[0] < 0.0 && at[0] == at[1] && at[0] == -at[3]);
         assert!((at[2], at[3]) == (0.0, at[4]), "{at:?}");
         assert_eq!(Distribution::default().quantile(0.5), None);
+    }
+
+    #[cfg(feature = "dashboard")]
+    #[test]
+    fn values_count_between_bounds() {
+        use crate::metrics::FineCounts;
+
+        let recorded = FineCounts::default();
+        for (value, count) in [(0.0, 1), (0.004, 2), (0.05, 3), (0.2, 4), (90.0, 5)] {
+            recorded.record(value, count);
+        }
+        let mut all = recorded.distribution();
+        assert_eq!(all.counts_between(&[0.01, 0.1, 1.0]), [3, 3, 4, 5]);
+        assert_eq!(all.counts_between(&[]), [15]);
+        all.add(&recorded.distribution());
+        assert_eq!(all.counts_between(&[0.01, 0.1, 1.0]), [6, 6, 8, 10]);
+        let none = Distribution::default();
+        assert_eq!(none.counts_between(&[1.0]), [0, 0]);
     }
 
     #[test]

@@ -431,6 +431,10 @@ pub(crate) use self::{
     context::SeriesWatches, handles::HandleSeries, histogram_values::HistogramSum,
     labels::label_value, snapshot::Snapshot,
 };
+#[cfg(feature = "dashboard")]
+pub(crate) use self::{
+    distribution::Distribution, exposition::accepts_gzip, snapshot::HistogramTotals,
+};
 #[cfg(any(feature = "history", feature = "otlp"))]
 pub(crate) use self::{
     exemplar::Exemplar,
@@ -441,8 +445,6 @@ pub(crate) use self::{
 };
 #[cfg(feature = "otlp")]
 pub(crate) use self::{exponential::ZERO_THRESHOLD, histogram_values::IndexedBuckets};
-#[cfg(feature = "dashboard")]
-pub(crate) use self::{exposition::accepts_gzip, snapshot::HistogramTotals};
 
 use self::context::RegistryContext;
 use self::exposition::{Exposition, ExpositionFormat};

@@ -9,14 +9,15 @@ use watchpost::{Access, Role};
 use crate::dashboard_host::{Answer, Host, TOKEN, VIEWER};
 
 /// All routes: the path, the method that it takes, and whether it needs no access.
-const ROUTES: [(&str, &str, bool); 18] = [
+const ROUTES: [(&str, &str, bool); 23] = [
     ("", "GET", true),
     ("routes", "GET", true),
     ("route", "GET", true),
     ("traces", "GET", true),
     ("trace", "GET", true),
     ("database", "GET", true),
-    ("dependencies", "GET", true),
+    ("statement", "GET", true),
+    ("calls", "GET", true),
     ("login", "POST", true),
     ("logout", "POST", false),
     ("live", "GET", false),
@@ -25,6 +26,10 @@ const ROUTES: [(&str, &str, bool); 18] = [
     ("data/v1/overview", "GET", false),
     ("data/v1/routes", "GET", false),
     ("data/v1/route", "GET", false),
+    ("data/v1/statements", "GET", false),
+    ("data/v1/statement", "GET", false),
+    ("data/v1/pools", "GET", false),
+    ("data/v1/calls", "GET", false),
     ("data/v1/live", "GET", false),
     ("data/v1/test-error", "POST", false),
     ("data/v1/test-trace", "POST", false),

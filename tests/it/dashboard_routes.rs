@@ -10,19 +10,20 @@ use crate::dashboard_host::{Host, TOKEN, shop};
 const ORDERS: u64 = 30;
 const BROKEN: u64 = 12;
 const MISSING: u64 = 3;
+const SLOW: u64 = 3;
 
 fn host() -> Host {
     Host::serve(|builder| builder.access_token(TOKEN), shop)
 }
 
-fn read(host: &Host, path: &str) -> (StatusCode, Value) {
+pub(crate) fn read(host: &Host, path: &str) -> (StatusCode, Value) {
     let token = format!("Bearer {TOKEN}");
     let answer = host.get(path, &[("authorization", &token)]);
     (answer.status, answer.json())
 }
 
 /// Reads a document until it shows what is expected, taking snapshots meanwhile.
-fn read_until(host: &Host, path: &str, is_there: impl Fn(&Value) -> bool) -> Value {
+pub(crate) fn read_until(host: &Host, path: &str, is_there: impl Fn(&Value) -> bool) -> Value {
     let patience = Instant::now() + Duration::from_secs(10);
     loop {
         host.harness.snapshot();
@@ -157,4 +158,59 @@ fn what_is_no_range_or_names_no_route_is_refused() {
         assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");
         assert_eq!(answer["code"], "bad_request");
     }
+}
+
+/// Requests that take no time, and some that take half a second.
+fn slow_shop(harness: &watchpost::testing::Harness) -> axum::Router {
+    use axum::routing::get;
+    shop(harness).route(
+        "/slow",
+        get(|| async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            "late"
+        }),
+    )
+}
+
+#[test]
+fn the_cells_of_the_heat_map_have_all_requests() {
+    let host = Host::serve(|builder| builder.access_token(TOKEN), slow_shop);
+    host.harness.snapshot();
+    for _ in 0..SLOW {
+        host.send("GET", "/slow", &[], "");
+    }
+    visit(&host);
+    let path = "data/v1/route?method=GET&route=%2Fslow&range=15m";
+    let sum = |counts: &Value| -> u64 {
+        let counts = counts.as_array().into_iter().flatten();
+        counts.map(|count| count.as_u64().unwrap()).sum()
+    };
+    let all = |route: &Value| -> u64 {
+        let columns = route["heat"]["columns"].as_array().unwrap();
+        columns.iter().map(sum).sum()
+    };
+    let route = read_until(&host, path, |route| all(route) == SLOW);
+    let heat = &route["heat"];
+    let bounds: Vec<f64> = heat["bounds"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|bound| bound.as_f64().unwrap())
+        .collect();
+    // All took half a second or more, which is above the lower bound of the lowest row with values.
+    assert!(bounds[0] >= 0.39, "{bounds:?}");
+    assert!(bounds.is_sorted(), "{bounds:?}");
+    let columns = heat["columns"].as_array().unwrap();
+    assert!(columns.len() <= 90, "{}", columns.len());
+    for counts in columns.iter().filter_map(Value::as_array) {
+        assert_eq!(counts[0], 0, "the row below the first bound is empty");
+        assert!(counts.len() <= bounds.len() + 1);
+    }
+    // The other routes are in none of its cells.
+    let path = "data/v1/route?method=GET&route=%2Forders%2F%7Bid%7D&range=15m";
+    read_until(&host, path, |route| all(route) == ORDERS);
+    let path = "data/v1/route?method=GET&route=%2Fnone&range=15m";
+    let (_, none) = read(&host, path);
+    assert_eq!(none["heat"]["bounds"], json!([]));
+    assert_eq!(all(&none), 0);
 }

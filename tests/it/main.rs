@@ -19,6 +19,10 @@ mod dashboard_alerts;
 #[cfg(feature = "dashboard")]
 mod dashboard_anomalies;
 #[cfg(feature = "dashboard")]
+mod dashboard_calls;
+#[cfg(feature = "dashboard")]
+mod dashboard_database;
+#[cfg(feature = "dashboard")]
 mod dashboard_host;
 #[cfg(feature = "dashboard")]
 mod dashboard_live;

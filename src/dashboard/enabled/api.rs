@@ -11,6 +11,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
 use super::assets::{Asset, INDEX, asset};
+use super::calls;
+use super::database::{self, StatementName};
 use super::documents::{self, OverviewRange, query_text};
 use super::guard::{LoginError, NewSession, PageClient, Proof, has_own_origin, is_same_origin};
 use super::json::{self, only_text};
@@ -106,11 +108,15 @@ async fn respond_to(server: &Arc<PageServer>, route: Route, call: PageRequest) -
         (Action::Logout, _) => log_out(server, &call),
         (Action::Session, Some(client)) => session(server, &client),
         (Action::Overview, _) => overview(server, &call.parts).await,
-        (Action::Routes, _) => routes(server, &call.parts).await,
+        (Action::Routes, _) => ranged(server, &call.parts, route_documents::list).await,
         (Action::OneRoute, _) => one_route(server, &call.parts).await,
         (Action::Traces, _) => traces(server, &call.parts).await,
         (Action::TraceDifferences, _) => trace_differences(server, &call.parts).await,
         (Action::OneTrace, _) => one_trace(server, &call.parts).await,
+        (Action::Statements, _) => ranged(server, &call.parts, database::statements).await,
+        (Action::OneStatement, _) => one_statement(server, &call.parts).await,
+        (Action::Pools, _) => ranged(server, &call.parts, database::pools).await,
+        (Action::Calls, _) => ranged(server, &call.parts, calls::calls).await,
         (Action::Live, Some(client)) => live(server, call, client),
         (Action::Poll, _) => poll(server, &call.parts).await,
         (Action::Status, _) => status(server).await,
@@ -213,11 +219,16 @@ async fn overview(server: &PageServer, parts: &Parts) -> PageResponse {
     }
 }
 
-async fn routes(server: &PageServer, parts: &Parts) -> PageResponse {
+/// Responds with a document that depends on the range alone.
+async fn ranged(
+    server: &PageServer,
+    parts: &Parts,
+    write: fn(&DashboardSetup, OverviewRange) -> String,
+) -> PageResponse {
     let Some(range) = range_of(parts) else {
         return bad_range();
     };
-    let write = move |setup: &DashboardSetup| route_documents::list(setup, range);
+    let write = move |setup: &DashboardSetup| write(setup, range);
     document(server.dashboard.document(write).await)
 }
 
@@ -255,6 +266,25 @@ async fn one_trace(server: &PageServer, parts: &Parts) -> PageResponse {
         Ok(request) => document(traces::trace(&server.dashboard, request).await),
         Err(message) => failure(StatusCode::BAD_REQUEST, "bad_request", message),
     }
+}
+
+async fn one_statement(server: &PageServer, parts: &Parts) -> PageResponse {
+    let Some(range) = range_of(parts) else {
+        return bad_range();
+    };
+    let query = parts.uri.query().unwrap_or_default();
+    let value = |name| documents::query_value(query, name).and_then(query_text);
+    let (Some(system), Some(summary)) = (value("system"), value("summary")) else {
+        let message = "The system and the summary of the statement must be given.";
+        return failure(StatusCode::BAD_REQUEST, "bad_request", message);
+    };
+    let name = StatementName {
+        system,
+        namespace: value("namespace").unwrap_or_default(),
+        summary,
+    };
+    let write = move |setup: &DashboardSetup| database::statement(setup, &name, range);
+    document(server.dashboard.document(write).await)
 }
 
 fn document(written: Option<String>) -> PageResponse {

@@ -3,17 +3,22 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
+use super::calls;
 use super::changes::millis;
 use super::documents::OverviewRange;
+use super::heat;
 use super::json::{self, ListWriter, ObjectWriter};
 use super::last_lines;
+use super::live_window::REQUESTS;
 use super::past::time;
+use super::periods::{period_of, put_period, share, step_millis, step_of, steps_of};
 use super::route_figures::{
     self, ANSWERS, RouteCurves, RouteFigures, RouteName, RoutePeriod, StatusCount,
 };
 use super::sections;
 use super::setup::DashboardSetup;
-use crate::history::{Marker, MarkerKind};
+use crate::db::summary_label;
+use crate::history::{Marker, MarkerKind, MetricQuery};
 use crate::logs::LogQuery;
 use crate::model::TraceId;
 
@@ -87,6 +92,11 @@ pub(super) fn route(setup: &DashboardSetup, name: &RouteName, range: OverviewRan
     let step = step_of(setup, period, MAX_STEPS);
     let steps = steps_of(period, step);
     let curves = route_figures::curves(history, name, period.to, step, steps).unwrap_or_default();
+    let heat_step = step_of(setup, period, heat::MAX_COLUMNS);
+    let columns = steps_of(period, heat_step);
+    let requests = route_figures::of(MetricQuery::increase(REQUESTS), Some(name));
+    let map = heat::read(history, requests, period.to, heat_step, columns).unwrap_or_default();
+    let heat_start = route_figures::start(period.to, heat_step, columns);
     let statuses = route_figures::statuses(history, name, period).unwrap_or_default();
     let markers = history.latest_markers(MAX_MARKERS);
     json::object(|it| {
@@ -98,9 +108,13 @@ pub(super) fn route(setup: &DashboardSetup, name: &RouteName, range: OverviewRan
         it.integer("start", route_figures::start(period.to, step, steps));
         it.integer("step_ms", step_millis(step));
         put_curves(it, &curves);
+        it.object("heat", |it| {
+            heat::put(it, &map, heat_start, step_millis(heat_step));
+        });
         it.list("statuses", |list| put_statuses(list, &statuses));
         put_deploy(it, setup, name, &markers);
         it.list("queries", |list| put_queries(list, setup, name));
+        it.raw("calls", &calls::of_route(setup, &name.route));
         it.raw("errors", &errors(setup, name));
         it.raw("traces", &traces(setup, name, period));
         it.raw("logs", &lines(setup, name));
@@ -109,60 +123,10 @@ pub(super) fn route(setup: &DashboardSetup, name: &RouteName, range: OverviewRan
     })
 }
 
-/// The period of a range. One that ends now ends with the last snapshot.
-fn period_of(setup: &DashboardSetup, range: OverviewRange) -> RoutePeriod {
-    match range {
-        OverviewRange::Last(length) => {
-            let latest = setup.history.latest();
-            let to = latest.map_or_else(|| setup.now(), |latest| latest.max(0).unsigned_abs());
-            RoutePeriod {
-                from: to.saturating_sub(length),
-                to,
-            }
-        }
-        OverviewRange::Between(from, to) => RoutePeriod { from, to },
-    }
-}
-
-/// The length of a step, so that there are at most `steps`.
-fn step_of(setup: &DashboardSetup, period: RoutePeriod, steps: u64) -> Duration {
-    const SECONDS_10: u64 = 10_000;
-    let wanted = period.to.saturating_sub(period.from).div_ceil(steps.max(1));
-    let rounded = wanted.div_ceil(SECONDS_10).max(1) * SECONDS_10;
-    Duration::from_millis(rounded).max(setup.history.interval())
-}
-
-fn steps_of(period: RoutePeriod, step: Duration) -> usize {
-    let steps = period.to.saturating_sub(period.from) / step_millis(step).max(1);
-    usize::try_from(steps).unwrap_or(1).max(1)
-}
-
-fn step_millis(step: Duration) -> u64 {
-    u64::try_from(step.as_millis()).unwrap_or(u64::MAX)
-}
-
 fn of_route(setup: &DashboardSetup, name: &RouteName, period: RoutePeriod) -> RouteFigures {
     let figures = route_figures::figures(&setup.history, Some(name), period);
     let figures = figures.ok().and_then(|mut all| all.remove(name));
     figures.unwrap_or_default()
-}
-
-fn share(part: f64, all: f64) -> Option<f64> {
-    (all > 0.0).then(|| part / all)
-}
-
-fn put_period(
-    it: &mut ObjectWriter<'_>,
-    setup: &DashboardSetup,
-    range: OverviewRange,
-    period: RoutePeriod,
-) {
-    it.integer("at", setup.now());
-    it.object("range", |it| {
-        it.integer("from", period.from);
-        it.integer("to", period.to);
-        it.bool("live", matches!(range, OverviewRange::Last(_)));
-    });
 }
 
 fn put_name(it: &mut ObjectWriter<'_>, name: &RouteName) {
@@ -244,7 +208,10 @@ fn put_queries(list: &mut ListWriter<'_>, setup: &DashboardSetup, name: &RouteNa
     called.sort_by_key(|(calls, _)| Reverse(*calls));
     for (calls, query) in called.into_iter().take(MAX_ROWS) {
         list.object(|it| {
-            it.text("summary", &query.summary);
+            it.text("system", query.system.as_str());
+            it.text("namespace", query.namespace.as_deref().unwrap_or_default());
+            // As the page of the statement has it.
+            it.text("summary", &summary_label(&query.summary));
             it.text("text", &query.text);
             it.integer("calls", calls);
             it.integer("all_calls", query.calls);

@@ -60,7 +60,7 @@ pub(super) struct StatusCount {
 }
 
 impl RoutePeriod {
-    fn window(self) -> Duration {
+    pub(super) fn window(self) -> Duration {
         Duration::from_millis(self.to.saturating_sub(self.from).max(1))
     }
 
@@ -74,7 +74,7 @@ impl RoutePeriod {
     }
 
     /// The seconds of the period that the history covers.
-    fn covered(self, history: &History) -> f64 {
+    pub(super) fn covered(self, history: &History) -> f64 {
         let covered = history.covered(time(self.from), time(self.to));
         covered.as_secs_f64()
     }
@@ -210,7 +210,7 @@ pub(super) fn statuses(
 }
 
 /// A query of the requests of one route, or of all.
-fn of(query: MetricQuery, only: Option<&RouteName>) -> MetricQuery {
+pub(super) fn of(query: MetricQuery, only: Option<&RouteName>) -> MetricQuery {
     let query = finished(query);
     match only {
         Some(name) => query.label(ROUTE, &name.route).label(METHOD, &name.method),
@@ -219,7 +219,7 @@ fn of(query: MetricQuery, only: Option<&RouteName>) -> MetricQuery {
 }
 
 /// The values of a query at a time.
-fn read(
+pub(super) fn read(
     history: &History,
     query: &MetricQuery,
     at: u64,
@@ -233,7 +233,7 @@ fn read(
     Ok(with_value.collect())
 }
 
-fn read_range(
+pub(super) fn read_range(
     history: &History,
     query: MetricQuery,
     end: u64,
@@ -247,7 +247,7 @@ fn read_range(
     series.map_err(|error| error.to_string())
 }
 
-fn put_curve<T: Copy>(
+pub(super) fn put_curve<T: Copy>(
     curve: &mut [Option<T>],
     series: &ResultSeries,
     end: u64,

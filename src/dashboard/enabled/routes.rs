@@ -29,6 +29,10 @@ pub(super) enum Action {
     Traces,
     TraceDifferences,
     OneTrace,
+    Statements,
+    OneStatement,
+    Pools,
+    Calls,
     Live,
     Poll,
     Status,
@@ -66,14 +70,15 @@ const fn post(path: &'static str, action: Action, need: Need) -> Route {
 }
 
 /// All routes but the files of the pages.
-pub(super) const ROUTES: [Route; 21] = [
+pub(super) const ROUTES: [Route; 26] = [
     get("", Action::Page, Need::Nothing),
     get("routes", Action::Page, Need::Nothing),
     get("route", Action::Page, Need::Nothing),
     get("traces", Action::Page, Need::Nothing),
     get("trace", Action::Page, Need::Nothing),
     get("database", Action::Page, Need::Nothing),
-    get("dependencies", Action::Page, Need::Nothing),
+    get("statement", Action::Page, Need::Nothing),
+    get("calls", Action::Page, Need::Nothing),
     post("login", Action::Login, Need::Nothing),
     post("logout", Action::Logout, Need::Viewer),
     get("live", Action::Live, Need::Viewer),
@@ -89,6 +94,10 @@ pub(super) const ROUTES: [Route; 21] = [
         Need::Viewer,
     ),
     get("data/v1/trace", Action::OneTrace, Need::Viewer),
+    get("data/v1/statements", Action::Statements, Need::Viewer),
+    get("data/v1/statement", Action::OneStatement, Need::Viewer),
+    get("data/v1/pools", Action::Pools, Need::Viewer),
+    get("data/v1/calls", Action::Calls, Need::Viewer),
     get("data/v1/live", Action::Poll, Need::Viewer),
     post("data/v1/test-error", Action::TestError, Need::Operator),
     post("data/v1/test-trace", Action::TestTrace, Need::Operator),

@@ -292,6 +292,14 @@ pub(super) fn is_of_route(trace: &KeptTrace, method: &str, route: &str) -> bool 
     is("http.route", route) && is("http.request.method", method)
 }
 
+/// A text that is an attribute of the topmost span.
+pub(super) fn root_text<'a>(trace: &'a KeptTrace, key: &str) -> Option<&'a str> {
+    match root_of(trace).and_then(|root| attribute(root, key)) {
+        Some(AttributeValue::Str(text)) => Some(text),
+        _ => None,
+    }
+}
+
 fn root_of(trace: &KeptTrace) -> Option<&Span> {
     let mut spans = trace.spans.iter();
     spans.find(|span| span.is_root).or(trace.spans.first())

@@ -14,6 +14,8 @@ use super::plan::{Piece, Plan, Window};
 use super::roll_up::{CoarseSum, CoarseValue, sum_of};
 use super::steps::{SeriesKey, SeriesRun, StepFlags};
 use super::time_range::time_of;
+#[cfg(feature = "dashboard")]
+use crate::metrics::Distribution;
 use crate::metrics::{HistogramSum, HistogramValues, label_pairs};
 
 /// The labels of a series or a group.
@@ -130,6 +132,26 @@ impl<'a> Evaluation<'a> {
             (!points.is_empty()).then_some(ResultSeries { labels, points })
         });
         results.collect()
+    }
+}
+
+#[cfg(feature = "dashboard")]
+impl Evaluation<'_> {
+    /// The values that all selected histograms recorded in each window, with the time of its end. A window without a
+    /// histogram is left out.
+    pub(super) fn distributions(self) -> Vec<(i64, Distribution)> {
+        let mut all: Vec<(i64, Distribution)> = Vec::new();
+        for window in &self.plan.windows {
+            let groups = self.groups.iter();
+            let values = groups.filter_map(|group| group.histogram(window));
+            let sum = values.fold(None, |sum: Option<Distribution>, values| {
+                let mut sum = sum.unwrap_or_default();
+                sum.add(&values.distribution());
+                Some(sum)
+            });
+            all.extend(sum.map(|sum| (window.at, sum)));
+        }
+        all
     }
 }
 

@@ -47,18 +47,22 @@ pub(crate) use self::store::Step;
 pub(crate) use self::time_range::TimeRange;
 
 use self::disk::{DiskStore, DiskStoreSetup};
+#[cfg(feature = "dashboard")]
+use self::evaluate::Evaluation;
 use self::recorder::Recorder;
 use self::store::MemoryStore;
 use self::time_range::{millis, time_of};
+#[cfg(feature = "dashboard")]
+use self::view::evaluate_with;
 use self::view::{HistoryView, StoredList, covered, evaluate};
 use super::HistoryConfig;
 use crate::clock::Clock;
 #[cfg(feature = "dashboard")]
 use crate::clock::Nanos;
 use crate::error::Result;
-#[cfg(feature = "dashboard")]
-use crate::metrics::HistogramTotals;
 use crate::metrics::Metrics;
+#[cfg(feature = "dashboard")]
+use crate::metrics::{Distribution, HistogramTotals};
 use crate::model::{Diagnostics, InProgress, lock, lock_for_status};
 use crate::worker::PeriodicTask;
 
@@ -341,6 +345,24 @@ impl History {
     /// The time between two snapshots.
     pub(crate) fn interval(&self) -> Duration {
         self.interval
+    }
+
+    /// The values that the selected histograms recorded in the window before `start`, and after each `step` up to `end`:
+    /// the time of its end, in milliseconds since the Unix epoch, and the values. It reads as much as one
+    /// [`range`](Self::range), and has its errors.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn distributions(
+        &self,
+        query: &MetricQuery,
+        start: SystemTime,
+        end: SystemTime,
+        step: Duration,
+    ) -> Result<Vec<(i64, Distribution)>> {
+        query.check()?;
+        let times: Vec<i64> = TimeRange::new(start, end, step)?.times().collect();
+        let sources = (&*self.store, &self.stored);
+        let finish = |evaluation: Evaluation<'_>| evaluation.distributions();
+        Ok(evaluate_with(query, &times, sources, finish))
     }
 
     fn evaluate(&self, query: &MetricQuery, times: &[i64]) -> Result<Vec<ResultSeries>> {

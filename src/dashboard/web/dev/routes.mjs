@@ -1,5 +1,7 @@
 // Made-up documents of the routes.
 
+import { heat } from './operations.mjs';
+
 const NAMES = [
   ['POST', '/api/content/generate', 48, 0.64],
   ['GET', '/api/content/{id}', 131, 0.096],
@@ -36,9 +38,10 @@ export function route(now, isBad, name, sections) {
     statuses: [{ status: '200', outcome: 'completed', count: 90_214 }, { status: '500', outcome: 'completed', count: 14_906 }, { status: '', outcome: 'cancelled', count: 402 }],
     deploy: { at: now - 14 * 60_000, text: 'v1.4.3', length_ms: 14 * 60_000, before: row.before ?? row, after: row },
     queries: [
-      { summary: 'SELECT content_versions', text: 'SELECT * FROM content_versions WHERE content_id = $1', calls: 90_000, all_calls: 120_000, errors: 11_640, p95: isBad ? 1.99 : 0.014, total: 9_000 },
-      { summary: 'INSERT content', text: 'INSERT INTO content (..) VALUES (..)', calls: 45_000, all_calls: 45_000, errors: 0, p95: 0.006, total: 200 },
+      { system: 'postgresql', namespace: 'content', summary: 'SELECT content_versions', text: 'SELECT * FROM content_versions WHERE content_id = $1', calls: 90_000, all_calls: 120_000, errors: 11_640, p95: isBad ? 1.99 : 0.014, total: 9_000 },
+      { system: 'postgresql', namespace: 'content', summary: 'INSERT content', text: 'INSERT INTO content (..) VALUES (..)', calls: 45_000, all_calls: 45_000, errors: 0, p95: 0.006, total: 200 },
     ],
+    calls: [{ service: 'openai', calls: 80_000, all_calls: 90_000, state: isBad ? 'down' : 'up', p95: 0.98, error_rate: 0.01 }], heat: heat(now, isBad),
     errors: sections.errors.slice(0, 3), traces: sections.traces.slice(0, 5), logs: sections.logs.slice(0, 5), markers: sections.markers, failed: null,
   };
 }

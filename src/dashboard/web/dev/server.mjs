@@ -10,6 +10,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
 import { Scene } from './fixtures.mjs';
+import * as operations from './operations.mjs';
 import * as routes from './routes.mjs';
 import * as traces from './traces.mjs';
 
@@ -91,7 +92,7 @@ const server = createServer(async (request, response) => {
   if (url.pathname === args.prefix) return send(308, 'text/plain', '', { location: args.prefix.slice(args.prefix.lastIndexOf('/') + 1) + '/' + url.search });
   if (!url.pathname.startsWith(args.prefix + '/')) return fail(404, 'not_found', 'There is nothing here.');
   const path = url.pathname.slice(args.prefix.length + 1);
-  const isPage = ['', 'routes', 'route', 'traces', 'trace'].includes(path);
+  const isPage = ['', 'routes', 'route', 'database', 'statement', 'calls', 'traces', 'trace'].includes(path);
   if (isPage || path.startsWith('assets/')) {
     const name = isPage ? 'index.html' : path.slice('assets/'.length);
     try {
@@ -130,6 +131,14 @@ const server = createServer(async (request, response) => {
   if (path === 'data/v1/traces') return json(200, traces.list(Date.now(), url.searchParams));
   if (path === 'data/v1/trace-differences') return json(200, traces.differences(Date.now()));
   if (path === 'data/v1/trace') return json(200, traces.trace(Date.now(), url.searchParams));
+  const isBad = args.scene === 'incident';
+  if (path === 'data/v1/statements') return json(200, operations.statements(Date.now(), isBad));
+  if (path === 'data/v1/statement') {
+    const [system, namespace, summary] = ['system', 'namespace', 'summary'].map((key) => url.searchParams.get(key) ?? '');
+    return json(200, operations.oneStatement(Date.now(), isBad, { system, namespace, summary }, before));
+  }
+  if (path === 'data/v1/pools') return json(200, operations.pools(Date.now(), isBad, before));
+  if (path === 'data/v1/calls') return json(200, operations.calls(Date.now(), isBad));
   if (path === 'data/v1/live') {
     if (isFrozen()) return response.destroy();
     const after = Number(url.searchParams.get('after'));

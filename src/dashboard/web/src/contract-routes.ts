@@ -1,5 +1,6 @@
 /** The documents of the routes. The rules of `contract.ts` hold for them too. */
 
+import type { HeatMap } from './heat-model';
 import type { ErrorRow, LogRow, Marker, Range, Ratio, Seconds, Time, TraceRow } from './contract';
 
 /** What the requests of a route were like in a period. */
@@ -64,7 +65,11 @@ export interface RoutePage {
   /** The last deploy, with equal times before and after it. */
   deploy: { at: Time; text: string; length_ms: number; before: RouteFigures; after: RouteFigures } | null;
   /** Statements since the start: the calls of this route, and figures of all calls. */
-  queries: { summary: string; text: string; calls: number; all_calls: number; errors: number; p95: Seconds; total: Seconds }[];
+  queries: { system: string; namespace: string; summary: string; text: string; calls: number; all_calls: number; errors: number; p95: Seconds; total: Seconds }[];
+  /** Services since the start: the calls of this route; p95 and errors of all calls in the last five minutes. */
+  calls: { service: string; calls: number; all_calls: number | null; state: string | null; p95: Seconds | null; error_rate: Ratio | null }[];
+  /** How many requests took how long. */
+  heat: HeatMap;
   errors: ErrorRow[];
   /** The slowest kept ones of the range. */
   traces: TraceRow[];

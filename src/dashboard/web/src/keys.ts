@@ -1,6 +1,7 @@
 /** Keys of the whole page. Keys of a chart and of the line of the day are at their elements. */
 
 import { page, setCard, togglePause } from './controller';
+import { callsAddress, databaseAddress } from './operation-places';
 import { overviewAddress, placeOf, routesAddress, tracesAddress } from './place';
 import { toggleTheme } from './theme';
 
@@ -59,6 +60,12 @@ export function onKey(event: KeyboardEvent): void {
     if (event.key === 'r' || (event.key === 'o' && placeOf(location.pathname) !== 'overview')) {
       event.preventDefault();
       location.assign(event.key === 'r' ? routesAddress(range) : overviewAddress(range));
+      return;
+    }
+    const operations = event.key === 'd' ? databaseAddress(range) : event.key === 'c' ? callsAddress(range) : null;
+    if (operations !== null) {
+      event.preventDefault();
+      location.assign(operations);
       return;
     }
     const place = PLACES[event.key];

@@ -6,6 +6,7 @@ import { Login, Starting } from './ui/login';
 import { Shell } from './ui/shell';
 import './style.css';
 import './trace.css';
+import './operations.css';
 
 function App(): JSX.Element {
   const { phase } = useStore(page);

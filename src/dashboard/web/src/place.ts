@@ -3,12 +3,13 @@
 import type { RouteName } from './api';
 import { writeRange, type RangeChoice } from './range';
 
-export type PlaceName = 'overview' | 'routes' | 'route' | 'traces' | 'trace';
+export type PlaceName = 'overview' | 'routes' | 'route' | 'database' | 'statement' | 'calls' | 'traces' | 'trace';
 
 /** The page of an address: the last part of its path. */
 export function placeOf(path: string): PlaceName {
   const last = path.slice(path.lastIndexOf('/') + 1);
-  return last === 'routes' || last === 'route' || last === 'traces' || last === 'trace' ? last : 'overview';
+  const known = ['routes', 'route', 'database', 'statement', 'calls', 'traces', 'trace'] as const;
+  return known.find((name) => name === last) ?? 'overview';
 }
 
 function address(place: string, range: RangeChoice, more: Record<string, string> = {}): string {

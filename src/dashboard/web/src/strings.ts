@@ -381,6 +381,8 @@ export const T = {
     ['Light, dark', ['t']],
     ['Overview', ['g', 'o']],
     ['Routes', ['g', 'r']],
+    ['Database', ['g', 'd']],
+    ['Calls', ['g', 'c']],
     ['Errors', ['g', 'e']],
     ['Log lines', ['g', 'l']],
     ['Traces', ['g', 't']],

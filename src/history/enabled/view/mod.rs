@@ -200,13 +200,13 @@ impl HistoryView {
 
     /// Reads all that the plan contains. With `must_exist`, it fails if a segment is gone; otherwise such a segment, and
     /// one that cannot be read, is left out.
-    fn read(
+    fn read<'a>(
         &self,
-        query: &MetricQuery,
-        plan: &Plan,
+        query: &'a MetricQuery,
+        plan: &'a Plan,
         is_wanted: &dyn Fn(&SeriesKey) -> bool,
         must_exist: bool,
-    ) -> io::Result<Vec<ResultSeries>> {
+    ) -> io::Result<Evaluation<'a>> {
         let mut evaluation = Evaluation::new(query, plan);
         // A source is read once, however many pieces it has.
         let mut spans: Vec<Option<Range<Tick>>> = vec![None; self.stored.len() + 1];
@@ -235,7 +235,7 @@ impl HistoryView {
                 _ => {}
             }
         }
-        Ok(evaluation.finish())
+        Ok(evaluation)
     }
 }
 
@@ -246,6 +246,17 @@ pub(super) fn evaluate(
     memory: &Mutex<MemoryStore>,
     stored: &StoredList,
 ) -> Vec<ResultSeries> {
+    let finish = |evaluation: Evaluation<'_>| evaluation.finish();
+    evaluate_with(query, times, (memory, stored), finish)
+}
+
+/// Reads what a query at these times needs, and returns what `finish` makes of it.
+pub(super) fn evaluate_with<T>(
+    query: &MetricQuery,
+    times: &[i64],
+    (memory, stored): (&Mutex<MemoryStore>, &StoredList),
+    finish: impl Fn(Evaluation<'_>) -> Vec<T>,
+) -> Vec<T> {
     let is_wanted = |key: &SeriesKey| {
         let mut matchers = query.matchers.iter();
         *key.name == *query.metric && matchers.all(|matcher| matcher.matches(&key.labels))
@@ -254,8 +265,8 @@ pub(super) fn evaluate(
         let view = HistoryView::new(memory, stored, is_wanted);
         let plan = plan(&view.sources(), times, query.window);
         let must_exist = attempt < MAX_ATTEMPTS;
-        if let Ok(results) = view.read(query, &plan, &is_wanted, must_exist) {
-            return results;
+        if let Ok(evaluation) = view.read(query, &plan, &is_wanted, must_exist) {
+            return finish(evaluation);
         }
     }
     Vec::new()

@@ -8,8 +8,10 @@ import { ruleTitle } from '../strings-alerts';
 import { openCard, type PanelProps } from './cards';
 import { cardAddress, page } from '../controller';
 import { routeAddress, traceAddress } from '../place';
+import type { PanelData } from '../panel-data';
 import { useStore } from '../store';
 import { Glyph, type GlyphName } from './glyph';
+import { Save } from './save';
 import { StateStrip } from './strip';
 import { glyphOf, toneOf } from './tone';
 
@@ -18,15 +20,23 @@ interface FrameProps {
   title: string;
   aside?: string;
   empty: string | null;
+  /** The same as CSV and JSON. */
+  data?: () => PanelData;
   children: ComponentChildren;
 }
 
-export function Frame({ id, title, aside, empty, children }: FrameProps): JSX.Element {
+export function Frame({ id, title, aside, empty, data, children }: FrameProps): JSX.Element {
   return (
     <section class="panel" id={id} aria-labelledby={`${id}-title`}>
       <header>
         <h2 id={`${id}-title`}>{title}</h2>
         {aside !== undefined && <p>{aside}</p>}
+        {data !== undefined && empty === null && (
+          <>
+            <span class="fill" />
+            <Save title={title} data={data} />
+          </>
+        )}
       </header>
       {empty === null ? children : <p class="body mute small">{empty}</p>}
     </section>

@@ -4,10 +4,12 @@ import type { JSX } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Marker } from '../contract';
 import { clock, clockOrDay, clockSeconds, day } from '../format';
+import { curveData } from '../panel-data';
 import { T } from '../strings';
 import { flagText, markerName } from '../verdict';
 import { tableIndexes } from './chart-panel';
 import { Glyph } from './glyph';
+import { Save } from './save';
 import { highest, path, ticks, timeTicks } from './plot-model';
 import { tip } from './tip';
 
@@ -28,6 +30,8 @@ interface Props {
   isStacked?: boolean;
   form: (value: number) => string;
   markers: Marker[];
+  /** What is shown without values. */
+  empty?: string;
 }
 
 const HEIGHT = 220;
@@ -38,7 +42,7 @@ const BASE = HEIGHT - BOTTOM;
 
 export function PlotPanel(props: Props): JSX.Element {
   const [asTable, setAsTable] = useState(false);
-  const { id, title, aside, lines } = props;
+  const { id, title, aside, lines, empty = T.noRequestsInRange } = props;
   const hasValues = lines.some((line) => line.values.some((value) => value !== null));
   return (
     <section class="panel" id={id} aria-labelledby={`${id}-title`}>
@@ -46,11 +50,12 @@ export function PlotPanel(props: Props): JSX.Element {
         <h2 id={`${id}-title`}>{title}</h2>
         {aside !== undefined && <p>{aside}</p>}
         <span class="fill" />
+        {hasValues && <Save title={title} data={() => curveData(title, props.start, props.stepMs, lines)} />}
         <button class="icon" type="button" aria-pressed={asTable} aria-label={`${title}: ${T.table}`} title={T.table} onClick={() => { setAsTable(!asTable); }}>
           <Glyph name="table" />
         </button>
       </header>
-      {!hasValues ? <p class="body mute small">{T.noRequestsInRange}</p> : asTable ? <PlotTable {...props} /> : <Plot {...props} />}
+      {!hasValues ? <p class="body mute small">{empty}</p> : asTable ? <PlotTable {...props} /> : <Plot {...props} />}
     </section>
   );
 }

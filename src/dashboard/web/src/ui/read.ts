@@ -3,12 +3,18 @@
 import { useEffect, useState } from 'preact/hooks';
 import { RequestError } from '../api';
 import { page, refused } from '../controller';
-import { T } from '../strings';
+import type { RangeChoice } from '../range';
+import { RANGE_WORDS, T } from '../strings';
 
 export interface Read<D> {
   document: D | null;
   /** Why it could not be read. */
   failure: string | null;
+}
+
+/** What stands in the place of a sentence until the document is there. */
+export function loadingText(range: RangeChoice): string {
+  return T.loadingRange(range.kind === 'relative' ? RANGE_WORDS[range.name] : T.range.toLowerCase());
 }
 
 /** The history takes a snapshot so often. */

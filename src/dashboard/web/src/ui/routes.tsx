@@ -12,7 +12,7 @@ import { rangeQuery, type RangeChoice } from '../range';
 import { useStore } from '../store';
 import { T } from '../strings';
 import { highest, path } from './plot-model';
-import { useRead } from './read';
+import { loadingText, useRead } from './read';
 
 function readOrder(): Order {
   const name = new URLSearchParams(location.search).get('sort');
@@ -39,7 +39,7 @@ export function Routes(): JSX.Element {
     <>
       <div>
         <h1 class="verdict">
-          <b>{T.routes}.</b> {list === null ? (why ?? T.loadingNote) : list.count === 0 ? T.noRequestsInRange : T.routesSentence(list.count, rate(perSecond).value)}
+          <b>{T.routes}.</b> {list === null ? (why ?? loadingText(range)) : list.count === 0 ? T.noRequestsInRange : T.routesSentence(list.count, rate(perSecond).value)}
         </h1>
         <p class="sub">
           {list !== null && why !== null && <span>{why}</span>}

@@ -3,17 +3,22 @@
 import type { JSX } from 'preact';
 import { backlog, clock, logOut, page, setRange, shown, spoken, staleFor, togglePause } from '../controller';
 import { bytes, clockOrDay, clock as clockText, maybe, percent } from '../format';
+import { callsAddress, databaseAddress } from '../operation-places';
 import { overviewAddress, placeOf, routesAddress, tracesAddress } from '../place';
 import { DEFAULT_RANGE, RELATIVE } from '../range';
 import { useStore } from '../store';
 import { RANGE_NAMES, STATE_WORDS, T } from '../strings';
+import { TO } from '../strings-operations';
 import { THEMES, setTheme, theme } from '../theme';
+import { Calls } from './calls';
+import { Database } from './database';
 import { DayLine } from './day-line';
 import { Glyph } from './glyph';
 import { Overview } from './overview';
 import { RouteView } from './route';
 import { Routes } from './routes';
 import { Search } from './search';
+import { StatementView } from './statement';
 import { Tip } from './tip';
 import { TraceView } from './trace';
 import { Traces } from './traces';
@@ -55,6 +60,16 @@ function Side(): JSX.Element {
           <li>
             <a href={routesAddress(state.range)} {...current(here === 'routes' || here === 'route')}>
               {T.routes}
+            </a>
+          </li>
+          <li>
+            <a href={databaseAddress(state.range)} {...current(here === 'database' || here === 'statement')}>
+              {TO.database}
+            </a>
+          </li>
+          <li>
+            <a href={callsAddress(state.range)} {...current(here === 'calls')}>
+              {TO.callsPage}
             </a>
           </li>
           <li>
@@ -114,7 +129,7 @@ function current(is: boolean): { 'aria-current'?: 'page' } {
   return is ? { 'aria-current': 'page' } : {};
 }
 
-const CONTENTS = { overview: Overview, routes: Routes, route: RouteView, traces: Traces, trace: TraceView };
+const CONTENTS = { overview: Overview, routes: Routes, route: RouteView, database: Database, statement: StatementView, calls: Calls, traces: Traces, trace: TraceView };
 
 /** Closes the menu, which lies over the page where that is narrow. */
 function closeMenu(): void {
