@@ -35,6 +35,7 @@ enum Category {
     Runtime,
     Query,
     Reader,
+    ErrorGroup,
     #[cfg(feature = "alerts")]
     Alert,
 }
@@ -114,6 +115,22 @@ impl Error {
             problems: Vec::new(),
             source: None,
         }))
+    }
+
+    /// Creates an error for a change of an error group that is not possible: `problem` is a whole sentence.
+    #[cold]
+    pub(crate) fn error_group(problem: &str) -> Self {
+        Self(Box::new(ErrorParts {
+            kind: Category::ErrorGroup,
+            message: problem.to_owned(),
+            problems: Vec::new(),
+            source: None,
+        }))
+    }
+
+    /// Returns whether an error group does not exist, or cannot be changed as requested.
+    pub fn is_error_group(&self) -> bool {
+        self.0.kind == Category::ErrorGroup
     }
 
     /// Returns whether a rule, a silence, an objective or a background job is invalid, or one too many.

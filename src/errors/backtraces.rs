@@ -8,8 +8,8 @@ use std::sync::{Mutex, RwLock, TryLockError};
 
 use super::config::Backtraces;
 use super::event::Frame;
-use super::fingerprint::GroupHash;
 use super::frames;
+use super::grouping::GroupHash;
 use crate::model::{EventId, lock, write_lock};
 
 /// The errors of one type at one location that get a backtrace.

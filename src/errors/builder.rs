@@ -87,11 +87,11 @@ impl<'a, E: Error + ?Sized> ErrorCapture<'a, E> {
         self
     }
 
-    /// Adds a part of the fingerprint. Events with equal fingerprints form one group, regardless of their type,
-    /// message, location and route.
+    /// Adds a part of the fingerprint. Events with equal fingerprints form one group, regardless of their type, frames
+    /// and message.
     ///
-    /// A fingerprint has at most eight parts of 256 bytes. The part `{{ default }}` represents what would make the
-    /// group otherwise.
+    /// A fingerprint has at most eight parts of 256 bytes. The part `{{ default }}` represents the type and the message
+    /// with placeholders.
     pub fn fingerprint(mut self, part: impl AsRef<str>) -> Self {
         self.details.push_fingerprint_part(part.as_ref());
         self

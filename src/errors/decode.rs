@@ -3,7 +3,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::event::{Breadcrumb, Cause, ErrorEvent, EventKind};
-use super::fingerprint::{GroupHash, normalize_message};
 use super::shared::CaptureState;
 use crate::clock::Nanos;
 use crate::context::{DecodeBreadcrumb, RouteId};
@@ -11,9 +10,6 @@ use crate::model::codec::{Reader, RecordText};
 use crate::model::{Attributes, Value};
 use crate::record::{AttributeRef, ErrorKind, ErrorRecord};
 use crate::redact;
-
-/// The part of a fingerprint that represents the default grouping.
-const DEFAULT_PART: &str = "{{ default }}";
 
 /// A decoded event.
 pub(super) struct DecodedEvent {
@@ -40,7 +36,7 @@ pub(super) fn event(
         message: redact::text(message).into_owned(),
     });
     let causes = causes.collect();
-    let mut event = ErrorEvent {
+    let event = ErrorEvent {
         id: record.event,
         at: wall_time(at),
         level: record.level,
@@ -74,12 +70,11 @@ pub(super) fn event(
             .fingerprint()
             .map(|part| redact::text(part).into_owned())
             .collect(),
+        // It is that of the redacted texts, which `groups` determines: a token in a message makes no separate group.
         group: 0,
         resident_bytes: None,
         truncated: record.shortened,
     };
-    // The group is that of the scrubbed texts: a token in a message does not make a separate group.
-    event.group = group(&event);
     Some(DecodedEvent {
         event,
         has_backtrace: record.backtrace,
@@ -143,31 +138,4 @@ fn breadcrumbs(
         })
     })
     .collect()
-}
-
-/// The number of the event's group.
-fn group(event: &ErrorEvent) -> u64 {
-    let default = |hash: GroupHash| {
-        let hash = hash.with(match event.kind {
-            EventKind::Error => "error",
-            EventKind::Message => "message",
-            EventKind::Panic => "panic",
-        });
-        let (type_name, message) = event.error().map_or(("", ""), |cause| {
-            (cause.type_name.as_str(), cause.message.as_str())
-        });
-        hash.with(type_name)
-            .with(&normalize_message(message))
-            .with(&event.location)
-            .with(&event.route)
-    };
-    if event.fingerprint.is_empty() {
-        return default(GroupHash::new()).finish();
-    }
-    let parts = event.fingerprint.iter();
-    let hash = parts.fold(GroupHash::new(), |hash, part| match part.as_str() {
-        DEFAULT_PART => default(hash),
-        part => hash.with(part),
-    });
-    hash.finish()
 }

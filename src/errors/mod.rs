@@ -108,10 +108,49 @@
 //!
 //! # Which events form a group
 //!
-//! Events of one type, location and route whose messages are equal except for numbers, IDs and quoted text. A capture
-//! can set a [fingerprint](ErrorCapture::fingerprint) instead. [`Monitor::error_groups`](crate::Monitor::error_groups)
-//! lists the groups, each with its count, its first and last time and a sample event. At most a thousand groups are
-//! kept, the most recently seen ones.
+//! What is the first in this list that an event has:
+//!
+//! 1. the [fingerprint](ErrorCapture::fingerprint) that the capture set;
+//! 2. its type and the frames of the service's own functions, without lines, so that a new release finds the same group;
+//! 3. its type and its message, with placeholders in place of what differs from one event to the next: addresses, IDs, dates,
+//!    durations, numbers and quoted text. `row 42 of 10.0.0.1 failed` becomes `row <int> of <ip> failed`.
+//!
+//! Only the first events of a place have frames. They decide for the place, and later events of this type and place join
+//! the same group. Until the frames of the first event are resolved, the group is one of its place
+//! ([`GroupedBy::Place`]).
+//!
+//! At most a thousand groups are kept. A further one replaces the least recently seen group of the location that has the
+//! most, so that a location whose errors all differ leaves those of others. Groups that are resolved or muted go last.
+//! `watchpost_error_groups_evicted_total` counts them.
+//!
+//! # What is known of a group
+//!
+//! [`Monitor::errors`](crate::Monitor::errors) lists the groups. An [`ErrorGroup`] has the number of events, the first and
+//! the last one, events by minute and by hour, the number of users, the routes, releases and environments with the most
+//! events, and up to eight sample events. Samples are chosen so that rare errors keep theirs: of many events, a new one
+//! rarely tells more than those before.
+//!
+//! | state | what it means | how it ends |
+//! |---|---|---|
+//! | open | nobody has dealt with it | |
+//! | resolved | it should not occur again: [now](Resolution::Now), [in this release](Resolution::ThisRelease) or [in the next one](Resolution::NextRelease) | with an event to which the resolution applies: it is regressed |
+//! | regressed | it occurred again | it is resolved again, or reopened |
+//! | muted | its events are counted, and no hook is called | at a time, or with [more events within a period](Mute::UntilMoreThan) |
+//!
+//! Groups and their states are stored in the data directory: a change of a state at once, and counts every ten seconds. After
+//! a `kill -9`, the stored events that the counts do not contain are added. With a Sentry sink, that leaves out events that
+//! were already delivered. Groups that a later version has stored are left as they are.
+//!
+//! # Hooks
+//!
+//! | | called |
+//! |---|---|
+//! | [`Monitor::on_new_error`](crate::Monitor::on_new_error) | with the first event of a group that was never seen before |
+//! | [`Monitor::on_regression`](crate::Monitor::on_regression) | when a resolved group occurs again |
+//! | [`Monitor::on_error_spike`](crate::Monitor::on_error_spike) | when a group has more than ten events within five minutes and five times its usual number, or more than 30 within an hour and three times that number; once for each spike |
+//!
+//! `watchpost_error_patterns_total` counts the same by `pattern`, and the first error of each new release
+//! (`first_of_release`). The usual number is the mean of up to 24 hours. In its first hour a group has none.
 //!
 //! # Panics
 //!
@@ -156,7 +195,7 @@
 //! With a data directory, every event is on disk a few milliseconds after its capture: within 50 ms in 99 of 100 cases,
 //! later if disk and cores are busy. A `kill -9` loses what was captured within that window, but never an event that
 //! [`Monitor::capture_error_durable`](crate::Monitor::capture_error_durable) reported as stored. The next process reads
-//! the events and adds them to its groups.
+//! the events and adds those to its groups that these do not contain yet.
 //!
 //! If the disk is full, broken or missing, events are kept in memory only, a notice reports it, and the store tries
 //! again every five seconds. The files hold at most 64 MiB; when they are full, the oldest events are removed and
@@ -233,9 +272,9 @@ mod details;
 mod durable;
 mod durable_waiters;
 mod event;
-mod fingerprint;
 mod frames;
 mod global;
+mod grouping;
 mod groups;
 mod panics;
 mod processor;
@@ -245,6 +284,8 @@ mod sentry;
 mod shared;
 mod stored_record;
 mod symbol_memory;
+#[cfg(test)]
+mod testing;
 mod tracker;
 
 pub use self::builder::ErrorCapture;
@@ -252,10 +293,14 @@ pub use self::config::{Backtraces, ErrorsConfig};
 pub use self::durable::{CaptureReceipt, DurableCapture};
 pub use self::event::{Breadcrumb, Cause, ErrorEvent, EventKind, Frame};
 pub use self::global::{ResultExt, capture_error, capture_message};
-pub use self::groups::ErrorGroup;
+pub use self::groups::{
+    ErrorFilter, ErrorGroup, ErrorGroups, ErrorPattern, ErrorPatternEvent, ErrorQuery, ErrorSort,
+    ErrorState, GroupedBy, Mute, Resolution, ResolvedBy, TopCounts,
+};
 #[cfg(feature = "sentry")]
 pub use self::sentry::SentryIntegration;
 
+pub(crate) use self::groups::GroupFigures;
 pub(crate) use self::panics::set_panic_hook;
 pub(crate) use self::registry::{AnyMonitor, current_monitor, has_installed, unrouted};
 pub(crate) use self::sentry::{BeforeSend, Dsn, SentrySetup};

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::event::{ErrorEvent, EventKind, Frame};
 use super::resident_memory::ResidentMemory;
 use super::shared::CaptureState;
@@ -62,6 +64,7 @@ impl RecordProcessor for ErrorProcessor {
         if let Some(store) = &self.shared.store {
             store.dispatch(jobs);
         }
+        self.shared.groups.dispatch(jobs);
     }
 
     fn due(&self) -> Option<u64> {
@@ -97,10 +100,15 @@ impl RecordProcessor for ErrorProcessor {
             ("level", event.level.as_str().to_owned()),
         ];
         self.counter.with(labels).add(1);
-        let event = Arc::new(event);
-        self.shared.groups.add(&event);
-        // 3. Store before handing over: the sink sends a stored event only once it is on disk, by its number.
-        let number = self.store(&event, jobs);
+        // 3. Store before handing over: the sink sends a stored event only once it is on disk, by its number. It is stored
+        // while the groups are locked, so that their counts contain exactly the events up to a number.
+        let groups = &self.shared.groups;
+        let has_backtrace = decoded.has_backtrace;
+        let (event, number) =
+            groups.add(event, record.at, has_backtrace, |event| self.store(event));
+        if let Some(store) = &self.shared.store {
+            store.dispatch(jobs);
+        }
         if let Some(outbox) = &self.shared.outbox {
             outbox.add(number, &event, decoded.has_backtrace);
         }
@@ -114,7 +122,7 @@ impl RecordProcessor for ErrorProcessor {
 impl ErrorProcessor {
     /// Stores the event and returns its number in the store, if there is one. A capture that waits for the event is
     /// completed then, or immediately without a store.
-    fn store(&self, event: &ErrorEvent, jobs: &BlockingPool<'_>) -> Option<u64> {
+    fn store(&self, event: &ErrorEvent) -> Option<u64> {
         let completion = self.shared.durable_waiters.remove(event.id);
         let Some(store) = &self.shared.store else {
             if let Some(completion) = completion {
@@ -122,9 +130,7 @@ impl ErrorProcessor {
             }
             return None;
         };
-        let number = store.push(stored_record::encode_event(event), completion);
-        store.dispatch(jobs);
-        Some(number)
+        Some(store.push(stored_record::encode_event(event), completion))
     }
 
     /// Adds events that earlier processes stored to the groups, one batch in each round.
@@ -132,6 +138,10 @@ impl ErrorProcessor {
         let (Some(after), Some(store)) = (self.load_after, &self.shared.store) else {
             return;
         };
+        // The groups say which of the events they have counted.
+        if !self.shared.groups.is_loaded() {
+            return;
+        }
         // 1. Reading is a job of the store: request it, and check for its result in later rounds.
         let Some(records) = store.take_read() else {
             store.request_read(after);
@@ -140,16 +150,26 @@ impl ErrorProcessor {
         // 2. Records of this process are in the groups already.
         let first = self.shared.first_number;
         let earlier = records.iter().take_while(|(number, _)| *number < first);
-        for (_, record) in earlier {
+        let mut frames: FxHashMap<EventId, Vec<Frame>> = FxHashMap::default();
+        let mut events = Vec::new();
+        for (number, record) in earlier {
             match stored_record::decode(record) {
-                Some(StoredRecord::Event(event)) => {
-                    self.shared.groups.add(&Arc::from(event));
-                }
-                Some(StoredRecord::Frames(event, frames)) => {
-                    self.shared.groups.set_sample_frames(event, &frames);
+                Some(StoredRecord::Event(event)) => events.push((*number, event)),
+                Some(StoredRecord::Frames(event, of_event)) => {
+                    frames.insert(event, of_event);
                 }
                 None => {}
             }
+        }
+        for (number, mut event) in events {
+            event.frames = frames.remove(&event.id).unwrap_or_default();
+            let groups = &self.shared.groups;
+            groups.add_earlier(number, StoredRecord::Event(event));
+        }
+        // Those of an event of an earlier batch.
+        for (event, of_event) in frames {
+            let groups = &self.shared.groups;
+            groups.add_earlier(0, StoredRecord::Frames(event, of_event));
         }
         // 3. Continue after the last record, until there is none or it belongs to this process.
         let last = records.last().map(|(number, _)| *number);
@@ -164,6 +184,7 @@ impl ErrorProcessor {
         let shared = Arc::clone(&self.shared);
         // It may have made room for another one.
         let Some(backtrace) = shared.backtraces.remove(event.id) else {
+            shared.groups.set_frames(&event, &[]);
             return shared.publish_frames(event.id, Vec::new());
         };
         let diagnostics = Arc::clone(&self.diagnostics);
@@ -178,7 +199,7 @@ impl ErrorProcessor {
                 ));
                 Vec::new()
             };
-            shared.groups.offer_sample(&event, &frames);
+            shared.groups.set_frames(&event, &frames);
             if let Some(store) = &shared.store {
                 store.push(stored_record::encode_frames(event.id, &frames), None);
             }

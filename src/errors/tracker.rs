@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::panic::Location;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use super::backtraces::BacktraceQueue;
@@ -7,15 +8,16 @@ use super::capture::CaptureInput;
 use super::chain::{put_chain, put_text};
 use super::config::ErrorsConfig;
 use super::durable_waiters::DurableWaiters;
-use super::groups::{ErrorGroup, ErrorGroups};
+use super::groups::{ErrorGroup, ErrorGroups, ErrorQuery, GroupsSetup};
 use super::registry::{self, AnyMonitor};
 use super::sentry::{self, Outbox, SentrySetup};
 use super::shared::CaptureState;
 use crate::context::{ReadDriverError, Requests};
-use crate::model::{ClaimResult, EventId, Level, MonitorLifetime};
+use crate::model::{ClaimResult, Diagnostics, EventId, Level, MonitorLifetime};
 use crate::record::ErrorKind;
 use crate::trace::Traces;
-use crate::worker::{Deadlines, RecordQueue, RemoteSetup, SpoolStatus, SpoolWriter};
+use crate::users::UserTracker;
+use crate::worker::{Deadlines, PeriodicTask, RecordQueue, RemoteSetup, SpoolStatus, SpoolWriter};
 
 /// Captures, groups and stores the errors of one monitor. Cheap to clone; clones share everything.
 #[derive(Debug, Clone)]
@@ -30,6 +32,13 @@ pub(crate) struct ErrorTrackerSetup<'a> {
     pub(crate) requests: &'a Arc<Requests>,
     /// Stores events, where there is a data directory.
     pub(crate) store: Option<SpoolWriter>,
+    /// Where the groups are stored, if there is a data directory.
+    pub(crate) directory: Option<&'a Path>,
+    /// Hashes the users of the events.
+    pub(crate) users: &'a Arc<UserTracker>,
+    pub(crate) release: &'a str,
+    pub(crate) environment: &'a str,
+    pub(crate) diagnostics: &'a Arc<Diagnostics>,
     /// Finds the current plain OpenTelemetry span, where traces are on.
     pub(crate) traces: Option<Arc<Traces>>,
     /// Reads code and constraint of a database driver's error.
@@ -39,11 +48,21 @@ pub(crate) struct ErrorTrackerSetup<'a> {
 impl ErrorTracker {
     pub(crate) fn new(setup: ErrorTrackerSetup<'_>) -> Self {
         let last_number = setup.store.as_ref().map_or(0, SpoolWriter::last);
+        let groups = ErrorGroups::new(&GroupsSetup {
+            clock: setup.requests.clock(),
+            users: setup.users,
+            release: setup.release,
+            environment: setup.environment,
+            directory: setup.directory,
+            first_number: last_number + 1,
+            record_queue: setup.record_queue,
+            diagnostics: setup.diagnostics,
+        });
         let shared = CaptureState {
             record_queue: Arc::clone(setup.record_queue),
             requests: Arc::clone(setup.requests),
             backtraces: BacktraceQueue::new(setup.config.backtraces),
-            groups: ErrorGroups::default(),
+            groups,
             first_number: last_number + 1,
             outbox: Outbox::new(setup.config.dsn.is_some()),
             store: setup.store,
@@ -110,8 +129,18 @@ impl ErrorTracker {
         }
     }
 
+    /// The tasks that watch and store the groups.
+    pub(crate) fn tasks(&self) -> Vec<PeriodicTask> {
+        self.shared.groups.tasks()
+    }
+
+    /// The groups of captured errors, and their states.
+    pub(crate) fn error_groups(&self) -> &ErrorGroups {
+        &self.shared.groups
+    }
+
     /// The groups of captured errors, the most recently seen first.
     pub(crate) fn groups(&self) -> Vec<ErrorGroup> {
-        self.shared.groups.snapshot()
+        self.shared.groups.list(&ErrorQuery::default())
     }
 }

@@ -128,7 +128,8 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let system = Arc::new(SystemReader::new(base.clock.clone(), restarts));
     let levels = Arc::new(levels(&base.config)?);
     let tracing = tracing(&base, data_dir.as_ref())?;
-    let errors = error_tracker(&base, data_dir.as_ref(), &tracing);
+    let users = user_tracker(&base, data_dir.as_ref());
+    let errors = error_tracker(&base, data_dir.as_ref(), &tracing, &users);
     // The registry was made before the traces, so it learns only now where exemplars get their trace from.
     let source = trace_source(&base, tracing.traces.clone());
     base.metrics.set_trace_source(source);
@@ -136,7 +137,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let (history, mut store_tasks) = history(&base, data_dir.as_ref());
     let (alerts, alert_tasks) = alerts(&base, &history, &levels, data_dir.as_ref());
     store_tasks.extend(alert_tasks);
-    let users = user_tracker(&base, data_dir.as_ref());
+    store_tasks.extend(errors.tasks());
     store_tasks.extend(user_tasks(&base, data_dir.as_ref(), &users));
 
     // The worker drains the queue from here on. The error store gets its deadlines from the worker, which did not exist
@@ -307,7 +308,12 @@ fn tracing(base: &Foundation, data_dir: Option<&DataDir>) -> Result<Tracing> {
 }
 
 /// Creates the error tracker, which stores errors on disk if there is a data directory.
-fn error_tracker(base: &Foundation, data_dir: Option<&DataDir>, tracing: &Tracing) -> ErrorTracker {
+fn error_tracker(
+    base: &Foundation,
+    data_dir: Option<&DataDir>,
+    tracing: &Tracing,
+    users: &Arc<UserTracker>,
+) -> ErrorTracker {
     let spool = data_dir.map(|data_dir| {
         SpoolWriter::in_directory(SpoolSetup {
             name: "captured errors",
@@ -323,6 +329,16 @@ fn error_tracker(base: &Foundation, data_dir: Option<&DataDir>, tracing: &Tracin
         record_queue: &base.record_queue,
         requests: &base.requests,
         store: spool,
+        directory: data_dir.map(DataDir::path),
+        users,
+        release: base.config.service.version.as_deref().unwrap_or_default(),
+        environment: base
+            .config
+            .service
+            .environment
+            .as_deref()
+            .unwrap_or_default(),
+        diagnostics: &base.diagnostics,
         traces: tracing.traces.clone(),
         read_driver_error: crate::db::driver_error,
     })

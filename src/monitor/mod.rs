@@ -17,6 +17,7 @@ mod dashboard_pages;
 mod data_dir;
 mod doctor;
 mod drain;
+mod error_groups;
 mod export;
 mod globals;
 mod guard;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::doctor::FORKED;
+use super::error_groups;
 use super::serve::ServerCounters;
 use super::state::MonitorState;
 use crate::clock::Clock;
@@ -53,6 +54,7 @@ pub(super) fn observe(inner: &MonitorState) {
     observe_records(metrics, counters);
     observe_worker(metrics, worker);
     observe_errors(metrics, errors);
+    error_groups::observe(metrics, errors.error_groups());
     if let Some(traces) = &inner.tracing.traces {
         observe_traces(metrics, traces);
     }

@@ -129,8 +129,8 @@ impl Monitor {
         self.inner.recent_logs.read(query)
     }
 
-    /// Returns the groups of errors captured since the start, most recently seen first: at most a thousand. Errors
-    /// captured within the last 20 ms may be missing.
+    /// Returns the groups of captured errors, most recently seen first: at most a thousand. Errors captured within the last
+    /// 20 ms may be missing. [`errors`](Self::errors) selects and changes groups.
     pub fn error_groups(&self) -> Vec<ErrorGroup> {
         self.inner.errors.groups()
     }

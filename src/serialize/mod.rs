@@ -10,7 +10,9 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use self::forms::{LogLevel, Map, Millis, OptionalMillis, OptionalTime, Time};
 use crate::context::InFlight;
 use crate::db::{DbSystem, PoolState, QueryCaller, QueryStats};
-use crate::errors::{Breadcrumb, Cause, ErrorEvent, ErrorGroup, EventKind, Frame};
+use crate::errors::{
+    Breadcrumb, Cause, ErrorEvent, ErrorGroup, ErrorState, EventKind, Frame, GroupedBy, TopCounts,
+};
 use crate::external::{Dependency, DependencyState, LastError, Limit, ModelUsage};
 use crate::health::{HealthStatus, HealthVerdict};
 use crate::logs::{LogRecord, RecentLogs};
@@ -75,9 +77,11 @@ as_name!(
     DbSystem,
     DependencyState,
     DropReason,
+    ErrorState,
     EventKind,
     Global,
     GlobalState,
+    GroupedBy,
     HealthStatus,
     KeepReason,
     Level,
@@ -156,10 +160,14 @@ as_struct!(RecentLogs {
     newest
 });
 
-as_struct!(ErrorGroup { number, count, last_event, error_type, message, location, route, sample } with {
+as_struct!(ErrorGroup {
+    number, count, last_event, error_type, message, location, route, grouped_by, grouping_version, state, is_new,
+    is_spiking, users, routes, releases, environments, minutes, hours, sample, samples,
+} with {
     first_seen: Time as "first_seen",
     last_seen: Time as "last_seen",
 });
+as_struct!(TopCounts { names, other });
 as_struct!(ErrorEvent {
     id, level, kind, causes, location, thread, trace_id, span_id, method, route, path, query, user_agent,
     client_address, user, attributes, extra, breadcrumbs, frames, fingerprint, group, resident_bytes, truncated,

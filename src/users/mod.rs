@@ -7,6 +7,7 @@
 
 mod active_users;
 mod key;
+mod sketch;
 mod snapshot;
 mod tracker;
 mod user_store;
@@ -15,6 +16,7 @@ mod window;
 pub use self::active_users::ActiveUsers;
 
 pub(crate) use self::key::{UserHash, UserKey};
+pub(crate) use self::sketch::UserSketch;
 pub(crate) use self::tracker::UserTracker;
 pub(crate) use self::user_store::UserStore;
 

@@ -118,10 +118,17 @@ fn resources() -> [Rule; 6] {
     ]
 }
 
-fn signals() -> [Rule; 3] {
+fn signals() -> [Rule; 5] {
     let errors = MetricQuery::increase("watchpost_errors_total").by(["error_type"]);
     let lately = errors.clone().window(5 * MINUTE);
     let hour = errors.window(60 * MINUTE);
+    let noticed = |pattern| {
+        let patterns = MetricQuery::increase("watchpost_error_patterns_total");
+        patterns
+            .label("pattern", pattern)
+            .total()
+            .window(5 * MINUTE)
+    };
     let dropped = MetricQuery::increase("watchpost_records_dropped_total");
     let dropped = dropped.by(["signal"]).window(5 * MINUTE);
     let overdue = MetricQuery::last("watchpost_job_overdue_seconds").by(["job_name"]);
@@ -134,6 +141,18 @@ fn signals() -> [Rule; 3] {
             .annotation(
                 "summary",
                 "{{ $value | humanizePercentage }} of the errors {{ $labels.error_type }} of an hour occurred within five minutes",
+            ),
+        Rule::threshold("new-error", noticed("new"), Bound::above(0.0))
+            .cooldown(15 * MINUTE)
+            .annotation(
+                "summary",
+                "{{ $value }} errors occurred within five minutes that were never seen before",
+            ),
+        Rule::threshold("regressed-error", noticed("regression"), Bound::above(0.0))
+            .cooldown(15 * MINUTE)
+            .annotation(
+                "summary",
+                "{{ $value }} resolved errors occurred again within five minutes",
             ),
         Rule::threshold("missed-job", overdue, Bound::above(0.0))
             .cooldown(60 * MINUTE)

@@ -133,7 +133,8 @@ impl EventEncoder {
             }
             // Those of this process are in the groups already.
             if number < setup.shared.first_number {
-                setup.shared.groups.add(&Arc::new(event.clone()));
+                let event = StoredRecord::Event(Box::new(event.clone()));
+                setup.shared.groups.add_earlier(number, event);
             }
             // It was counted as spooled, or by an earlier process. So it counts as emitted again.
             setup.counters.emitted(RecordKind::Error, 1);

@@ -1,0 +1,689 @@
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::group::ErrorGroup;
+use super::pattern::{ErrorPattern, ErrorPatternEvent, SeenPattern, sentence};
+use super::query::ErrorQuery;
+use super::saved::{SavedGroups, encode};
+use super::spike::Rate;
+use super::state::{ErrorState, Mute, Resolution, ResolvedBy};
+use super::store::{GroupStore, Loaded};
+use super::table::{Arrival, GroupCounts, GroupTable, minute_of};
+use crate::clock::{Clock, Nanos, nanos};
+use crate::error::{Error, Result};
+use crate::errors::event::{ErrorEvent, Frame};
+use crate::errors::stored_record::StoredRecord;
+use crate::model::{Diagnostics, HookCounts, HookList, Subscription, lock, lock_for_status};
+use crate::users::UserTracker;
+use crate::worker::{BlockingPool, PeriodicTask, RecordQueue};
+
+/// The time between two looks at all groups: for spikes, ends of mutes and what is to be announced.
+const TICK: Duration = Duration::from_secs(1);
+/// The longest time between a count and its storage.
+const SAVE_EVERY: Duration = Duration::from_secs(10);
+/// The time until the groups are stored again after the disk has refused them.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// The longest time that a group waits for the frames of its first event.
+const FRAMES_PATIENCE: Duration = Duration::from_secs(15);
+/// The stored events of earlier processes that are kept until the groups are loaded.
+const MAX_EARLY: usize = 2000;
+/// The maximum number of groups that one call merges.
+const MAX_MERGED: usize = 32;
+
+/// The groups of captured errors, and their states. [`Monitor::errors`](crate::Monitor::errors) returns it. Cheap to clone.
+///
+/// ```
+/// # fn main() -> watchpost::Result<()> {
+/// # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+/// use watchpost::errors::{ErrorFilter, ErrorQuery, Resolution};
+///
+/// for group in monitor.errors().list(&ErrorQuery::default().filter(ErrorFilter::New)) {
+///     println!("{} events, {} users: {}", group.count, group.users, group.message);
+///     monitor.errors().resolve(group.number, Resolution::NextRelease)?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ErrorGroups {
+    inner: Arc<GroupsState>,
+}
+
+struct GroupsState {
+    table: Mutex<GroupTable>,
+    clock: Clock,
+    users: Arc<UserTracker>,
+    release: String,
+    environment: String,
+    store: Option<GroupStore>,
+    /// Whether the groups of earlier processes are in the table, or cannot be.
+    is_loaded: AtomicBool,
+    /// The number of the first record that this process stores.
+    first_number: u64,
+    /// The release and environment of the process that stored the groups, to which its last events belong.
+    earlier: Mutex<(String, String)>,
+    /// Stored events that arrived before the groups were loaded.
+    early: Mutex<Vec<(u64, StoredRecord)>>,
+    /// How many changes of states there were, and how many of these are stored.
+    changes: AtomicU64,
+    stored_changes: AtomicU64,
+    is_saving: AtomicBool,
+    saved_at: AtomicU64,
+    /// No attempt to store is made before.
+    not_before: AtomicU64,
+    on_new: Arc<HookList<ErrorPatternEvent>>,
+    on_regression: Arc<HookList<ErrorPatternEvent>>,
+    on_spike: Arc<HookList<ErrorPatternEvent>>,
+    record_queue: Arc<RecordQueue>,
+}
+
+/// The parts of [`ErrorGroups`].
+pub(in crate::errors) struct GroupsSetup<'a> {
+    pub(in crate::errors) clock: &'a Clock,
+    pub(in crate::errors) users: &'a Arc<UserTracker>,
+    pub(in crate::errors) release: &'a str,
+    pub(in crate::errors) environment: &'a str,
+    /// Where the groups are stored. Without it, they are in memory alone.
+    pub(in crate::errors) directory: Option<&'a Path>,
+    pub(in crate::errors) first_number: u64,
+    pub(in crate::errors) record_queue: &'a Arc<RecordQueue>,
+    pub(in crate::errors) diagnostics: &'a Arc<Diagnostics>,
+}
+
+/// Figures for the metrics.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GroupFigures {
+    pub(crate) counts: GroupCounts,
+    /// Groups that are neither resolved nor muted, regressed, muted, resolved ones, and those with a spike.
+    pub(crate) states: [(&'static str, usize); 5],
+    pub(crate) hooks: HookCounts,
+}
+
+impl ErrorGroups {
+    pub(in crate::errors) fn new(setup: &GroupsSetup<'_>) -> Self {
+        let directory = setup.directory;
+        let store = directory.map(|path| GroupStore::in_directory(path, setup.diagnostics));
+        Self::with_store(setup, store)
+    }
+
+    pub(super) fn with_store(setup: &GroupsSetup<'_>, store: Option<GroupStore>) -> Self {
+        let mut table = GroupTable::default();
+        table.releases.begin(setup.release);
+        let inner = GroupsState {
+            table: Mutex::new(table),
+            clock: setup.clock.clone(),
+            users: Arc::clone(setup.users),
+            release: setup.release.to_owned(),
+            environment: setup.environment.to_owned(),
+            is_loaded: AtomicBool::new(store.is_none()),
+            store,
+            first_number: setup.first_number,
+            earlier: Mutex::default(),
+            early: Mutex::default(),
+            changes: AtomicU64::new(0),
+            stored_changes: AtomicU64::new(0),
+            is_saving: AtomicBool::new(false),
+            saved_at: AtomicU64::new(setup.clock.now()),
+            not_before: AtomicU64::new(0),
+            on_new: Arc::default(),
+            on_regression: Arc::default(),
+            on_spike: Arc::default(),
+            record_queue: Arc::clone(setup.record_queue),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The tasks that look at the groups, call the hooks and store the groups.
+    pub(in crate::errors) fn tasks(&self) -> Vec<PeriodicTask> {
+        let (ticking, delivering, last) = (self.clone(), self.clone(), self.clone());
+        let mut tasks = vec![
+            PeriodicTask::on_pool(TICK, move || ticking.tick()),
+            PeriodicTask::on_pool(TICK, move || delivering.deliver()),
+        ];
+        if self.inner.store.is_some() {
+            tasks.push(PeriodicTask::at_end("the error groups", move || {
+                last.finish()
+            }));
+        }
+        tasks
+    }
+
+    /// Returns groups, selected and ordered by a query.
+    ///
+    /// It copies the groups under their lock, which takes about a millisecond for a thousand groups.
+    pub fn list(&self, query: &ErrorQuery) -> Vec<ErrorGroup> {
+        // A child process made by `fork` while the lock was held cannot read the table.
+        let all = lock_for_status(&self.inner.table).map(|table| {
+            let (minute, now) = (self.minute(), self.now());
+            let groups = table.groups.values();
+            groups.map(|entry| entry.group(minute, now)).collect()
+        });
+        query.apply(all.unwrap_or_default())
+    }
+
+    /// Returns a group. The number of a group that was merged into another one leads to that.
+    pub fn show(&self, number: u64) -> Option<ErrorGroup> {
+        let table = lock_for_status(&self.inner.table)?;
+        let number = table.resolve_number(number)?;
+        let entry = table.groups.get(&number)?;
+        Some(entry.group(self.minute(), self.now()))
+    }
+
+    /// Marks a group as resolved. If it was muted, it no longer is. An event to which the resolution applies makes the group
+    /// a regressed one.
+    ///
+    /// With a data directory, the change is on disk within 50 ms unless the disk is slow; [`is_stored`](Self::is_stored)
+    /// says whether it is.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error, for which [`is_error_group`](crate::Error::is_error_group) is true, if there is no such group.
+    pub fn resolve(&self, number: u64, resolution: Resolution) -> Result<()> {
+        let (now, at) = (self.inner.clock.now(), self.now());
+        let by = ResolvedBy::new(resolution, &self.inner.release);
+        self.change(number, |entry| {
+            entry.state = ErrorState::Resolved { at, by };
+            entry.resolved_at = now;
+            Ok(())
+        })
+    }
+
+    /// Mutes a group: its events are counted, and no hook is called with it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error, for which [`is_error_group`](crate::Error::is_error_group) is true, if there is no such group, if it
+    /// is resolved, or if the time or the period of the mute is out of its range.
+    pub fn mute(&self, number: u64, until: Mute) -> Result<()> {
+        let at = self.now();
+        if let Some(problem) = until.problem(at) {
+            return Err(Error::error_group(problem));
+        }
+        self.change(number, |entry| {
+            if matches!(entry.state, ErrorState::Resolved { .. }) {
+                return Err(Error::error_group(
+                    "a resolved group cannot be muted: reopen it first",
+                ));
+            }
+            entry.state = ErrorState::Muted { at, until };
+            entry.count_at_mute = entry.count;
+            Ok(())
+        })
+    }
+
+    /// Ends the mute of a group, which is open again.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error, for which [`is_error_group`](crate::Error::is_error_group) is true, if there is no such group, or if
+    /// it is not muted.
+    pub fn unmute(&self, number: u64) -> Result<()> {
+        self.change(number, |entry| {
+            if !matches!(entry.state, ErrorState::Muted { .. }) {
+                return Err(Error::error_group("the group is not muted"));
+            }
+            entry.state = ErrorState::Open;
+            Ok(())
+        })
+    }
+
+    /// Makes a group open again, whatever its state is.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error, for which [`is_error_group`](crate::Error::is_error_group) is true, if there is no such group.
+    pub fn reopen(&self, number: u64) -> Result<()> {
+        self.change(number, |entry| {
+            entry.state = ErrorState::Open;
+            Ok(())
+        })
+    }
+
+    /// Merges groups into another one, which keeps its number and its state. Later events of theirs join it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error, for which [`is_error_group`](crate::Error::is_error_group) is true, and changes nothing, if there is
+    /// no such group, if no or more than 32 others are named, or if one of them is the group itself.
+    pub fn merge(&self, number: u64, others: &[u64]) -> Result<()> {
+        if others.is_empty() || others.len() > MAX_MERGED {
+            return Err(Error::error_group("name from one to 32 groups to merge"));
+        }
+        {
+            let mut table = self.lock();
+            let unknown = || Error::error_group("there is no error group with this number");
+            let into = table.resolve_number(number).ok_or_else(unknown)?;
+            let others = others.iter().map(|other| table.resolve_number(*other));
+            let others: Option<Vec<u64>> = others.collect();
+            let others = others.ok_or_else(unknown)?;
+            if others.contains(&into) {
+                return Err(Error::error_group("a group cannot be merged into itself"));
+            }
+            let arrival = self.arrival(None, true);
+            for other in others {
+                // What was captured before is no regression.
+                let arrival = Arrival {
+                    captured: None,
+                    ..arrival
+                };
+                table.merge(other, into, self.now(), &arrival);
+            }
+        }
+        self.record_change();
+        Ok(())
+    }
+
+    /// Returns whether the groups of earlier processes are read, and all changes of states are on disk. Without a data
+    /// directory, they never are.
+    pub fn is_stored(&self) -> bool {
+        let inner = &self.inner;
+        inner.store.is_some()
+            && self.is_loaded()
+            && inner.stored_changes.load(Relaxed) >= inner.changes.load(Relaxed)
+    }
+
+    pub(crate) fn on_new(
+        &self,
+        hook: impl Fn(&ErrorPatternEvent) + Send + Sync + 'static,
+    ) -> Subscription {
+        self.inner.on_new.subscribe(hook)
+    }
+
+    pub(crate) fn on_regression(
+        &self,
+        hook: impl Fn(&ErrorPatternEvent) + Send + Sync + 'static,
+    ) -> Subscription {
+        self.inner.on_regression.subscribe(hook)
+    }
+
+    pub(crate) fn on_spike(
+        &self,
+        hook: impl Fn(&ErrorPatternEvent) + Send + Sync + 'static,
+    ) -> Subscription {
+        self.inner.on_spike.subscribe(hook)
+    }
+
+    /// Figures for the metrics. `None` in a child made by `fork` if a thread of the parent held the lock.
+    pub(crate) fn figures(&self) -> Option<GroupFigures> {
+        let table = lock_for_status(&self.inner.table)?;
+        let mut states = [
+            ("open", 0),
+            ("regressed", 0),
+            ("muted", 0),
+            ("resolved", 0),
+            ("spiking", 0),
+        ];
+        for entry in table.groups.values() {
+            let name = entry.state.as_str();
+            for (state, count) in &mut states {
+                *count += usize::from(*state == name || *state == "spiking" && entry.is_spiking);
+            }
+        }
+        let hooks = [
+            &self.inner.on_new,
+            &self.inner.on_regression,
+            &self.inner.on_spike,
+        ];
+        let hooks = hooks.map(|hooks| hooks.counts());
+        let sum = |of: fn(&HookCounts) -> u64| hooks.iter().map(of).sum();
+        Some(GroupFigures {
+            counts: table.counts,
+            states,
+            hooks: HookCounts {
+                emitted: sum(|it| it.emitted),
+                delivered: sum(|it| it.delivered),
+                disabled: sum(|it| it.disabled),
+                dropped: sum(|it| it.dropped),
+                panics: sum(|it| it.panics),
+            },
+        })
+    }
+
+    /// Adds an event of this process, which was captured at `captured`. `store` gets it with its group, and returns the
+    /// number under which it is stored.
+    pub(in crate::errors) fn add(
+        &self,
+        mut event: ErrorEvent,
+        captured: Nanos,
+        has_backtrace: bool,
+        store: impl FnOnce(&ErrorEvent) -> Option<u64>,
+    ) -> (Arc<ErrorEvent>, Option<u64>) {
+        let user = (!event.user.is_empty()).then(|| self.inner.users.hash(&event.user));
+        let mut arrival = self.arrival(Some(captured), has_backtrace);
+        arrival.user = user;
+        // The number and the count change under one lock, so that what is stored of the groups contains exactly the
+        // events up to a number.
+        let mut table = self.lock();
+        event.group = table.place(&event, &arrival);
+        let number = store(&event);
+        let event = Arc::new(event);
+        table.add(&event, &arrival);
+        table.covered = table.covered.max(number.unwrap_or_default());
+        (event, number)
+    }
+
+    /// Adds the frames of an event of this process, which may be none.
+    pub(in crate::errors) fn set_frames(&self, event: &ErrorEvent, frames: &[Frame]) {
+        let arrival = self.arrival(Some(self.inner.clock.now()), true);
+        self.lock()
+            .set_frames(event.id, Some(event), frames, &arrival);
+    }
+
+    /// Whether the groups of earlier processes are loaded, so that their stored events can be added.
+    pub(in crate::errors) fn is_loaded(&self) -> bool {
+        self.inner.is_loaded.load(Relaxed)
+    }
+
+    /// Adds what an earlier process has stored under a number. An event that is counted already only becomes a sample.
+    pub(in crate::errors) fn add_earlier(&self, number: u64, record: StoredRecord) {
+        if number >= self.inner.first_number {
+            return;
+        }
+        if !self.is_loaded() {
+            let mut early = lock(&self.inner.early);
+            // Checked under the lock under which they are taken.
+            if !self.is_loaded() {
+                if early.len() < MAX_EARLY {
+                    early.push((number, record));
+                }
+                return;
+            }
+        }
+        self.add_loaded(number, record);
+    }
+
+    fn add_loaded(&self, number: u64, record: StoredRecord) {
+        let earlier = lock(&self.inner.earlier).clone();
+        let mut arrival = Arrival {
+            release: &earlier.0,
+            environment: &earlier.1,
+            ..self.arrival(None, false)
+        };
+        match record {
+            StoredRecord::Event(mut event) => {
+                if !event.user.is_empty() {
+                    arrival.user = Some(self.inner.users.hash(&event.user));
+                }
+                let mut table = self.lock();
+                let known = table.resolve_number(event.group);
+                let is_counted = number <= table.covered;
+                if known.is_none() && is_counted {
+                    return;
+                }
+                event.group = known.unwrap_or_else(|| table.place(&event, &arrival));
+                let frames = std::mem::take(&mut event.frames);
+                let event = Arc::from(event);
+                if is_counted {
+                    table.offer_sample(&event);
+                } else {
+                    table.add(&event, &arrival);
+                }
+                if !frames.is_empty() {
+                    table.set_frames(event.id, Some(&event), &frames, &arrival);
+                }
+            }
+            StoredRecord::Frames(id, frames) => {
+                self.lock().set_frames(id, None, &frames, &arrival);
+            }
+        }
+    }
+
+    /// Starts a job that stores the groups, if a state has changed. Called on the worker's thread.
+    pub(in crate::errors) fn dispatch(&self, jobs: &BlockingPool<'_>) {
+        let inner = &self.inner;
+        if inner.store.is_none()
+            || !self.is_loaded()
+            || self.is_stored()
+            || inner.clock.now() < inner.not_before.load(Relaxed)
+            || inner.is_saving.swap(true, Relaxed)
+        {
+            return;
+        }
+        let groups = self.clone();
+        let is_queued = jobs.spawn(move || {
+            groups.save();
+            groups.inner.is_saving.store(false, Relaxed);
+        });
+        if !is_queued {
+            inner.is_saving.store(false, Relaxed);
+        }
+    }
+
+    /// Loads the groups in the first call, then looks at all groups, and stores them if it is time. Blocks as long as the
+    /// disk does.
+    pub(super) fn tick(&self) {
+        self.load();
+        self.look();
+        let inner = &self.inner;
+        let now = inner.clock.now();
+        let age = now.saturating_sub(inner.saved_at.load(Relaxed));
+        if age >= nanos(SAVE_EVERY) && now >= inner.not_before.load(Relaxed) && self.lock().is_dirty
+        {
+            self.save();
+        }
+    }
+
+    /// Calls the hooks with what is to be announced.
+    pub(super) fn deliver(&self) {
+        let inner = &self.inner;
+        for hooks in [&inner.on_new, &inner.on_regression, &inner.on_spike] {
+            hooks.deliver();
+        }
+    }
+
+    /// Stores the groups a last time. Returns whether they are stored.
+    fn finish(&self) -> bool {
+        self.load();
+        self.look();
+        self.save()
+    }
+
+    fn load(&self) {
+        let inner = &self.inner;
+        let Some(store) = inner.store.as_ref().filter(|_| !self.is_loaded()) else {
+            return;
+        };
+        let saved = match store.load() {
+            Loaded::Groups(saved) => saved,
+            Loaded::Newer => SavedGroups {
+                covered: u64::MAX,
+                ..SavedGroups::default()
+            },
+            Loaded::Failed => return,
+        };
+        self.restore(saved);
+        let mut early = lock(&inner.early);
+        inner.is_loaded.store(true, Relaxed);
+        let taken = std::mem::take(&mut *early);
+        drop(early);
+        for (number, record) in taken {
+            self.add_loaded(number, record);
+        }
+        // The worker waits for it before it reads the stored events.
+        inner.record_queue.wake();
+    }
+
+    fn restore(&self, saved: SavedGroups) {
+        let arrival = self.arrival(Some(self.inner.clock.now()), false);
+        *lock(&self.inner.earlier) = (saved.release, saved.environment);
+        let mut table = self.lock();
+        // The store may have been emptied, so that its numbers have begun anew.
+        let last = self.inner.first_number.saturating_sub(1);
+        table.covered = table.covered.max(saved.covered.min(last));
+        table.awaits_first_of_release = table.releases.restore(saved.releases);
+        for entry in saved.groups {
+            table.restore(entry, &arrival);
+        }
+    }
+
+    /// Ends waiting, mutes and spikes, begins spikes, and queues what is to be announced.
+    fn look(&self) {
+        let (minute, now) = (self.minute(), self.now());
+        let arrival = self.arrival(Some(self.inner.clock.now()), false);
+        let mut has_changed = false;
+        let mut events = Vec::new();
+        {
+            let mut table = self.lock();
+            table.end_waiting(nanos(FRAMES_PATIENCE), &arrival);
+            let mut spikes = Vec::new();
+            for entry in table.groups.values_mut() {
+                if let ErrorState::Muted {
+                    until: Mute::Until(time),
+                    ..
+                } = entry.state
+                    && now >= time
+                {
+                    entry.state = ErrorState::Open;
+                    has_changed = true;
+                }
+                let rate = Rate::of(&entry.timeline, minute, minute_of(entry.first_seen));
+                let is_spiking = rate.is_spike(entry.is_spiking);
+                if is_spiking && !entry.is_spiking {
+                    spikes.push(entry.number);
+                }
+                entry.is_spiking = is_spiking;
+            }
+            table.counts.spikes += spikes.len() as u64;
+            for number in spikes {
+                table.push_pattern(ErrorPattern::Spike, number);
+            }
+            // What is new is known only once the groups of earlier processes are.
+            if self.is_loaded() {
+                for seen in std::mem::take(&mut table.patterns) {
+                    has_changed |= seen.pattern == ErrorPattern::Regression;
+                    table.counts.new += u64::from(seen.pattern == ErrorPattern::New);
+                    match self.event(&table, seen, minute, now) {
+                        Some(event) => events.push(event),
+                        None => table.counts.unannounced += 1,
+                    }
+                }
+            }
+        }
+        if has_changed {
+            self.record_change();
+        }
+        for event in events {
+            let is_muted = matches!(event.group.state, ErrorState::Muted { .. });
+            match event.pattern {
+                _ if is_muted => {}
+                ErrorPattern::New => self.inner.on_new.emit(event),
+                ErrorPattern::Regression => self.inner.on_regression.emit(event),
+                ErrorPattern::Spike => self.inner.on_spike.emit(event),
+                ErrorPattern::FirstOfRelease => {}
+            }
+        }
+    }
+
+    fn event(
+        &self,
+        table: &GroupTable,
+        seen: SeenPattern,
+        minute: u64,
+        now: SystemTime,
+    ) -> Option<ErrorPatternEvent> {
+        let number = table.resolve_number(seen.number)?;
+        let entry = table.groups.get(&number)?;
+        let group = entry.group(minute, now);
+        let rate = Rate::of(&entry.timeline, minute, minute_of(entry.first_seen));
+        Some(ErrorPatternEvent {
+            pattern: seen.pattern,
+            sentence: sentence(seen.pattern, &group, rate.lately, rate.usual),
+            group,
+            at: now,
+            release: self.inner.release.clone(),
+            events: rate.lately,
+            usual_events: rate.usual,
+        })
+    }
+
+    /// Stores the groups. Returns whether they are stored.
+    fn save(&self) -> bool {
+        let inner = &self.inner;
+        let Some(store) = inner.store.as_ref().filter(|_| self.is_loaded()) else {
+            return false;
+        };
+        let mut changes = 0;
+        let is_saved = store.save(|| {
+            let mut table = self.lock();
+            changes = inner.changes.load(Relaxed);
+            table.is_dirty = false;
+            encode(&table, &inner.release, &inner.environment)
+        });
+        let now = inner.clock.now();
+        if is_saved {
+            inner.stored_changes.fetch_max(changes, Relaxed);
+            inner.saved_at.store(now, Relaxed);
+        } else {
+            self.lock().is_dirty = true;
+            inner
+                .not_before
+                .store(now.saturating_add(nanos(RETRY_AFTER)), Relaxed);
+        }
+        is_saved
+    }
+
+    fn change(
+        &self,
+        number: u64,
+        change: impl FnOnce(&mut super::entry::GroupEntry) -> Result<()>,
+    ) -> Result<()> {
+        {
+            let mut table = self.lock();
+            let entry = table
+                .resolve_number(number)
+                .and_then(|number| table.groups.get_mut(&number));
+            let entry = entry
+                .ok_or_else(|| Error::error_group("there is no error group with this number"))?;
+            change(entry)?;
+            table.is_dirty = true;
+        }
+        self.record_change();
+        Ok(())
+    }
+
+    fn record_change(&self) {
+        self.inner.changes.fetch_add(1, Relaxed);
+        // The worker stores it now, not in its next round.
+        self.inner.record_queue.wake();
+    }
+
+    fn arrival(&self, captured: Option<Nanos>, has_backtrace: bool) -> Arrival<'_> {
+        Arrival {
+            captured,
+            now: self.inner.clock.now(),
+            has_backtrace,
+            user: None,
+            release: &self.inner.release,
+            environment: &self.inner.environment,
+        }
+    }
+
+    fn now(&self) -> SystemTime {
+        let clock = &self.inner.clock;
+        UNIX_EPOCH + Duration::from_nanos(clock.wall(clock.now()))
+    }
+
+    fn minute(&self) -> u64 {
+        minute_of(self.now())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, GroupTable> {
+        lock(&self.inner.table)
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_table<R>(&self, look: impl FnOnce(&GroupTable) -> R) -> R {
+        look(&self.lock())
+    }
+}
+
+impl fmt::Debug for ErrorGroups {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ErrorGroups").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,29 @@
+//! The groups of captured errors: what belongs together, how often it occurs, and what somebody has decided about it.
+
+mod entry;
+mod group;
+mod handle;
+mod pattern;
+mod query;
+mod releases;
+mod samples;
+mod saved;
+mod spike;
+mod state;
+mod store;
+mod table;
+mod timeline;
+mod top_counts;
+
+pub use self::group::{ErrorGroup, GroupedBy};
+pub use self::handle::ErrorGroups;
+pub use self::pattern::{ErrorPattern, ErrorPatternEvent};
+pub use self::query::{ErrorFilter, ErrorQuery, ErrorSort};
+pub use self::state::{ErrorState, Mute, Resolution, ResolvedBy};
+pub use self::top_counts::TopCounts;
+
+pub(crate) use self::handle::GroupFigures;
+pub(super) use self::handle::GroupsSetup;
+
+#[cfg(test)]
+mod tests;

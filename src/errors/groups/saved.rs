@@ -1,0 +1,325 @@
+//! The bytes of the groups in the data directory: a file of records. The first record is the head, and each other one a
+//! group. Each begins with the version of its form, so that a later release reads those of an earlier one. A file whose head
+//! has a higher version was written by a later release.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::entry::{GroupEntry, MAX_KEYS, source_of};
+use super::group::GroupedBy;
+use super::samples::Samples;
+use super::state::{ErrorState, Mute, ResolvedBy};
+use super::table::{GroupTable, MAX_GROUPS};
+use super::timeline::{HOURS, MINUTES, Timeline};
+use super::top_counts::TopCounts;
+use crate::clock::{nanos, wall_nanos};
+use crate::errors::event::EventKind;
+use crate::errors::grouping::Place;
+use crate::files::{header, put, records};
+use crate::model::EventId;
+use crate::model::codec::{Reader, put_bytes, put_str};
+use crate::users::UserSketch;
+
+const VERSION: u8 = 1;
+
+/// What a file contains.
+#[derive(Debug, Default)]
+pub(super) struct SavedGroups {
+    /// The number of the last stored event that the counts contain.
+    pub(super) covered: u64,
+    /// The release and the environment of the process that wrote the file.
+    pub(super) release: String,
+    pub(super) environment: String,
+    pub(super) releases: Vec<String>,
+    pub(super) groups: Vec<GroupEntry>,
+}
+
+/// Why a file, or a part of it, cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InvalidGroups {
+    /// A part is damaged, and is left out.
+    Damaged,
+    /// A later release wrote the file.
+    NewerVersion(u8),
+}
+
+/// Encodes all groups.
+pub(super) fn encode(table: &GroupTable, release: &str, environment: &str) -> Vec<u8> {
+    let mut out = header(table.groups.len() as u64).to_vec();
+    let mut head = vec![VERSION];
+    head.extend_from_slice(&table.covered.to_le_bytes());
+    put_str(&mut head, release);
+    put_str(&mut head, environment);
+    for name in table.releases.names() {
+        put_str(&mut head, name);
+    }
+    put(&mut out, 0, &head);
+    let mut group = Vec::new();
+    for entry in table.groups.values() {
+        group.clear();
+        put_group(&mut group, entry);
+        put(&mut out, entry.number, &group);
+    }
+    out
+}
+
+/// Decodes a file, and says what is wrong with it. Damaged groups are left out.
+pub(super) fn decode(file: &[u8]) -> (SavedGroups, Option<InvalidGroups>) {
+    let mut saved = SavedGroups::default();
+    let Some(all) = records(file) else {
+        return (saved, Some(InvalidGroups::Damaged));
+    };
+    let count = file.get(8..16).and_then(|it| it.first_chunk());
+    let count = count.map_or(0, |count| u64::from_le_bytes(*count));
+    // Without a head, it is not known which stored events the counts contain: none is added again.
+    saved.covered = u64::MAX;
+    let mut has_head = false;
+    for (number, record) in all {
+        if number == 0 {
+            match record.first() {
+                Some(version) if *version > VERSION => {
+                    return (saved, Some(InvalidGroups::NewerVersion(*version)));
+                }
+                _ => has_head = read_head(record, &mut saved).is_some(),
+            }
+        } else if saved.groups.len() < MAX_GROUPS {
+            saved.groups.extend(read_group(record));
+        }
+    }
+    let is_whole = has_head && saved.groups.len() as u64 == count;
+    let problem = (!is_whole).then_some(InvalidGroups::Damaged);
+    (saved, problem)
+}
+
+fn read_head(head: &[u8], saved: &mut SavedGroups) -> Option<()> {
+    let mut r = Reader::new(head);
+    r.u8()?;
+    saved.covered = r.u64()?;
+    saved.release = r.str()?.to_owned();
+    saved.environment = r.str()?.to_owned();
+    saved.releases = std::iter::from_fn(|| r.str().map(str::to_owned)).collect();
+    Some(())
+}
+
+fn put_group(out: &mut Vec<u8>, entry: &GroupEntry) {
+    // The order of the fields is the format, which `read_group` reads.
+    out.extend_from_slice(&[VERSION, entry.version, by_number(entry.grouped_by)]);
+    out.push(match entry.kind {
+        EventKind::Error => 0,
+        EventKind::Message => 1,
+        EventKind::Panic => 2,
+    });
+    put_numbers(out, &[entry.number, entry.count, entry.count_at_mute]);
+    put_numbers(
+        out,
+        &[wall_nanos(entry.first_seen), wall_nanos(entry.last_seen)],
+    );
+    out.extend_from_slice(&entry.last_event.to_u128().to_le_bytes());
+    out.push(u8::from(entry.is_spiking));
+    put_list(out, entry.fingerprints.iter().copied());
+    put_list(out, entry.places.iter().map(|place| place.0));
+    put_list(out, entry.merged.iter().copied());
+    for text in [&entry.error_type, &entry.message, &entry.location] {
+        put_str(out, text);
+    }
+    put_state(out, &entry.state);
+    for counts in entry.timeline.parts() {
+        let numbers = counts.iter();
+        put_list(
+            out,
+            numbers.flat_map(|(slot, count)| [*slot, u64::from(*count)]),
+        );
+    }
+    put_bytes(out, &entry.users.to_bytes());
+    for counts in [&entry.routes, &entry.releases, &entry.environments] {
+        put_numbers(out, &[counts.other, counts.names.len() as u64]);
+        for (name, count) in &counts.names {
+            put_str(out, name);
+            put_numbers(out, &[*count]);
+        }
+    }
+}
+
+fn read_group(group: &[u8]) -> Option<GroupEntry> {
+    let mut r = Reader::new(group);
+    if r.u8()? != VERSION {
+        return None;
+    }
+    let version = r.u8()?;
+    let grouped_by = match r.u8()? {
+        0 => GroupedBy::Fingerprint,
+        1 => GroupedBy::Frames,
+        2 => GroupedBy::Message,
+        _ => return None,
+    };
+    let kind = match r.u8()? {
+        0 => EventKind::Error,
+        1 => EventKind::Message,
+        2 => EventKind::Panic,
+        _ => return None,
+    };
+    let (number, count, count_at_mute) = (r.u64()?, r.u64()?, r.u64()?);
+    let (first_seen, last_seen) = (time(r.u64()?)?, time(r.u64()?)?);
+    let last_event = EventId::from_u128(r.u128()?);
+    let is_spiking = r.u8()? == 1;
+    let fingerprints = list(&mut r, MAX_KEYS)?;
+    let places = list(&mut r, MAX_KEYS)?.into_iter().map(Place).collect();
+    let merged = list(&mut r, MAX_KEYS)?;
+    let mut text = || r.str().map(str::to_owned);
+    let (error_type, message, location) = (text()?, text()?, text()?);
+    let state = read_state(&mut r)?;
+    let minutes = slots(&mut r, MINUTES)?;
+    let hours = slots(&mut r, HOURS)?;
+    let users = UserSketch::from_bytes(r.bytes()?)?;
+    let [routes, releases, environments] = [
+        read_counts(&mut r)?,
+        read_counts(&mut r)?,
+        read_counts(&mut r)?,
+    ];
+    Some(GroupEntry {
+        number,
+        version,
+        grouped_by,
+        fingerprints,
+        places,
+        merged,
+        kind,
+        error_type,
+        message,
+        source: source_of(&location),
+        location,
+        count,
+        first_seen,
+        last_seen,
+        last_event,
+        state,
+        count_at_mute,
+        resolved_at: 0,
+        is_spiking,
+        timeline: Timeline::from_parts(&minutes, &hours),
+        users,
+        routes,
+        releases,
+        environments,
+        samples: Samples::default(),
+        is_announced: true,
+        created: 0,
+    })
+}
+
+/// A group whose frames are not known yet is stored as one by message: in the next process, no frames follow.
+fn by_number(by: GroupedBy) -> u8 {
+    match by {
+        GroupedBy::Fingerprint => 0,
+        GroupedBy::Frames => 1,
+        GroupedBy::Message | GroupedBy::Place => 2,
+    }
+}
+
+fn put_state(out: &mut Vec<u8>, state: &ErrorState) {
+    match state {
+        ErrorState::Open => out.push(0),
+        ErrorState::Resolved { at, by } => {
+            out.push(1);
+            put_numbers(out, &[wall_nanos(*at)]);
+            match by {
+                ResolvedBy::Now => out.push(0),
+                ResolvedBy::Release(release) => {
+                    out.push(1);
+                    put_str(out, release);
+                }
+                ResolvedBy::ReleaseAfter(release) => {
+                    out.push(2);
+                    put_str(out, release);
+                }
+            }
+        }
+        ErrorState::Regressed { at, resolved_at } => {
+            out.push(2);
+            put_numbers(out, &[wall_nanos(*at), wall_nanos(*resolved_at)]);
+        }
+        ErrorState::Muted { at, until } => {
+            out.push(3);
+            put_numbers(out, &[wall_nanos(*at)]);
+            match until {
+                Mute::Until(time) => {
+                    out.push(0);
+                    put_numbers(out, &[wall_nanos(*time)]);
+                }
+                Mute::UntilMoreThan { events, period } => {
+                    out.push(1);
+                    put_numbers(out, &[*events, nanos(*period)]);
+                }
+            }
+        }
+    }
+}
+
+fn read_state(r: &mut Reader<'_>) -> Option<ErrorState> {
+    Some(match r.u8()? {
+        0 => ErrorState::Open,
+        1 => ErrorState::Resolved {
+            at: time(r.u64()?)?,
+            by: match r.u8()? {
+                0 => ResolvedBy::Now,
+                1 => ResolvedBy::Release(r.str()?.to_owned()),
+                2 => ResolvedBy::ReleaseAfter(r.str()?.to_owned()),
+                _ => return None,
+            },
+        },
+        2 => ErrorState::Regressed {
+            at: time(r.u64()?)?,
+            resolved_at: time(r.u64()?)?,
+        },
+        3 => ErrorState::Muted {
+            at: time(r.u64()?)?,
+            until: match r.u8()? {
+                0 => Mute::Until(time(r.u64()?)?),
+                1 => Mute::until_more_than(r.u64()?, Duration::from_nanos(r.u64()?)),
+                _ => return None,
+            },
+        },
+        _ => return None,
+    })
+}
+
+fn put_numbers(out: &mut Vec<u8>, numbers: &[u64]) {
+    for number in numbers {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+}
+
+fn put_list(out: &mut Vec<u8>, numbers: impl Iterator<Item = u64>) {
+    let mut bytes = Vec::new();
+    for number in numbers {
+        bytes.extend_from_slice(&number.to_le_bytes());
+    }
+    put_bytes(out, &bytes);
+}
+
+fn list(r: &mut Reader<'_>, max: usize) -> Option<Vec<u64>> {
+    let mut bytes = Reader::new(r.bytes()?);
+    let list: Vec<u64> = std::iter::from_fn(|| bytes.u64()).take(max + 1).collect();
+    (list.len() <= max).then_some(list)
+}
+
+fn slots(r: &mut Reader<'_>, max: usize) -> Option<Vec<(u64, u32)>> {
+    let numbers = list(r, 2 * max)?;
+    let pairs = numbers.chunks_exact(2);
+    let pairs = pairs.map(|pair| Some((*pair.first()?, u32::try_from(*pair.get(1)?).ok()?)));
+    pairs.collect()
+}
+
+fn read_counts(r: &mut Reader<'_>) -> Option<TopCounts> {
+    let (other, names) = (r.u64()?, r.u64()?);
+    let mut counts = TopCounts::default();
+    for _ in 0..names.min(64) {
+        let name = r.str()?.to_owned();
+        counts.add(&name, r.u64()?);
+    }
+    counts.other = counts.other.saturating_add(other);
+    Some(counts)
+}
+
+fn time(wall: u64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_nanos(wall))
+}
