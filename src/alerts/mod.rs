@@ -75,6 +75,8 @@
 //! | `disk-full` | warning | more than 90 % of the disk with the data directory is in use | 5 min | 30 min |
 //! | `blocked-runtime` | warning | the threads of a watched runtime are busy more than 95 % of the time | 5 min | 10 min |
 //! | `error-spike` | warning | more than ten captured errors of a type within five minutes, and more than half of those of an hour | | 15 min |
+//! | `new-error` | warning | an error was captured that was never seen before | | 15 min |
+//! | `regressed-error` | warning | a resolved error occurred again | | 15 min |
 //! | `missed-job` | warning | a [background job](#background-jobs) has not succeeded in time | | 60 min |
 //! | `dropped-records` | info | the monitor dropped log records, traces or errors | | 60 min |
 //!
