@@ -196,6 +196,12 @@
 //! | `log.requests` | `WATCHPOST_LOG_REQUESTS` | `"all"` | `all`, `off` or `errors` | Which requests get a log record; `errors` are those that failed or were slow |
 //! | `log.slow` | `WATCHPOST_LOG_SLOW` | `"1s"` | a duration from `1ms` to `1d` | The duration from which a request is slow |
 //! | `log.recent_bytes` | `WATCHPOST_LOG_RECENT_BYTES` | `"4MiB"` | a size from `0` to `1GiB` | The most bytes of the last log records in memory; `0` keeps none |
+//! | `log.files` | `WATCHPOST_LOG_FILES` | `true` | `true` or `false` | Whether log records are written to files, if there is a directory for them |
+//! | `log.dir` | `WATCHPOST_LOG_DIR` | none | a directory's path | The directory of the log files; without it, `logs` in the data directory |
+//! | `log.max_bytes` | `WATCHPOST_LOG_MAX_BYTES` | `"512MiB"` | a size from `4MiB` to `1024GiB` | The most bytes of all log files; the oldest are removed first |
+//! | `log.max_file_bytes` | `WATCHPOST_LOG_MAX_FILE_BYTES` | `"64MiB"` | a size from `64KiB` to `1GiB` | The size at which a log file is closed and compressed, at most a quarter of its share of `log.max_bytes` |
+//! | `log.max_files` | `WATCHPOST_LOG_MAX_FILES` | `100` | a whole number from 1 to 10000 | The most closed log files of each name; the oldest are removed first |
+//! | `log.permissions` | `WATCHPOST_LOG_PERMISSIONS` | `"0640"` | `0600`, or with read or write permissions of the group and read permission of others, up to `0664` | The permissions of the log files |
 //! | `install.subscriber` | `WATCHPOST_INSTALL_SUBSCRIBER` | `true` | `true` or `false` | Whether `install` sets the `tracing` subscriber |
 //! | `install.log` | `WATCHPOST_INSTALL_LOG` | `true` | `true` or `false` | Whether `install` sets the logger that turns records of the `log` crate into `tracing` events |
 //! | `install.recorder` | `WATCHPOST_INSTALL_RECORDER` | `true` | `true` or `false` | Whether `install` sets the recorder of the `metrics` facade |

@@ -146,6 +146,7 @@ mod error_formatter;
 mod escape;
 mod event_formatter;
 mod field_names;
+mod files;
 mod formatter;
 mod installed;
 mod keys;
@@ -167,6 +168,7 @@ pub use self::recent::{LogQuery, LogRecord, RecentLogs};
 pub(crate) use self::breadcrumb::decode_breadcrumb;
 pub(crate) use self::bridge::{BridgeState, follow_levels, install as install_log_bridge};
 pub(crate) use self::config::ServiceFields;
+pub(crate) use self::files::{LogFileWriter, LogFiles, LogFilesSetup, LogFilesStatus};
 pub(crate) use self::formatter::LogFormatter;
 pub(crate) use self::installed::{InstalledLayer, has_layer_of, monitor_of};
 #[cfg(feature = "alerts")]

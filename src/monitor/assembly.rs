@@ -14,6 +14,7 @@ use super::doctor::{Doctor, DoctorTask};
 use super::export;
 use super::handle::Monitor;
 use super::history::HistoryState;
+use super::log_files::LogFilesState;
 use super::self_metrics;
 use super::state::MonitorState;
 use super::tracing::Tracing;
@@ -144,8 +145,10 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     // before.
     let doctor_task = DoctorTask::default();
     let recent_logs = recent_logs(&base);
+    let log_files = log_files(&base, data_dir.as_ref());
+    store_tasks.extend(log_files.iter().flat_map(LogFilesState::tasks));
     let setup = WorkerSetup {
-        sinks: console(&base, writer),
+        sinks: line_sinks(&base, writer, log_files.as_ref()),
         processors: processors(&base, &errors, &tracing),
         observer: observer(&base, &recent_logs),
         tasks: periodic_tasks(&base, &tracing, &doctor_task, &system, store_tasks),
@@ -163,7 +166,8 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
 
     // The parts below need the worker's runtime, or only what stands already. None of them waits for anything.
     let health = health(&base, &worker, keys.clone());
-    let inbound = layer_context(&base, &tracing, &users);
+    let has_lines = base.config.logs.console || log_files.is_some();
+    let inbound = layer_context(&base, &tracing, &users, has_lines);
     let (queries, calls) = outgoing(&base, &tracing);
     let content = ContentInstruments::new(&base.metrics, &base.clock);
     let Foundation {
@@ -190,6 +194,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         content,
         errors,
         recent_logs,
+        log_files,
         health,
         history,
         alerts,
@@ -361,10 +366,10 @@ fn trace_source(
 }
 
 /// Creates the console sink, unless it is off.
-fn console(base: &Foundation, writer: Option<Box<dyn Write + Send>>) -> Vec<SinkSetup> {
+fn console(base: &Foundation, writer: Option<Box<dyn Write + Send>>) -> Option<SinkSetup> {
     let config = &base.config;
     if !config.logs.console {
-        return Vec::new();
+        return None;
     }
     // A writer of the host's is never a terminal, whatever standard output is.
     let terminal = writer.is_none() && Console::is_terminal();
@@ -373,19 +378,44 @@ fn console(base: &Foundation, writer: Option<Box<dyn Write + Send>>) -> Vec<Sink
         LogFormat::Json => false,
         LogFormat::Auto => terminal,
     };
-    let service = ServiceFields {
-        name: config.service.name.clone(),
-        version: config.service.version.clone(),
-        environment: config.service.environment.clone(),
-        instance: config.service.instance.clone(),
-    };
-    let format = LogFormatter::new(pretty, &service, Arc::clone(&base.requests));
-    let writer = writer.unwrap_or_else(|| Box::new(Console::stdout()));
-    vec![SinkSetup {
+    Some(SinkSetup {
         name: "console",
-        format: Box::new(format),
-        writer,
-    }]
+        format: Box::new(log_format(base, pretty)),
+        writer: writer.unwrap_or_else(|| Box::new(Console::stdout())),
+        flush_delay: Duration::ZERO,
+    })
+}
+
+/// Creates the sinks of log lines.
+fn line_sinks(
+    base: &Foundation,
+    console_writer: Option<Box<dyn Write + Send>>,
+    files: Option<&LogFilesState>,
+) -> Vec<SinkSetup> {
+    let files = files.map(|it| it.sink(log_format(base, false)));
+    console(base, console_writer).into_iter().chain(files).collect()
+}
+
+/// Creates the formatter of log lines.
+fn log_format(base: &Foundation, pretty: bool) -> LogFormatter {
+    let service = &base.config.service;
+    let fields = ServiceFields {
+        name: service.name.clone(),
+        version: service.version.clone(),
+        environment: service.environment.clone(),
+        instance: service.instance.clone(),
+    };
+    LogFormatter::new(pretty, &fields, Arc::clone(&base.requests))
+}
+
+/// Creates the log files, if there is a directory for them.
+fn log_files(base: &Foundation, data_dir: Option<&DataDir>) -> Option<LogFilesState> {
+    LogFilesState::open(
+        &base.config.logs,
+        data_dir.map(DataDir::path),
+        &base.clock,
+        &base.diagnostics,
+    )
 }
 
 /// Creates the record processors of this process.
@@ -519,13 +549,18 @@ fn user_tasks(
 }
 
 /// Creates the state that all endpoint layers share.
-fn layer_context(base: &Foundation, tracing: &Tracing, users: &Arc<UserTracker>) -> LayerContext {
+fn layer_context(
+    base: &Foundation,
+    tracing: &Tracing,
+    users: &Arc<UserTracker>,
+    has_lines: bool,
+) -> LayerContext {
     LayerContext::new(LayerSetup {
         requests: &base.requests,
         metrics: &base.metrics,
         record_queue: &base.record_queue,
         diagnostics: &base.diagnostics,
-        log_mode: request_log_mode(&base.config),
+        log_mode: request_log_mode(&base.config, has_lines),
         config: http(&base.config),
         traces: tracing.traces.clone(),
         users: Arc::clone(users),
@@ -541,9 +576,9 @@ fn http(config: &Config) -> HttpConfig {
 }
 
 /// Returns which requests get a log record.
-fn request_log_mode(config: &Config) -> RequestLogMode {
+fn request_log_mode(config: &Config, has_lines: bool) -> RequestLogMode {
     match config.logs.requests {
-        _ if !config.logs.console => RequestLogMode::Off,
+        _ if !has_lines => RequestLogMode::Off,
         RequestLogs::Off => RequestLogMode::Off,
         RequestLogs::All => RequestLogMode::All,
         RequestLogs::ErrorsAndSlow => RequestLogMode::ErrorsAndSlow(nanos(config.logs.slow)),

@@ -25,6 +25,7 @@ mod handle;
 mod history;
 mod install;
 mod lifecycle;
+mod log_files;
 mod propagator;
 mod self_metrics;
 mod serve;

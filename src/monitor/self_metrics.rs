@@ -61,6 +61,9 @@ pub(super) fn observe(inner: &MonitorState) {
     if let Some(store) = &inner.tracing.store {
         observe_trace_store(metrics, store);
     }
+    if let Some(files) = &inner.log_files {
+        files.observe(metrics);
+    }
     metrics.watch_itself();
     system::register(metrics, &inner.system);
     observe_servers(metrics, &inner.server_counters);

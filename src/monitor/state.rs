@@ -10,6 +10,7 @@ use super::data_dir::DataDir;
 use super::doctor::DoctorTask;
 use super::globals::InstallHistory;
 use super::history::HistoryState;
+use super::log_files::LogFilesState;
 use super::serve::ServerCounters;
 use super::tracing::Tracing;
 use crate::config::{InstallConfig, Settings};
@@ -43,6 +44,7 @@ pub(super) struct MonitorState {
     pub(super) content: ContentInstruments,
     pub(super) errors: ErrorTracker,
     pub(super) recent_logs: Arc<RecentLogStore>,
+    pub(super) log_files: Option<LogFilesState>,
     pub(super) health: Health,
     pub(super) dashboard: DashboardState,
     pub(super) history: HistoryState,

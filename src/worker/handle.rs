@@ -52,6 +52,8 @@ pub(crate) struct SinkSetup {
     pub(crate) format: Box<dyn Format>,
     /// What it accepts counts as delivered, so it should not buffer. It may hang, fail and panic.
     pub(crate) writer: Box<dyn io::Write + Send>,
+    /// How long what was written may wait for a flush. It is flushed sooner if a flush or a shutdown awaits it.
+    pub(crate) flush_delay: Duration,
 }
 
 /// The handle of the worker's thread. Dropping it ends the thread without waiting for it.
@@ -153,8 +155,10 @@ impl Worker {
                              name,
                              format,
                              writer,
+                             flush_delay,
                          }| {
-            let sink = LineSink::new(name, config.max_sink_bytes, writer, &context);
+            let limits = (config.max_sink_bytes, flush_delay);
+            let sink = LineSink::new(name, limits, writer, &context);
             LineFormatter::new(Arc::new(sink), format, Arc::clone(&context.counters))
         };
         let formatters: Vec<_> = sinks.into_iter().map(formatter).collect();

@@ -28,6 +28,8 @@ const LAST_BACK_OFF: Duration = Duration::from_secs(1);
 pub(super) struct LineSink {
     pub(super) name: &'static str,
     max_bytes: usize,
+    /// How long what was written may wait for a flush.
+    flush_delay: Duration,
     monotonic: Clock,
     record_queue: Arc<RecordQueue>,
     counters: Arc<RecordCounters>,
@@ -49,6 +51,8 @@ pub(super) struct BlockQueue {
     settled: u64,
     /// A flush awaits the blocks up to this one: no back-off holds them.
     flush_up_to: u64,
+    /// When what was written since the last flush must be flushed; `None` if that is nothing.
+    flush_due: Option<Nanos>,
     writer: Option<SinkWriter>,
     /// Whether a task runs or is scheduled on the blocking pool.
     scheduled: bool,
@@ -66,7 +70,7 @@ pub(super) struct BlockQueue {
 impl LineSink {
     pub(super) fn new(
         name: &'static str,
-        max_bytes: usize,
+        (max_bytes, flush_delay): (usize, Duration),
         out: Box<dyn Write + Send>,
         context: &WorkerContext,
     ) -> Self {
@@ -86,6 +90,7 @@ impl LineSink {
             taken: 0,
             settled: 0,
             flush_up_to: 0,
+            flush_due: None,
             writer: Some(SinkWriter::new(out)),
             scheduled: false,
             failures: 0,
@@ -99,6 +104,7 @@ impl LineSink {
         Self {
             name,
             max_bytes,
+            flush_delay,
             monotonic,
             record_queue,
             counters,
@@ -143,11 +149,11 @@ impl LineSink {
         !queue.closed && queue.bytes >= self.max_bytes - reserved(self.max_bytes) - block
     }
 
-    /// Starts a task on the blocking pool, if there is something to write now and no task is running.
+    /// Starts a task on the blocking pool, if there is something to write or to flush now and no task is running.
     pub(super) fn dispatch(self: &Arc<Self>, pool: &Handle) {
         {
             let mut queue = self.lock();
-            if !queue.lacks_task() || queue.is_held_back(self.monotonic.now()) {
+            if queue.next_task().is_none_or(|at| self.monotonic.now() < at) {
                 return;
             }
             queue.scheduled = true;
@@ -163,8 +169,7 @@ impl LineSink {
 
     /// When [`dispatch`](Self::dispatch) must be called, unless a record or a wake-up arrives earlier.
     pub(super) fn next_dispatch(&self) -> Option<Nanos> {
-        let queue = self.lock();
-        queue.lacks_task().then_some(queue.not_before)
+        self.lock().next_task()
     }
 
     /// Requests that everything accepted so far is written without back-off, and returns the number to pass to
@@ -199,7 +204,7 @@ impl LineSink {
                 }
             }
             // What was written counts as settled only after this, since `Write` may buffer.
-            let flushed = writer.flush();
+            let flushed = self.is_flush_due().then(|| writer.flush());
             match self.put_back(writer, flushed) {
                 Some(more_to_write) => writer = more_to_write,
                 None => return,
@@ -246,7 +251,11 @@ impl LineSink {
                 if queue.blocks.is_empty() {
                     queue.waiting_since = None;
                 }
-                return queue.taken != queue.flush_up_to;
+                // Blocks may follow without a pause, so the delay of a flush is checked after each.
+                let now = self.monotonic.now();
+                let due = now.saturating_add(nanos(self.flush_delay));
+                let due = *queue.flush_due.get_or_insert(due);
+                return queue.taken != queue.flush_up_to && (due > now || self.flush_delay.is_zero());
             }
             Err(WriteError::Panic) => {
                 queue.write_error = Some(SinkError::Panicked);
@@ -278,22 +287,38 @@ impl LineSink {
         false
     }
 
+    /// Whether what was written is to be flushed now: its delay is over, or a flush awaits it.
+    fn is_flush_due(&self) -> bool {
+        let now = self.monotonic.now();
+        let mut queue = self.lock();
+        let delay = nanos(self.flush_delay);
+        let due = *queue.flush_due.get_or_insert(now.saturating_add(delay));
+        now >= due || queue.is_flush_awaited() && queue.taken >= queue.flush_up_to
+    }
+
     /// Settles what was flushed. Puts the writer back into the queue, or returns it if there is more to write now.
-    fn put_back(&self, writer: SinkWriter, flushed: Result<(), SinkError>) -> Option<SinkWriter> {
+    fn put_back(
+        &self,
+        writer: SinkWriter,
+        flushed: Option<Result<(), SinkError>>,
+    ) -> Option<SinkWriter> {
         let mut queue = self.lock();
         if queue.closed {
             drop(queue);
             catch_panic(|| drop(writer));
             return None;
         }
-        queue.flush_error = flushed.err();
-        if queue.flush_error.is_some() {
-            queue
-                .waiting_since
-                .get_or_insert_with(|| self.monotonic.now());
+        if let Some(flushed) = flushed {
+            queue.flush_error = flushed.err();
+            if queue.flush_error.is_some() {
+                queue
+                    .waiting_since
+                    .get_or_insert_with(|| self.monotonic.now());
+            }
+            // All blocks that were taken are written or counted, and now flushed too.
+            queue.settled = queue.taken;
+            queue.flush_due = None;
         }
-        // All blocks that were taken are written or counted, and now flushed too.
-        queue.settled = queue.taken;
         let awaited = queue.flush_up_to > 0 && queue.settled >= queue.flush_up_to;
         if awaited {
             queue.flush_up_to = 0;
@@ -308,7 +333,8 @@ impl LineSink {
             queue.scheduled = false;
         }
         drop(queue);
-        // A flush awaits these blocks, or the worker has to schedule the others after the back-off.
+        // A flush awaits these blocks, or the worker has to schedule the others after the back-off. For a delayed flush it
+        // need not be woken: it looks for one in every round.
         if awaited || resting && more {
             self.record_queue.wake();
         }
@@ -359,8 +385,21 @@ impl LineSink {
 }
 
 impl BlockQueue {
-    fn lacks_task(&self) -> bool {
-        !self.closed && !self.scheduled && self.writer.is_some() && !self.blocks.is_empty()
+    /// When a task is to be started; `None` if one is running, or if there is nothing to do.
+    fn next_task(&self) -> Option<Nanos> {
+        if self.closed || self.scheduled || self.writer.is_none() {
+            return None;
+        }
+        if self.is_flush_awaited() {
+            return Some(0);
+        }
+        let write = (!self.blocks.is_empty()).then_some(self.not_before);
+        write.into_iter().chain(self.flush_due).min()
+    }
+
+    /// Whether a flush awaits what is not flushed yet.
+    fn is_flush_awaited(&self) -> bool {
+        self.flush_up_to > self.settled
     }
 
     fn is_held_back(&self, now: Nanos) -> bool {

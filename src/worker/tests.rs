@@ -111,6 +111,7 @@ fn fixture(config: WorkerConfig, behaviours: Vec<Behaviour>, tasks: Vec<Periodic
             name: "test",
             format: Box::new(Plain),
             writer: Box::new(Sending(Arc::clone(receiver), behaviour)),
+            flush_delay: Duration::ZERO,
         });
     let worker = Worker::start(WorkerSetup {
         observer: None,

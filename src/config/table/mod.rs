@@ -12,8 +12,8 @@ use self::parsers::{
 use super::value::{
     Binding, BoolParser, CertificateFileParser, DashboardLineItem, DirectivesParser,
     DirectoryParser, DsnParser, GrpcMethodItem, HeaderNameItem, HeadersParser, HistogramsParser,
-    ListParser, NetworkItem, OptionalParser, OptionalTextParser, PropagatorsParser, QueryNameItem,
-    RatioParser, RequestMethodItem, SecretKeyItem, SecretPathItem, SettingField, StatusItem,
+    ListParser, NetworkItem, OptionalParser, OptionalTextParser, PermissionsParser,
+    PropagatorsParser, QueryNameItem, RatioParser, RequestMethodItem, SecretKeyItem, SecretPathItem, SettingField, StatusItem,
     TextParser, TokenParser, UrlParser,
 };
 use crate::trace::SpanLimits;
@@ -166,6 +166,36 @@ pub(super) static SETTINGS: &[Setting] = &[
         "log.recent_bytes",
         field!(size(0), logs.recent_bytes),
         "The most bytes of the last log records in memory; `0` keeps none",
+    ),
+    Setting::new(
+        "log.files",
+        field!(BoolParser, logs.files),
+        "Whether log records are written to files, if there is a directory for them",
+    ),
+    Setting::new(
+        "log.dir",
+        field!(DirectoryParser, logs.dir),
+        "The directory of the log files; without it, `logs` in the data directory",
+    ),
+    Setting::new(
+        "log.max_bytes",
+        field!(size_of_files(4 << 20), logs.max_bytes),
+        "The most bytes of all log files; the oldest are removed first",
+    ),
+    Setting::new(
+        "log.max_file_bytes",
+        field!(size(64 << 10), logs.max_file_bytes),
+        "The size at which a log file is closed and compressed, at most a quarter of its share of `log.max_bytes`",
+    ),
+    Setting::new(
+        "log.max_files",
+        field!(integer(1, 10_000), logs.max_files),
+        "The most closed log files of each name; the oldest are removed first",
+    ),
+    Setting::new(
+        "log.permissions",
+        field!(PermissionsParser, logs.permissions),
+        "The permissions of the log files",
     ),
     Setting::new(
         "install.subscriber",

@@ -27,6 +27,12 @@ console = false
 requests = "errors"
 slow = "1h30m"
 recent_bytes = "1MiB"
+files = false
+dir = "/var/log/contentmax"
+max_bytes = "64MiB"
+max_file_bytes = "8MiB"
+max_files = 9
+permissions = "0600"
 
 [errors]
 backtraces = "off"
@@ -292,6 +298,10 @@ fn assert_logs(logs: &crate::logs::LogsConfig) {
     assert_eq!(logs.requests, RequestLogs::ErrorsAndSlow);
     assert_eq!(logs.slow, Duration::from_secs(5400));
     assert_eq!(logs.recent_bytes, 1 << 20);
+    assert!(!logs.files);
+    assert_eq!(logs.dir.as_deref(), Some("/var/log/contentmax".as_ref()));
+    assert_eq!((logs.max_bytes, logs.max_file_bytes), (64 << 20, 8 << 20));
+    assert_eq!((logs.max_files, logs.permissions), (9, 0o600));
 }
 
 /// Asserts the settings of pushes of `ALL`.

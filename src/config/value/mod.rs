@@ -13,6 +13,7 @@ mod items;
 mod list;
 mod number;
 mod optional;
+mod permissions;
 mod size;
 mod texts;
 mod url;
@@ -31,6 +32,7 @@ pub(super) use self::items::{
 pub(super) use self::list::{ListParser, PropagatorsParser};
 pub(super) use self::number::{BoolParser, CappedParser, IntegerParser, RatioParser, RealParser};
 pub(super) use self::optional::OptionalParser;
+pub(super) use self::permissions::PermissionsParser;
 pub(super) use self::size::SizeParser;
 pub(super) use self::texts::{
     CertificateFileParser, DirectoryParser, OptionalTextParser, TextParser, TokenParser,

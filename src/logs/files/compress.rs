@@ -1,0 +1,63 @@
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::catalog::SegmentCatalog;
+use super::rolling::{create_file, sync_directory};
+use super::segment::{LogSegment, SegmentPlace};
+
+/// Compresses the closed files, from the oldest on.
+///
+/// # Errors
+///
+/// Returns an error if one cannot be compressed. It stays as it is.
+pub(super) fn compress_closed(catalog: &SegmentCatalog, permissions: u32) -> io::Result<()> {
+    while let Some(segment) = catalog.next_to_compress() {
+        match compress(catalog, &segment, permissions) {
+            // Removed by somebody else.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => catalog.forget(segment.number),
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
+fn compress(catalog: &SegmentCatalog, segment: &LogSegment, permissions: u32) -> io::Result<()> {
+    let from = catalog.path_of(segment)?;
+    let compressed = LogSegment {
+        place: SegmentPlace::Compressed,
+        ..*segment
+    };
+    let to = catalog.path_of(&compressed)?;
+    let half = to.with_extension("gz.new");
+    let mut source = File::open(&from)?;
+    // What an earlier attempt has left.
+    let _none = fs::remove_file(&half);
+    let written = create_file(&half, permissions).and_then(|file| {
+        let mut encoder = GzEncoder::new(BufWriter::new(file), Compression::fast());
+        io::copy(&mut source, &mut encoder)?;
+        let file = encoder.finish()?.into_inner()?;
+        file.sync_all()?;
+        Ok(file.metadata()?.len())
+    });
+    let renamed = written.and_then(|len| {
+        fs::rename(&half, &to)?;
+        sync_directory(&catalog.directory)?;
+        Ok(len)
+    });
+    let len = match renamed {
+        Ok(len) => len,
+        Err(error) => {
+            let _none = fs::remove_file(&half);
+            return Err(error);
+        }
+    };
+    // From here on, readers open the compressed file. One that has the original open reads it to its end.
+    if catalog.note_compressed(segment.number, len) {
+        fs::remove_file(&from)
+    } else {
+        fs::remove_file(&to)
+    }
+}
