@@ -108,6 +108,55 @@
 //! of your health checks, and events of your own server about the connection on which it serves an endpoint of the
 //! monitor.
 //!
+//! # Files
+//!
+//! With a data directory, log records are also written to files in its folder `logs`, or in `log.dir`. Each line is one JSON
+//! object as above, whatever the format of the console is.
+//!
+//! | file | what it has |
+//! |---|---|
+//! | `combined.log` | every log record |
+//! | `error.log` | a copy of those with level `ERROR` |
+//! | `combined-2026-11-30-000017.log.gz` | a closed file, with the day on which it began (UTC) and its number |
+//! | `combined.files`, `error.files` | the list of the files, with which the next process continues |
+//!
+//! A file is closed when it has `log.max_file_bytes` (64 MiB), and at the first record of another day (UTC). It is compressed
+//! within some seconds. All files together have at most `log.max_bytes` (512 MiB), and at most `log.max_files` (100) of each
+//! name are closed ones; the oldest are removed first. `log.files = false` turns them off. Their permissions are
+//! `log.permissions` (0640), in a directory with 0700: to let a group read them, set `log.dir` to a directory that exists.
+//!
+//! ## Durability
+//!
+//! A record is written within 100 ms and synced to the disk within 500 ms. A killed process loses at most the former, a power
+//! failure the latter. A flush and a shutdown wait for the sync. A line that was written in part is cut off, at once or by the
+//! next process, so that every line is complete. If the disk is full, read-only or removed, records are dropped with the
+//! reason `io`; if it hangs, with `queue_overflow` or `shutdown`. What counts as delivered is in the files, each record once.
+//! `watchpost_log_files_lost_copies_total` counts lines that are missing in `error.log` alone.
+//!
+//! ## Beside logrotate
+//!
+//! The files need no other program. One that renames or truncates them does no harm: before each write it is checked whether
+//! the file at the name is the open one, and whether it has the expected length. After a rename or a removal, the next line
+//! begins a new file; after a truncation, the file goes on at its beginning. With `copytruncate`, logrotate itself loses what
+//! is written between its copy and the truncation. Its names, such as `combined.log.1`, do not count toward the limits.
+//!
+//! ## Names in the Elastic Common Schema
+//!
+//! | here | ECS |
+//! |---|---|
+//! | `timestamp` | `@timestamp` |
+//! | `level`, `target` | `log.level`, `log.logger` |
+//! | `message`, `service.name`, `service.version` | the same |
+//! | `service.instance.id`, `deployment.environment.name` | `service.node.name`, `service.environment` |
+//! | `trace_id`, `span_id`, `parent_span_id` | `trace.id`, `span.id`, `parent.id` |
+//! | `http.request.method`, `http.response.status_code`, `url.path`, `url.query`, `client.address`, `user_agent.original`, `user.id` | the same |
+//! | `http.request.body.size`, `http.response.body.size` | `http.request.body.bytes`, `http.response.body.bytes` |
+//! | `duration_ms`, in milliseconds | `event.duration`, in nanoseconds |
+//! | `error.type` | the same |
+//! | `event_id`, `exception.type`, `exception.message` | `event.id`, `error.type`, `error.message` |
+//! | `code.file.path`, `code.line.number` | `log.origin.file.name`, `log.origin.file.line` |
+//! | `http.route`, `rpc.*`, `time_to_headers_ms`, `watchpost.*` and the host's own fields | none |
+//!
 //! # The last log records
 //!
 //! The last log records stay in memory, up to `log.recent_bytes` (4 MiB by default, which is 10,000 records or more), also

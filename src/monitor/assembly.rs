@@ -393,7 +393,10 @@ fn line_sinks(
     files: Option<&LogFilesState>,
 ) -> Vec<SinkSetup> {
     let files = files.map(|it| it.sink(log_format(base, false)));
-    console(base, console_writer).into_iter().chain(files).collect()
+    console(base, console_writer)
+        .into_iter()
+        .chain(files)
+        .collect()
 }
 
 /// Creates the formatter of log lines.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::data_dir::DataDir;
 use crate::clock::Clock;
-use crate::logs::{LogFileWriter, LogFiles, LogFilesSetup, LogFilesStatus, LogFormatter, LogsConfig};
+use crate::logs::{
+    LogFileWriter, LogFiles, LogFilesSetup, LogFilesStatus, LogFormatter, LogsConfig,
+};
 use crate::metrics::{InstrumentKind, Metrics};
 use crate::model::Diagnostics;
 use crate::worker::{PeriodicTask, SinkSetup};

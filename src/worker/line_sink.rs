@@ -255,7 +255,8 @@ impl LineSink {
                 let now = self.monotonic.now();
                 let due = now.saturating_add(nanos(self.flush_delay));
                 let due = *queue.flush_due.get_or_insert(due);
-                return queue.taken != queue.flush_up_to && (due > now || self.flush_delay.is_zero());
+                return queue.taken != queue.flush_up_to
+                    && (due > now || self.flush_delay.is_zero());
             }
             Err(WriteError::Panic) => {
                 queue.write_error = Some(SinkError::Panicked);

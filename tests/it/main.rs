@@ -47,6 +47,7 @@ mod http_axum;
 mod http_others;
 mod life_cycle;
 mod lines;
+mod log_files;
 #[cfg(feature = "history")]
 mod markers;
 mod never_hurt;

@@ -13,8 +13,8 @@ use super::value::{
     Binding, BoolParser, CertificateFileParser, DashboardLineItem, DirectivesParser,
     DirectoryParser, DsnParser, GrpcMethodItem, HeaderNameItem, HeadersParser, HistogramsParser,
     ListParser, NetworkItem, OptionalParser, OptionalTextParser, PermissionsParser,
-    PropagatorsParser, QueryNameItem, RatioParser, RequestMethodItem, SecretKeyItem, SecretPathItem, SettingField, StatusItem,
-    TextParser, TokenParser, UrlParser,
+    PropagatorsParser, QueryNameItem, RatioParser, RequestMethodItem, SecretKeyItem,
+    SecretPathItem, SettingField, StatusItem, TextParser, TokenParser, UrlParser,
 };
 use crate::trace::SpanLimits;
 

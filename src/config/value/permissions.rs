@@ -22,7 +22,8 @@ impl ValueParser for PermissionsParser {
     fn parse(&self, raw: &RawValue) -> Result<u32, String> {
         let line = raw.line();
         let text = line.trim();
-        let is_octal = (3..=4).contains(&text.len()) && text.bytes().all(|it| (b'0'..=b'7').contains(&it));
+        let is_octal =
+            (3..=4).contains(&text.len()) && text.bytes().all(|it| (b'0'..=b'7').contains(&it));
         let number = u32::from_str_radix(text, 8).ok().filter(|_| is_octal);
         number.ok_or_else(|| format!("not an octal number; write {}", self.describe()))
     }
@@ -52,12 +53,16 @@ mod tests {
     fn permissions_read_as_they_print() {
         let parse = |text: &str| {
             let raw = RawValue::Text(text.to_owned());
-            PermissionsParser.parse(&raw).and_then(|it| PermissionsParser.validate(it))
+            PermissionsParser
+                .parse(&raw)
+                .and_then(|it| PermissionsParser.validate(it))
         };
         for (text, bits) in [("0640", 0o640), ("600", 0o600), ("0664", 0o664)] {
             assert_eq!(parse(text), Ok(bits));
         }
-        for text in ["", "64", "00640", "0o640", "0689", "0440", "0666", "0700", "2640", "-640"] {
+        for text in [
+            "", "64", "00640", "0o640", "0689", "0440", "0666", "0700", "2640", "-640",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
         assert_eq!(PermissionsParser.print(&0o600).unwrap(), "\"0600\"");

@@ -132,7 +132,11 @@ impl SegmentCatalog {
     /// The file to which lines are written, if there is one.
     pub(super) fn current(&self) -> Option<LogSegment> {
         let state = lock(&self.state);
-        state.segments.back().copied().filter(LogSegment::is_current)
+        state
+            .segments
+            .back()
+            .copied()
+            .filter(LogSegment::is_current)
     }
 
     /// Adds the file to which lines are written from now on, with what it has already.
@@ -252,7 +256,12 @@ impl SegmentCatalog {
         loop {
             let oldest = {
                 let state = lock(&self.state);
-                let kept = || state.segments.iter().filter(|it| it.place != SegmentPlace::Moved);
+                let kept = || {
+                    state
+                        .segments
+                        .iter()
+                        .filter(|it| it.place != SegmentPlace::Moved)
+                };
                 let bytes: u64 = kept().map(|it| it.disk_bytes).sum();
                 let closed = kept().filter(|it| it.is_closed()).count();
                 let is_full = bytes > limits.max_bytes || closed > limits.max_closed;
@@ -277,7 +286,9 @@ impl SegmentCatalog {
     /// Removes a file from the list: it is gone.
     pub(super) fn forget(&self, number: u64) {
         let mut state = lock(&self.state);
-        state.segments.retain(|it| it.number != number || it.is_current());
+        state
+            .segments
+            .retain(|it| it.number != number || it.is_current());
         state.is_changed = true;
     }
 
@@ -304,7 +315,11 @@ impl SegmentCatalog {
     /// The segment of a position, or the first one after it; `None` if there is none.
     pub(super) fn at(&self, number: u64) -> Option<LogSegment> {
         let state = lock(&self.state);
-        state.segments.iter().find(|it| it.number >= number).copied()
+        state
+            .segments
+            .iter()
+            .find(|it| it.number >= number)
+            .copied()
     }
 
     /// The segment with this number, if it is in the list.
@@ -338,7 +353,10 @@ impl SegmentCatalog {
     /// The bytes on the disk; `None` in a child made by `fork` if a thread of the parent held the lock.
     pub(super) fn totals(&self) -> Option<u64> {
         let state = lock_for_status(&self.state)?;
-        let kept = state.segments.iter().filter(|it| it.place != SegmentPlace::Moved);
+        let kept = state
+            .segments
+            .iter()
+            .filter(|it| it.place != SegmentPlace::Moved);
         Some(kept.map(|it| it.disk_bytes).sum())
     }
 }

@@ -57,14 +57,20 @@ impl LogFiles {
     }
 
     /// A reader of all lines from a position on; `None` begins with the oldest line.
-    #[cfg_attr(not(test), expect(dead_code, reason = "shipping and search read with it"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "shipping and search will read with it")
+    )]
     pub(crate) fn reader(&self, from: Option<LogPosition>) -> std::io::Result<LogReader> {
         self.combined.load()?;
         Ok(LogReader::new(Arc::clone(&self.combined), from))
     }
 
     /// The positions of the oldest line and after the newest one.
-    #[cfg_attr(not(test), expect(dead_code, reason = "shipping and search read with it"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "shipping and search will read with it")
+    )]
     pub(crate) fn range(&self) -> std::io::Result<(LogPosition, LogPosition)> {
         self.combined.load()?;
         Ok((self.combined.start(), self.combined.end()))

@@ -73,7 +73,17 @@ fn segment(line: &str) -> Option<LogSegment> {
     let (numbers, place) = line.rsplit_once(' ')?;
     let numbers = numbers.split(' ').map(str::parse);
     let numbers: Vec<u64> = numbers.collect::<Result<_, _>>().ok()?;
-    let [number, first_line, lines, bytes, day, device, file, disk_bytes] = numbers[..] else {
+    let [
+        number,
+        first_line,
+        lines,
+        bytes,
+        day,
+        device,
+        file,
+        disk_bytes,
+    ] = numbers[..]
+    else {
         return None;
     };
     Some(LogSegment {
@@ -109,19 +119,22 @@ mod tests {
             SegmentPlace::Closed,
             SegmentPlace::Current,
         ];
-        let segments = places.into_iter().zip(3..).map(|(place, number)| LogSegment {
-            number,
-            first_line: 10 * number,
-            lines: 10,
-            bytes: 500,
-            day: 20_787,
-            id: FileId {
-                device: 66,
-                number: u64::MAX,
-            },
-            place,
-            disk_bytes: 77,
-        });
+        let segments = places
+            .into_iter()
+            .zip(3..)
+            .map(|(place, number)| LogSegment {
+                number,
+                first_line: 10 * number,
+                lines: 10,
+                bytes: 500,
+                day: 20_787,
+                id: FileId {
+                    device: 66,
+                    number: u64::MAX,
+                },
+                place,
+                disk_bytes: 77,
+            });
         let manifest = SegmentManifest {
             list: 0xabc,
             next_segment: 7,

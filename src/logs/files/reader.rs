@@ -73,6 +73,10 @@ impl LogReader {
 
     /// The position of the next line. A reader that continues there, in this process or a later one, reads neither a line
     /// twice nor skips one.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "shipping and search will read with it")
+    )]
     pub(crate) fn position(&self) -> LogPosition {
         self.position
     }
@@ -80,6 +84,10 @@ impl LogReader {
     /// The number of lines that were removed, truncated or damaged before this reader could read them, since it was made.
     /// How many another program removed while no process of this crate ran is known as of the last time that the list was
     /// stored.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "shipping and search will read with it")
+    )]
     pub(crate) fn missed(&self) -> u64 {
         self.missed
     }
@@ -89,6 +97,10 @@ impl LogReader {
     /// # Errors
     ///
     /// Returns an error if a file cannot be read. The next call tries again.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "shipping and search will read with it")
+    )]
     pub(crate) fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<bool> {
         self.catalog.load()?;
         line.clear();
@@ -280,23 +292,15 @@ impl OpenSource {
 }
 
 /// Opens a file and goes to a byte in it.
-fn open_at(
-    catalog: &SegmentCatalog,
-    segment: &LogSegment,
-    offset: u64,
-) -> io::Result<OpenSource> {
-    let file = File::open(catalog.path_of(segment)?)?;
-    let from = match segment.place {
-        SegmentPlace::Compressed => {
-            let mut decoder = MultiGzDecoder::new(BufReader::with_capacity(CHUNK, file));
-            io::copy(&mut (&mut decoder).take(offset), &mut io::sink())?;
-            Source::Compressed(Box::new(decoder))
-        }
-        _ => {
-            let mut file = file;
-            io::Seek::seek(&mut file, io::SeekFrom::Start(offset))?;
-            Source::Plain(file)
-        }
+fn open_at(catalog: &SegmentCatalog, segment: &LogSegment, offset: u64) -> io::Result<OpenSource> {
+    let mut file = File::open(catalog.path_of(segment)?)?;
+    let from = if segment.place == SegmentPlace::Compressed {
+        let mut decoder = MultiGzDecoder::new(BufReader::with_capacity(CHUNK, file));
+        io::copy(&mut (&mut decoder).take(offset), &mut io::sink())?;
+        Source::Compressed(Box::new(decoder))
+    } else {
+        io::Seek::seek(&mut file, io::SeekFrom::Start(offset))?;
+        Source::Plain(file)
     };
     Ok(OpenSource {
         segment: *segment,

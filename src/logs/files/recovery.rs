@@ -22,11 +22,13 @@ pub(super) fn recover_list(directory: &Path, stem: &str) -> io::Result<SegmentMa
     let found = list_directory(directory)?;
     let mut closed = BTreeMap::new();
     for (name, bytes) in &found {
-        if name.starts_with(stem) && name.ends_with(".new") {
+        if name.starts_with(stem) && Path::new(name).extension() == Some("new".as_ref()) {
             // A list or a compressed file that was not completed.
             let _kept = fs::remove_file(directory.join(name));
         } else if let Some((number, is_compressed)) = closed_number(stem, name) {
-            let place = closed.entry(number).or_insert((name, *bytes, is_compressed));
+            let place = closed
+                .entry(number)
+                .or_insert((name, *bytes, is_compressed));
             if place.2 != is_compressed {
                 // The process ended after it had compressed the file and before it had removed the original.
                 let original = if is_compressed { place.0 } else { name };
@@ -54,13 +56,12 @@ pub(super) fn recover_list(directory: &Path, stem: &str) -> io::Result<SegmentMa
 
     // 1. What another program has renamed, and what this one was about to rename.
     for segment in known.values_mut() {
-        if closed.contains_key(&segment.number) {
+        let is_current = current == Some(segment.id);
+        if closed.contains_key(&segment.number) || segment.is_current() && is_current {
             continue;
         }
-        if segment.place == SegmentPlace::Closed && current == Some(segment.id) {
+        if segment.place == SegmentPlace::Closed && is_current {
             finish_closing(directory, stem, segment)?;
-        } else if segment.place == SegmentPlace::Current && current == Some(segment.id) {
-            continue;
         } else if let Some(path) = find_moved(directory, stem, (segment.id, segment.bytes))? {
             let count = count_lines(&path, false)?;
             (segment.lines, segment.bytes) = (count.lines, count.bytes);
@@ -166,7 +167,11 @@ fn day_of(name: &str) -> u64 {
 
 /// The days from 1970-01-01 to a date: Howard Hinnant's `days_from_civil`, for dates that are not before it.
 fn days_before(year: u64, month: u64, day: u64) -> u64 {
-    let year = if month <= 2 { year.saturating_sub(1) } else { year };
+    let year = if month <= 2 {
+        year.saturating_sub(1)
+    } else {
+        year
+    };
     let (era, of_era) = (year / 400, year % 400);
     let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day.saturating_sub(1);
     let of_era = of_era * 365 + of_era / 4 - of_era / 100 + of_year;

@@ -205,7 +205,10 @@ impl RollingFile {
 
 /// The end of the last line in these bytes.
 fn whole_lines(bytes: &[u8]) -> usize {
-    bytes.iter().rposition(|it| *it == b'\n').map_or(0, |at| at + 1)
+    bytes
+        .iter()
+        .rposition(|it| *it == b'\n')
+        .map_or(0, |at| at + 1)
 }
 
 /// Writes until everything is written or a write fails. Returns the number of bytes that are written.

@@ -17,7 +17,10 @@ impl LineCount {
     pub(super) fn of(bytes: &[u8]) -> Self {
         Self {
             lines: newlines(bytes),
-            bytes: bytes.iter().rposition(|it| *it == b'\n').map_or(0, |at| at as u64 + 1),
+            bytes: bytes
+                .iter()
+                .rposition(|it| *it == b'\n')
+                .map_or(0, |at| at as u64 + 1),
         }
     }
 }
@@ -56,7 +59,10 @@ fn count(mut from: impl Read) -> io::Result<LineCount> {
 }
 
 /// The number of newlines. It is the number of lines, as each line ends in one and has no other.
-#[expect(clippy::naive_bytecount, reason = "fast enough, and without another crate")]
+#[expect(
+    clippy::naive_bytecount,
+    reason = "fast enough, and without another crate"
+)]
 fn newlines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|it| **it == b'\n').count() as u64
 }

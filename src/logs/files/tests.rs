@@ -272,19 +272,30 @@ fn a_process_that_ends_while_it_closes_a_file_is_continued() {
     // The list says that the file is closed, and the file has its old name still.
     let list = directory.path().join("combined.files");
     one.catalog.save().unwrap();
-    let text = fs::read_to_string(&list).unwrap().replace("current", "closed");
+    let text = fs::read_to_string(&list)
+        .unwrap()
+        .replace("current", "closed");
     fs::write(&list, text).unwrap();
     drop(one);
     let mut two = process(directory.path(), 24, u64::MAX);
     two.write(2..3);
-    assert_eq!(two.names(), ["combined-2026-11-30-000001.log", "combined.log"]);
+    assert_eq!(
+        two.names(),
+        ["combined-2026-11-30-000001.log", "combined.log"]
+    );
     assert_eq!(read(&mut two.reader(Some(stored))), numbers(0..3));
     // The original was not removed after it had been compressed, and another file was compressed in part.
     let name = directory.path().join("combined-2026-11-30-000001.log");
     let copy = fs::read(&name).unwrap();
     compress_closed(&two.catalog, 0o640).unwrap();
     fs::write(&name, copy).unwrap();
-    fs::write(directory.path().join("combined-2026-11-30-000002.log.gz.new"), "half").unwrap();
+    fs::write(
+        directory
+            .path()
+            .join("combined-2026-11-30-000002.log.gz.new"),
+        "half",
+    )
+    .unwrap();
     drop(two);
     let three = process(directory.path(), 24, u64::MAX);
     assert_eq!(read(&mut three.reader(Some(stored))), numbers(0..3));
@@ -351,7 +362,18 @@ fn days_begin_files_and_a_clock_that_goes_back_a_little_does_not() {
     let mut process = process(directory.path(), 1 << 20, u64::MAX);
     let mut line = 0;
     let mut days = Vec::new();
-    for day in [DAY, DAY + 1, DAY, DAY + 1, DAY, DAY + 1, DAY + 2, DAY + 900, DAY + 2, DAY + 2] {
+    for day in [
+        DAY,
+        DAY + 1,
+        DAY,
+        DAY + 1,
+        DAY,
+        DAY + 1,
+        DAY + 2,
+        DAY + 900,
+        DAY + 2,
+        DAY + 2,
+    ] {
         let text = format!("line {line:06}\n");
         process.file.append(text.as_bytes(), day).unwrap();
         line += 1;
@@ -366,7 +388,10 @@ fn days_begin_files_and_a_clock_that_goes_back_a_little_does_not() {
 fn no_link_is_followed_and_the_permissions_are_those_that_are_set() {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     let directory = tempfile::tempdir().unwrap();
-    let (logs, secret) = (directory.path().join("logs"), directory.path().join("secret"));
+    let (logs, secret) = (
+        directory.path().join("logs"),
+        directory.path().join("secret"),
+    );
     fs::create_dir(&logs).unwrap();
     fs::write(&secret, "mine").unwrap();
     symlink(&secret, logs.join("combined.log")).unwrap();
@@ -429,7 +454,10 @@ fn errors_are_copied_to_a_file_of_their_own() {
     assert_eq!(text("error.log"), [&*all[1], &*all[3]].concat());
     let status = files.status().unwrap();
     assert_eq!(status.lost_copies, 0);
-    assert_eq!(status.bytes as usize, text("combined.log").len() + text("error.log").len());
+    assert_eq!(
+        status.bytes as usize,
+        text("combined.log").len() + text("error.log").len()
+    );
     // A copy that fails loses no line.
     fs::remove_file(directory.path().join("error.log")).unwrap();
     fs::create_dir(directory.path().join("error.log")).unwrap();
@@ -454,7 +482,12 @@ fn the_last_segment_is_of_its_place() {
     let directory = tempfile::tempdir().unwrap();
     let mut process = process(directory.path(), 12, u64::MAX);
     process.write(0..3);
-    let places: Vec<_> = process.catalog.segments().iter().map(|it| it.place).collect();
+    let places: Vec<_> = process
+        .catalog
+        .segments()
+        .iter()
+        .map(|it| it.place)
+        .collect();
     let closed = SegmentPlace::Closed;
     assert_eq!(places, [closed, closed, SegmentPlace::Current]);
 }

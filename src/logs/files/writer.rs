@@ -4,6 +4,7 @@ use std::sync::Arc;
 use super::log_files::LogFiles;
 use super::names::MILLIS_PER_DAY;
 use super::rolling::RollingFile;
+use super::scan::LineCount;
 
 /// The bytes of a line before its time, those of the time, and what follows it in a line of level `ERROR`.
 const BEFORE_TIME: &[u8] = b"{\"timestamp\":\"";
@@ -40,14 +41,11 @@ impl LogFileWriter {
         }
         let mut rest = &*self.error_lines;
         while !rest.is_empty() {
-            match self.errors.append(rest, day) {
-                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
-                Err(_) => {
-                    let lost = rest.iter().filter(|it| **it == b'\n').count();
-                    self.files.count_lost_copies(lost as u64);
-                    return;
-                }
-            }
+            let Ok(written) = self.errors.append(rest, day) else {
+                self.files.count_lost_copies(LineCount::of(rest).lines);
+                return;
+            };
+            rest = rest.get(written..).unwrap_or_default();
         }
     }
 }
