@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use watchpost::logs::LogsConfig;
 use watchpost::testing::Harness;
 use watchpost::{DropReason, Monitor, MonitorGuard, RecordKind, RecordTotals};
 
-use crate::support::{get_request, on_a_small_disk, send, skip};
+use crate::support::{get_request, on_a_small_disk, output_of_one_test, send, skip, test_command};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -33,29 +33,49 @@ fn recorded<R>(monitor: &Monitor, run: impl FnOnce() -> R) -> R {
     tracing::subscriber::with_default(subscriber, run)
 }
 
-/// The text of a file, which may be compressed.
-fn text(path: &Path) -> String {
-    let bytes = fs::read(path).unwrap();
-    if path.extension().is_some_and(|it| it == "gz") {
-        let output = Command::new("gzip").arg("-dc").arg(path).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        return String::from_utf8(output.stdout).unwrap();
+/// The text of a file, which may be compressed; `None` if it was compressed or removed just now.
+fn text(path: &Path) -> Option<String> {
+    let bytes = fs::read(path).ok()?;
+    if path.extension().is_none_or(|it| it != "gz") {
+        return Some(String::from_utf8(bytes).unwrap());
     }
-    String::from_utf8(bytes).unwrap()
+    let mut text = String::new();
+    let mut decoder = flate2::read::GzDecoder::new(&*bytes);
+    decoder.read_to_string(&mut text).unwrap();
+    Some(text)
 }
 
-/// The lines of all files whose names begin so, whoever gave them their names. Each is one JSON object.
-fn lines(logs: &Path, stem: &str) -> Vec<Value> {
+/// The texts of all files whose names begin so, whoever gave them their names.
+fn texts(logs: &Path, stem: &str) -> Option<Vec<(String, String)>> {
     let mut all = Vec::new();
     for entry in fs::read_dir(logs).into_iter().flatten() {
         let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        if !name.starts_with(stem) || name.ends_with(".files") || name.ends_with(".new") {
-            continue;
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let is_copied = logs.join(format!("{name}.gz")).exists();
+        if name.starts_with(stem)
+            && !name.ends_with(".files")
+            && !name.ends_with(".new")
+            && !is_copied
+        {
+            all.push((name, text(&path)?));
         }
-        let text = text(&path);
+    }
+    Some(all)
+}
+
+/// The lines of all files whose names begin so. Each is one JSON object.
+fn lines(logs: &Path, stem: &str) -> Vec<Value> {
+    let begun = Instant::now();
+    let texts = loop {
+        if let Some(texts) = texts(logs, stem) {
+            break texts;
+        }
+        assert!(begun.elapsed() < PATIENCE);
+    };
+    let mut all = Vec::new();
+    for (name, text) in texts {
         assert!(text.is_empty() || text.ends_with('\n'), "{name} is torn");
-        let parsed = text.lines().map(|line| serde_json::from_str(line));
+        let parsed = text.lines().map(serde_json::from_str);
         all.extend(parsed.map(|it| it.unwrap_or_else(|error| panic!("{name}: {error}"))));
     }
     all
@@ -458,4 +478,120 @@ fn a_restart_continues_the_file_and_cuts_a_torn_line() {
     let found = numbers(&lines(&logs, "combined"));
     assert_eq!(found, (0..31).map(|n| (n, 1)).collect());
     assert!(!logs.join("combined-2026").exists());
+}
+
+/// The resident memory of this process, in bytes; `None` where it is not known.
+fn resident() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = status.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * 4096)
+}
+
+#[test]
+fn a_storm_of_two_threads_leaves_room_for_errors_and_other_call_sites() {
+    const NAME: &str =
+        "log_files::a_storm_of_two_threads_leaves_room_for_errors_and_other_call_sites";
+    const CHILD: &str = "WATCHPOST_TEST_STORM";
+    // A process of its own, since its memory is looked at.
+    if std::env::var_os(CHILD).is_some() {
+        return storm();
+    }
+    let child = test_command(NAME).env(CHILD, "1").output().unwrap();
+    let output = output_of_one_test(&child);
+    let figures = output.lines().filter(|line| line.starts_with("storm: "));
+    figures.for_each(|line| println!("{line}"));
+}
+
+fn storm() {
+    let seconds = std::env::var("WATCHPOST_STORM_SECONDS").ok();
+    let seconds = seconds.and_then(|it| it.parse().ok()).unwrap_or(5);
+    let directory = tempfile::tempdir().unwrap();
+    let logs = directory.path().join("logs");
+    let config = LogsConfig::default()
+        .max_bytes(64 << 20)
+        .max_file_bytes(4 << 20);
+    let one = monitor(directory.path(), config);
+    let big = "x".repeat(100 << 20);
+    log(&one, 0..1000);
+    flush(&one);
+    let (before, until) = (resident(), Instant::now() + Duration::from_secs(seconds));
+    let (mut highest, mut errors, mut rare) = (0, 0_u64, 0_u64);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                recorded(&one, || {
+                    while Instant::now() < until {
+                        for n in 0..1000 {
+                            tracing::info!(storm = n, "a line of the storm");
+                        }
+                    }
+                });
+            });
+        }
+        recorded(&one, || {
+            tracing::warn!("{big}");
+            while Instant::now() < until {
+                tracing::error!(error_number = errors, "an error");
+                errors += 1;
+                tracing::info!(rare_number = rare, "a rare line");
+                rare += 1;
+                highest = highest.max(resident().unwrap_or_default());
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        });
+    });
+    flush(&one);
+    let totals = one.totals(RecordKind::Log);
+    let settled = totals.delivered() + totals.dropped_total();
+    assert_eq!((totals.in_flight(), totals.emitted()), (0, settled));
+    let size: u64 = fs::read_dir(&logs)
+        .unwrap()
+        .map(|it| it.unwrap().metadata().unwrap().len())
+        .sum();
+    assert!(size <= (64 << 20) + (1 << 20), "{size}");
+    let error_file = lines(&logs, "error");
+    let kept =
+        |name: &str, lines: &[Value]| lines.iter().filter(|it| it[name].is_u64()).count() as u64;
+    let (kept_errors, all) = (kept("error_number", &error_file), lines(&logs, "combined"));
+    let growth = before.map(|before| highest.saturating_sub(before) >> 20);
+    println!(
+        "storm: {seconds} s, {} lines emitted, {} delivered, {} dropped; {kept_errors} of {errors} errors kept, {rare} rare lines, {} of them in the files that are left; memory + {growth:?} MiB, files {} MiB",
+        totals.emitted(),
+        totals.delivered(),
+        totals.dropped_total(),
+        kept("rare_number", &all),
+        size >> 20
+    );
+    assert_eq!(kept_errors, errors);
+    assert!(
+        totals.dropped_total() == totals.dropped(DropReason::QueueOverflow),
+        "{totals:?}"
+    );
+    assert!(growth.is_none_or(|mib| mib < 64), "{growth:?}");
+}
+
+#[test]
+fn a_line_is_short_whatever_is_logged() {
+    let directory = tempfile::tempdir().unwrap();
+    let logs = directory.path().join("logs");
+    let one = monitor(directory.path(), LogsConfig::default());
+    let big = "x".repeat(100 << 20);
+    recorded(&one, || {
+        tracing::info!(field = %big, n = 1, "{big}");
+        tracing::info!(n = 2, "\u{0}\u{1b}\u{2028}\u{202e}\u{200b}");
+    });
+    drop(big);
+    flush(&one);
+    let text = fs::read_to_string(logs.join("combined.log")).unwrap();
+    let all: Vec<&str> = text.lines().collect();
+    assert_eq!(all.len(), 2, "{:?}", one.totals(RecordKind::Log));
+    assert!(all.iter().all(|line| line.len() <= 16 << 10));
+    assert!(all[0].contains(r#""truncated":true"#));
+    // The number of the first had no room behind two texts of 100 MiB.
+    assert_eq!(
+        numbers(&lines(&logs, "combined"))
+            .keys()
+            .collect::<Vec<_>>(),
+        [&2]
+    );
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use watchpost::errors::Backtraces;
+use watchpost::logs::LogsConfig;
 use watchpost::{DropReason, Monitor, MonitorBuilder, RecordKind, RecordTotals};
 
 use crate::peer::{Peer, Reply};
@@ -19,7 +20,7 @@ fn builder(peer: &Peer) -> MonitorBuilder {
     let address = peer.address();
     Monitor::builder("host")
         .env(false)
-        .console(false)
+        .logs(LogsConfig::default().console(false).files(false))
         .sentry_dsn(format!("http://0123456789abcdef@{address}/7"))
         .otlp_endpoint(format!("http://{address}"))
         .max_traces_per_second(1_000_000)

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use watchpost::logs::LogsConfig;
 use watchpost::testing::Harness;
 use watchpost::{DropReason, EventId, Level, MonitorBuilder, RecordKind, RecordTotals};
 
@@ -30,7 +31,9 @@ fn dsn(peer: &Peer) -> String {
 
 fn harness(peer: &Peer, configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> Harness {
     let dsn = dsn(peer);
-    Harness::in_real_time(|builder| configure(builder.console(false).sentry_dsn(dsn)))
+    // Without any sink of lines: errors have one destination.
+    let no_lines = LogsConfig::default().console(false).files(false);
+    Harness::in_real_time(|builder| configure(builder.logs(no_lines).sentry_dsn(dsn)))
 }
 
 /// A harness with a data directory.
