@@ -123,12 +123,12 @@ fn lines(logs: &Path) -> (BTreeMap<u64, u32>, usize) {
     for entry in std::fs::read_dir(logs).expect("the files") {
         let path = entry.expect("an entry").path();
         let name = path.file_name().and_then(|it| it.to_str()).expect("a name");
-        if !name.starts_with("combined") || name.ends_with(".files") {
+        if !name.starts_with("combined") || name.contains(".files") {
             continue;
         }
         files += 1;
         let bytes = std::fs::read(&path).expect("a file");
-        let text = if name.ends_with(".gz") {
+        let text = if name.contains(".gz") {
             let mut text = String::new();
             let mut decoder = flate2::read::GzDecoder::new(&*bytes);
             decoder.read_to_string(&mut text).expect("a complete file");

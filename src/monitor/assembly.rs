@@ -145,8 +145,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     // before.
     let doctor_task = DoctorTask::default();
     let recent_logs = recent_logs(&base);
-    let log_files = log_files(&base, data_dir.as_ref());
-    store_tasks.extend(log_files.iter().flat_map(LogFilesState::tasks));
+    let log_files = log_files(&base, data_dir.as_ref(), &mut store_tasks);
     let setup = WorkerSetup {
         sinks: line_sinks(&base, writer, log_files.as_ref()),
         processors: processors(&base, &errors, &tracing),
@@ -411,14 +410,20 @@ fn log_format(base: &Foundation, pretty: bool) -> LogFormatter {
     LogFormatter::new(pretty, &fields, Arc::clone(&base.requests))
 }
 
-/// Creates the log files, if there is a directory for them.
-fn log_files(base: &Foundation, data_dir: Option<&DataDir>) -> Option<LogFilesState> {
-    LogFilesState::open(
+/// Creates the log files, if there is a directory for them, and adds their tasks.
+fn log_files(
+    base: &Foundation,
+    data_dir: Option<&DataDir>,
+    tasks: &mut Vec<PeriodicTask>,
+) -> Option<LogFilesState> {
+    let files = LogFilesState::open(
         &base.config.logs,
         data_dir.map(DataDir::path),
         &base.clock,
         &base.diagnostics,
-    )
+    )?;
+    tasks.extend(files.tasks());
+    Some(files)
 }
 
 /// Creates the record processors of this process.

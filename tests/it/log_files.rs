@@ -53,8 +53,8 @@ fn texts(logs: &Path, stem: &str) -> Option<Vec<(String, String)>> {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let is_copied = logs.join(format!("{name}.gz")).exists();
         if name.starts_with(stem)
-            && !name.ends_with(".files")
-            && !name.ends_with(".new")
+            && !name.contains(".files")
+            && !name.contains(".new")
             && !is_copied
         {
             all.push((name, text(&path)?));
@@ -277,7 +277,6 @@ fn a_logrotate_that_renames_loses_nothing() {
     let one = monitor(directory.path(), LogsConfig::default());
     log(&one, 0..10);
     flush(&one);
-    let mut rotated = 0;
     for (round, options) in [
         "rotate 20\nnocreate",
         "rotate 20\ncreate 0640",
@@ -303,15 +302,12 @@ fn a_logrotate_that_renames_loses_nothing() {
         if done.is_none() {
             return skip(TEST, "there is no logrotate");
         }
-        rotated += 1;
         flush(&one);
     }
     let totals = assert_books(&one, &logs);
     assert_eq!((totals.emitted(), totals.delivered()), (9010, 9010));
     let names = fs::read_dir(&logs).unwrap().count();
-    println!(
-        "logrotate: {rotated} renames while lines were written, 9010 of 9010 lines in {names} files"
-    );
+    println!("logrotate: 9 renames while lines were written, 9010 of 9010 lines in {names} files");
 }
 
 #[test]
