@@ -28,7 +28,7 @@ pub(crate) struct LogReader {
 
 struct OpenSource {
     segment: LogSegment,
-    from: Source,
+    from: SegmentSource,
     /// Bytes that were read, from `start` on not returned yet.
     buffer: Vec<u8>,
     start: usize,
@@ -45,12 +45,12 @@ enum Progress {
     Truncated,
 }
 
-enum Source {
+enum SegmentSource {
     Plain(File),
     Compressed(Box<MultiGzDecoder<BufReader<File>>>),
 }
 
-impl Read for Source {
+impl Read for SegmentSource {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(file) => file.read(into),
@@ -278,7 +278,7 @@ impl OpenSource {
         let read = read?;
         self.read += read as u64;
         // Another program may have truncated the file, and ours may have written to it since: then these are other lines.
-        if let Source::Plain(file) = &self.from {
+        if let SegmentSource::Plain(file) = &self.from {
             let is_whole = file.metadata()?.len() >= self.segment.bytes;
             if !is_whole || catalog.exactly_at(self.segment.number).is_none() {
                 return Ok(Progress::Truncated);
@@ -297,10 +297,10 @@ fn open_at(catalog: &SegmentCatalog, segment: &LogSegment, offset: u64) -> io::R
     let from = if segment.place == SegmentPlace::Compressed {
         let mut decoder = MultiGzDecoder::new(BufReader::with_capacity(CHUNK, file));
         io::copy(&mut (&mut decoder).take(offset), &mut io::sink())?;
-        Source::Compressed(Box::new(decoder))
+        SegmentSource::Compressed(Box::new(decoder))
     } else {
         io::Seek::seek(&mut file, io::SeekFrom::Start(offset))?;
-        Source::Plain(file)
+        SegmentSource::Plain(file)
     };
     Ok(OpenSource {
         segment: *segment,

@@ -16,12 +16,12 @@ use crate::clock::Clock;
 const DAY: u64 = 20_787;
 
 /// The files of a directory, as one process has them.
-struct Process {
+struct LogProcess {
     catalog: Arc<SegmentCatalog>,
     file: RollingFile,
 }
 
-fn process(directory: &Path, max_file_bytes: u64, max_bytes: u64) -> Process {
+fn process(directory: &Path, max_file_bytes: u64, max_bytes: u64) -> LogProcess {
     let catalog = Arc::new(SegmentCatalog::new(directory, "combined"));
     let limits = RollingLimits {
         max_file_bytes,
@@ -31,13 +31,13 @@ fn process(directory: &Path, max_file_bytes: u64, max_bytes: u64) -> Process {
         },
         permissions: 0o640,
     };
-    Process {
+    LogProcess {
         file: RollingFile::new(Arc::clone(&catalog), limits),
         catalog,
     }
 }
 
-impl Process {
+impl LogProcess {
     /// Writes the lines with these numbers, each by itself.
     fn write(&mut self, numbers: impl IntoIterator<Item = u64>) {
         for number in numbers {
@@ -385,6 +385,7 @@ fn days_begin_files_and_a_clock_that_goes_back_a_little_does_not() {
     assert_eq!(process.catalog.segments().len(), 5);
 }
 
+#[cfg(unix)]
 #[test]
 fn no_link_is_followed_and_the_permissions_are_those_that_are_set() {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
