@@ -62,6 +62,7 @@ pub(crate) const HOMES: [(&[&str], &[&str]); 35] = [
         &[
             "dashboard/",
             "history/enabled/disk/",
+            "logs/files/",
             "metrics/",
             "trace/otlp/",
         ],
@@ -74,7 +75,10 @@ pub(crate) const HOMES: [(&[&str], &[&str]); 35] = [
     (&["metrics_process"], &["system/"]),
     (&["tokio_metrics"], &["metrics/"]),
     (&["subtle"], &["access/"]),
-    (&["getrandom"], &["access/", "dashboard/", "users/"]),
+    (
+        &["getrandom"],
+        &["access/", "dashboard/", "logs/files/", "users/"],
+    ),
     (&["ring"], &["dashboard/"]),
     (&["exaloglog"], &["users/"]),
     (&["siphasher"], &["alerts/enabled/labels.rs", "users/"]),
