@@ -61,6 +61,82 @@
 //! | [`Alerts::set_inhibitions`] | alerts beside another one that fires, such as warnings beside a critical alert | that one ends |
 //! | [`Alerts::acknowledge`] | the repetitions of one alert | it ends, or a time of your choice |
 //!
+//! # Channels
+//!
+//! A channel delivers announcements to people or to other services:
+//!
+//! | channel | settings | gets by default |
+//! |---|---|---|
+//! | [`SlackChannel`] | `alerts.slack_webhook_url`, or the variable `SLACK_WEBHOOK_URL` | critical and warning |
+//! | [`PagerDutyChannel`] | `alerts.pagerduty_routing_key`, or the variable `PAGERDUTY_API_KEY` | critical |
+//! | [`WebhookChannel`] | `alerts.webhook_url`, `alerts.webhook_secret` | critical |
+//! | [`AlertmanagerChannel`] | `alerts.alertmanager_urls` | critical and warning |
+//! | your own [`Channel`] | [`Alerts::add_channel`] | what it [supports](Channel::supports) |
+//!
+//! [`Alerts::set_routes`] sends alerts elsewhere, by severity and labels. [`Alerts::test_channel`] sends a test.
+//!
+//! ```
+//! # #[cfg(feature = "alerts")]
+//! # fn main() -> watchpost::Result<()> {
+//! # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+//! use watchpost::alerts::{AlertRoute, Severity, SlackChannel, WebhookChannel};
+//!
+//! let alerts = monitor.alerts();
+//! alerts.add_channel(SlackChannel::new("https://hooks.slack.com/services/T000/B000/XXXX")?)?;
+//! alerts.add_channel(WebhookChannel::new("tickets", "https://tickets.example/alerts")?.secret("a secret"))?;
+//! alerts.set_routes([
+//!     AlertRoute::to(["slack", "tickets"]).severity(Severity::Critical),
+//!     AlertRoute::to(["slack"]).severity(Severity::Warning),
+//! ])?;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "alerts"))]
+//! # fn main() {}
+//! ```
+//!
+//! ## Groups
+//!
+//! The alerts of one rule are in one [`Notification`]: the first one waits 10 seconds for others (`alerts.group_wait`), and what
+//! changes later waits until a minute has passed since the last notification (`alerts.group_interval`). An alert that ends before
+//! anything was delivered is not sent at all. PagerDuty gets each alert by itself, and an Alertmanager all of them.
+//!
+//! ## What is delivered
+//!
+//! Each channel has a queue of its own, of 2,000 alerts. With a data directory it is in the file `outbox-{channel}`: an
+//! announcement is stored there, or with the state of its alert, before it is sent. So a crash loses none, and each one is
+//! delivered at least once. A crash between a delivery and the note that it took place repeats it, with the same
+//! [`id`](Notification::id), the header `Idempotency-Key` of webhooks. If the disk hangs for five seconds, notifications are sent
+//! without it. A new state of an alert replaces one that waits.
+//!
+//! A failure is retried after 1, 2, 4 seconds, up to five minutes, each longer or shorter by up to a half, and not before the time
+//! that the receiver asks for, of an hour at most. What is refused for good, or was not delivered for a day, is a dead letter:
+//! [`Alerts::dead_letters`] has the last hundred, and [`Alerts::deliveries`] the last hundred attempts.
+//!
+//! | receiver | accepted | retried | given up |
+//! |---|---|---|---|
+//! | Slack | 200 with the text `ok` | 429, 5xx, no response | 200 with another text, others |
+//! | PagerDuty | 202 | 429, 5xx, no response | others |
+//! | webhook | 2xx | 408, 429, 5xx, no response | others |
+//! | Alertmanager | 2xx | 5xx, no response | others |
+//!
+//! A channel whose receiver hangs, or whose code blocks, stops no other channel and no rule. `watchpost_alerts_notifications_total`
+//! counts announcements by channel and `result`: `emitted` is the sum of `delivered`, of the reasons `coalesced`, `ended`,
+//! `rejected`, `expired` and `queue_full`, and of `watchpost_alerts_notifications_waiting`.
+//!
+//! ## Where receivers may be
+//!
+//! URLs come from code and settings alone. Receivers have to be on the internet and use TLS, unless `alerts.internal_receivers` is
+//! set or the channel is created with `internal`. All addresses of a name are checked, and the connection goes to one that was.
+//! Addresses of metadata services and other link-local ones are never allowed. Redirects are not followed.
+//!
+//! ## Webhooks
+//!
+//! The body has the form of Alertmanager's webhook, with more fields. [`WebhookChannel`] describes the headers with the signature.
+//!
+//! ## Heartbeat
+//!
+//! `alerts.heartbeat_url` is called each minute while the rules are evaluated (GET), so that another service can alert if that stops.
+//!
 //! # Default rules
 //!
 //! | rule | severity | fires if | for | cooldown |
@@ -78,6 +154,7 @@
 //! | `new-error` | warning | an error was captured that was never seen before | | 15 min |
 //! | `regressed-error` | warning | a resolved error occurred again | | 15 min |
 //! | `missed-job` | warning | a [background job](#background-jobs) has not succeeded in time | | 60 min |
+//! | `failing-channel` | critical | a [channel](#channels) has not delivered a notification for five minutes | | 60 min |
 //! | `dropped-records` | info | the monitor dropped log records, traces or errors | | 60 min |
 //!
 //! The [runbook](crate::guide::runbook) says for each of them what to look at. Memory is that of the limit of the control group, if there is one, else that of the machine. For another limit, add a
@@ -149,7 +226,8 @@
 //! version has written in another format is left as it is, and nothing is stored.
 //!
 //! As long as the file can be written, hooks are called at most once for an announcement. One that was stored just before a
-//! crash may not have reached them; it is not made again until [`repeat`](Rule::repeat).
+//! crash may not have reached them; it is not made again until [`repeat`](Rule::repeat). [Channels](#what-is-delivered) get it at
+//! least once.
 //!
 //! A resolved alert is kept and listed for an hour, or for the [`cooldown`](Rule::cooldown) of its rule if that is longer. If it
 //! has no data and [`MissingData::Keep`], it is kept for a day after its last value.
@@ -162,6 +240,11 @@
 //! | `alerts.interval` | 30 s | the time between evaluations |
 //! | `alerts.default_rules` | `true` | whether the default rules are there |
 //! | `alerts.file` | none | the file with rules |
+//! | `alerts.group_wait`, `alerts.group_interval` | 10 s, 1 min | see [groups](#groups) |
+//! | `alerts.dashboard_url` | none | the address of the dashboard, for links |
+//! | `alerts.internal_receivers` | `false` | see [where receivers may be](#where-receivers-may-be) |
+//! | `alerts.slack_webhook_url`, `alerts.pagerduty_routing_key`, `alerts.pagerduty_url`, `alerts.webhook_url`, `alerts.webhook_secret`, `alerts.alertmanager_urls` | none | see [channels](#channels) |
+//! | `alerts.heartbeat_url`, `alerts.heartbeat_interval` | none, 1 min | see [heartbeat](#heartbeat) |
 
 mod config;
 #[cfg(feature = "alerts")]
@@ -170,9 +253,12 @@ mod enabled;
 pub use self::config::AlertsConfig;
 #[cfg(feature = "alerts")]
 pub use self::enabled::{
-    Acknowledgement, Alert, AlertEvent, AlertState, AlertTransition, Alerts, Bound, Inhibition,
-    Job, LabelMatcher, MissingData, NotificationReason, PrometheusRules, Rule, Severity, Silence,
-    SloStatus, TransitionReason,
+    Acknowledgement, Alert, AlertEvent, AlertRoute, AlertState, AlertTransition,
+    AlertmanagerChannel, Alerts, Bound, Channel, ChannelStatus, Delivery, DeliveryError,
+    DeliveryFuture, DeliveryOutcome, Inhibition, Job, LabelMatcher, MissingData, Notification,
+    NotificationCause, NotificationGrouping, NotificationReason, NotificationStatus,
+    NotifiedAlert, PagerDutyChannel, PrometheusRules, Rule, Severity, Silence, SlackChannel,
+    SloStatus, TransitionReason, WebhookChannel,
 };
 
 #[cfg(all(feature = "alerts", feature = "dashboard"))]

@@ -295,6 +295,19 @@
 //! | `alerts.interval` | `WATCHPOST_ALERTS_INTERVAL` | `"30s"` | a duration from `1s` to `1h` | The time from one evaluation of all alert rules to the next |
 //! | `alerts.default_rules` | `WATCHPOST_ALERTS_DEFAULT_RULES` | `true` | `true` or `false` | Whether the default alert rules are there |
 //! | `alerts.file` | `WATCHPOST_ALERTS_FILE` | none | a text of 1 to 255 characters in one line | The TOML file with alert rules, which is read again when it changes |
+//! | `alerts.group_wait` | `WATCHPOST_ALERTS_GROUP_WAIT` | `"10s"` | a duration from `0s` to `1h` | How long the first alert of a notification waits for others of its rule |
+//! | `alerts.group_interval` | `WATCHPOST_ALERTS_GROUP_INTERVAL` | `"1m"` | a duration from `1s` to `1d` | The least time between two notifications of a rule |
+//! | `alerts.dashboard_url` | `WATCHPOST_ALERTS_DASHBOARD_URL` | none | a URL | The address of the dashboard, for links in notifications |
+//! | `alerts.internal_receivers` | `WATCHPOST_ALERTS_INTERNAL_RECEIVERS` | `false` | `true` or `false` | Whether receivers of notifications may be in private networks, without TLS |
+//! | `alerts.slack_webhook_url` | `WATCHPOST_ALERTS_SLACK_WEBHOOK_URL`, `SLACK_WEBHOOK_URL` | none | a text of 1 to 2048 characters in one line | The URL of an incoming webhook of Slack |
+//! | `alerts.pagerduty_routing_key` | `WATCHPOST_ALERTS_PAGERDUTY_ROUTING_KEY`, `PAGERDUTY_API_KEY` | none | a text of 1 to 2048 characters in one line | The integration key of PagerDuty's Events API v2 |
+//! | `alerts.pagerduty_service_id` | `WATCHPOST_ALERTS_PAGERDUTY_SERVICE_ID`, `PAGERDUTY_SERVICE_ID` | none | a text of 1 to 255 characters in one line | Has no effect: the routing key decides which service of PagerDuty gets the alerts |
+//! | `alerts.pagerduty_url` | `WATCHPOST_ALERTS_PAGERDUTY_URL` | none | a URL | The address of PagerDuty's Events API; without it, `https://events.pagerduty.com` |
+//! | `alerts.webhook_url` | `WATCHPOST_ALERTS_WEBHOOK_URL` | none | a text of 1 to 2048 characters in one line | The URL of a receiver of your own |
+//! | `alerts.webhook_secret` | `WATCHPOST_ALERTS_WEBHOOK_SECRET` | none | a text of 1 to 2048 characters in one line | The secret with which requests to that receiver are signed |
+//! | `alerts.alertmanager_urls` | `WATCHPOST_ALERTS_ALERTMANAGER_URLS` | `[]` | URLs such as `http://alertmanager:9093`, separated by commas, at most 256 | The URLs of all Alertmanagers of a cluster |
+//! | `alerts.heartbeat_url` | `WATCHPOST_ALERTS_HEARTBEAT_URL` | none | a text of 1 to 2048 characters in one line | The URL that is called while the alert rules are evaluated |
+//! | `alerts.heartbeat_interval` | `WATCHPOST_ALERTS_HEARTBEAT_INTERVAL` | `"1m"` | a duration from `10s` to `1d` | The time between two heartbeats |
 //! | `drain.wait` | `WATCHPOST_DRAIN_WAIT` | `"3s"` | a duration from `0s` to `10m` | How long `/readyz` responds 503 before `drain` completes |
 //! | `access.token` | `WATCHPOST_ACCESS_TOKEN`, `WATCHPOST_TOKEN` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | The token that opens protected pages |
 //! | `access.viewer_token` | `WATCHPOST_ACCESS_VIEWER_TOKEN` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | The token with which protected pages can be read, and nothing changed |

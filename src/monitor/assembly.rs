@@ -229,6 +229,10 @@ fn alerts(
 ) -> (AlertsHandle, Vec<PeriodicTask>) {
     AlertsHandle::new(
         &base.config.alerts,
+        (
+            &base.config.service.name,
+            base.config.service.environment.as_deref(),
+        ),
         history,
         data_dir.map(DataDir::path),
         &base.clock,

@@ -136,6 +136,40 @@ impl Harness {
         self.monitor.alerts().evaluate_for_test();
     }
 
+    /// Stores and delivers what the channels of alerts have due, and returns the number of attempts. The monitor does so each
+    /// second.
+    ///
+    /// # Panics
+    ///
+    /// Panics if no thread can be started.
+    #[cfg(feature = "alerts")]
+    pub fn deliver_notifications(&self) -> u64 {
+        let alerts = self.monitor.alerts();
+        // On a thread of its own, so that it works on any runtime.
+        std::thread::scope(|scope| {
+            let run = scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .expect("a runtime");
+                let handle = runtime.handle().clone();
+                // The runtime is driven by this thread, and the channels by another.
+                let delivered = std::thread::scope(|scope| {
+                    let (done, ended) = tokio::sync::oneshot::channel();
+                    let delivering = scope.spawn(move || {
+                        let attempts = alerts.deliver_for_test(&handle);
+                        drop(done);
+                        attempts
+                    });
+                    let _: Result<(), _> = runtime.block_on(ended);
+                    delivering.join().expect("no panic")
+                });
+                delivered
+            });
+            run.join().expect("no panic")
+        })
+    }
+
     /// Returns the wall time of the clock.
     pub fn now(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_nanos(self.clock.wall(self.clock.now()))

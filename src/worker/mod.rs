@@ -111,6 +111,8 @@ pub use self::config::WorkerConfig;
     expect(unused_imports, reason = "no feature that sends is on")
 )]
 pub(crate) use self::client::{HttpClient, HttpResponse, TlsRoots};
+#[cfg(feature = "alerts")]
+pub(crate) use self::client::AllowedAddresses;
 pub(crate) use self::completion::{Completion, CompletionFuture};
 pub(crate) use self::console::Console;
 pub(crate) use self::deadline::{Deadlines, Pending};
@@ -135,6 +137,8 @@ pub(crate) use self::remote::{Batch, Deliver, Encode, RemoteSetup, Verdict};
     expect(unused_imports, reason = "only a sink with a spool uses these")
 )]
 pub(crate) use self::remote::{BatchOutcome, ItemOutcome};
+#[cfg(feature = "alerts")]
+pub(crate) use self::remote::retry_after;
 pub(crate) use self::sink_status::SinkStatus;
 pub(crate) use self::spool::{SpoolSetup, SpoolStatus, SpoolWriter};
 

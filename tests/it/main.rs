@@ -52,6 +52,8 @@ mod log_files;
 mod markers;
 mod never_hurt;
 mod outcomes;
+#[cfg(feature = "alerts")]
+mod notifications;
 mod page;
 #[cfg(feature = "_client")]
 mod peer;

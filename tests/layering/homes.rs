@@ -69,7 +69,11 @@ pub(crate) const HOMES: [(&[&str], &[&str]); 35] = [
     ),
     (
         &["serde_json"],
-        &["errors/sentry/", "history/enabled/prometheus/"],
+        &[
+            "alerts/enabled/channels/",
+            "errors/sentry/",
+            "history/enabled/prometheus/",
+        ],
     ),
     (&["metrics_exporter_prometheus"], &["metrics/"]),
     (&["metrics_process"], &["system/"]),
@@ -79,7 +83,7 @@ pub(crate) const HOMES: [(&[&str], &[&str]); 35] = [
         &["getrandom"],
         &["access/", "dashboard/", "logs/files/", "users/"],
     ),
-    (&["ring"], &["dashboard/"]),
+    (&["ring"], &["alerts/enabled/channels/", "dashboard/"]),
     (&["exaloglog"], &["users/"]),
     (&["siphasher"], &["alerts/enabled/labels.rs", "users/"]),
     (&["rustix"], &["clock/", "system/"]),

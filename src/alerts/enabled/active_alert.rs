@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::alert::AlertTransition;
 use super::evaluate::AlertLabels;
+use super::notify::AlertAnnouncement;
 use super::phase::{Moment, Tracking};
 use super::silence::Silence;
 use crate::clock::Nanos;
@@ -31,4 +32,8 @@ pub(super) struct SavedAlerts {
     pub(super) alerts: AlertMap,
     pub(super) silences: Vec<Silence>,
     pub(super) transitions: VecDeque<AlertTransition>,
+    /// The number of the last announcement.
+    pub(super) last_number: u64,
+    /// What the channels may not have stored.
+    pub(super) unsent: VecDeque<AlertAnnouncement>,
 }

@@ -179,6 +179,14 @@ macro_rules! names {
     };
 }
 
+impl Severity {
+    /// The severity of a name.
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        let all = [Self::Info, Self::Warning, Self::Critical];
+        all.into_iter().find(|severity| severity.as_str() == name)
+    }
+}
+
 impl AlertState {
     /// The state of a name.
     pub(super) fn of_name(name: &str) -> Option<Self> {

@@ -118,7 +118,7 @@ fn resources() -> [Rule; 6] {
     ]
 }
 
-fn signals() -> [Rule; 5] {
+fn signals() -> [Rule; 6] {
     let errors = MetricQuery::increase("watchpost_errors_total").by(["error_type"]);
     let lately = errors.clone().window(5 * MINUTE);
     let hour = errors.window(60 * MINUTE);
@@ -131,6 +131,7 @@ fn signals() -> [Rule; 5] {
     };
     let dropped = MetricQuery::increase("watchpost_records_dropped_total");
     let dropped = dropped.by(["signal"]).window(5 * MINUTE);
+    let failing = MetricQuery::last("watchpost_alerts_channel_failing_seconds").by(["channel"]);
     let overdue = MetricQuery::last("watchpost_job_overdue_seconds").by(["job_name"]);
     [
         // More than half of the errors of an hour within five minutes, and more than ten.
@@ -159,6 +160,13 @@ fn signals() -> [Rule; 5] {
             .annotation(
                 "summary",
                 "The job {{ $labels.job_name }} should have succeeded {{ $value | humanizeDuration }} ago",
+            ),
+        Rule::threshold("failing-channel", failing, Bound::above(300.0))
+            .severity(Severity::Critical)
+            .cooldown(60 * MINUTE)
+            .annotation(
+                "summary",
+                "No notification has reached the channel {{ $labels.channel }} for {{ $value | humanizeDuration }}",
             ),
         Rule::threshold("dropped-records", dropped, Bound::above(0.0))
             .severity(Severity::Info)

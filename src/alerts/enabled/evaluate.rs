@@ -82,7 +82,7 @@ pub(super) fn evaluate(rule: &Rule, reader: &dyn ValueReader, time: SystemTime) 
     Ok(signals.collect())
 }
 
-fn values(
+pub(super) fn values(
     measure: &RuleMeasure,
     reader: &dyn ValueReader,
     time: SystemTime,

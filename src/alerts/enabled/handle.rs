@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, RwLock};
@@ -5,12 +6,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::alert::{Acknowledgement, Alert, AlertEvent, AlertTransition, Severity};
 use super::backtest::backtest;
+use super::channels::add_configured;
 use super::default_rules::default_rules;
 use super::engine::{AlertEngine, Round};
+use super::enrich::enrich;
 use super::evaluate::evaluate;
 use super::export::{PrometheusRules, export};
+use super::heartbeat::Heartbeat;
 use super::job::{Job, JobFigures, JobList};
 use super::log::log_transition;
+use super::notify::{
+    AlertAnnouncement, AlertRoute, AnnouncementKind, Channel, ChannelStatus, Delivery, Notifier,
+    NotifiedAlert, NotifierSetup, millis,
+};
 use super::rule::Rule;
 use super::rule_list::{InhibitionList, RuleList};
 use super::silence::{Inhibition, LabelMatcher, Silence, match_all};
@@ -18,7 +26,7 @@ use super::slo::{Objective, SloStatus};
 use super::store::AlertStore;
 use super::watched_file::WatchedFile;
 use crate::alerts::AlertsConfig;
-use crate::clock::{Clock, Nanos, seconds};
+use crate::clock::{Clock, Nanos, nanos, seconds};
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::logs::OwnLog;
@@ -33,6 +41,10 @@ const MAX_RULES: usize = 1000;
 const MAX_SILENCES: usize = 1000;
 /// The longest silence: a hundred years.
 const MAX_SILENCE: Duration = Duration::from_secs(36_525 * 86_400);
+/// How often it is checked whether something has to be written.
+const STORE_EVERY: Duration = Duration::from_millis(200);
+/// For how long hooks and channels wait for a disk that hangs.
+const STORE_WAIT: Duration = Duration::from_secs(5);
 /// The time between two deliveries to hooks.
 const DELIVER_EVERY: Duration = Duration::from_secs(1);
 
@@ -53,6 +65,15 @@ struct AlertsState {
     inhibitions: RwLock<InhibitionList>,
     engine: Mutex<AlertEngine>,
     hooks: Arc<HookList<AlertEvent>>,
+    notifier: Notifier,
+    heartbeat: Option<Heartbeat>,
+    /// What the hooks and the channels get once it is stored.
+    outgoing: Mutex<VecDeque<Outgoing>>,
+    /// Held while it is handed over.
+    handing: Mutex<()>,
+    /// The number of changes, and of those whose writing has ended.
+    changes: AtomicU64,
+    written: AtomicU64,
     store: Option<AlertStore>,
     log: OwnLog,
     diagnostics: Arc<Diagnostics>,
@@ -63,9 +84,20 @@ struct AlertsState {
     rounds: AtomicU64,
 }
 
+/// The changes of a round, until they are stored.
+struct Outgoing {
+    /// The number of the change.
+    change: u64,
+    at: Nanos,
+    events: Vec<AlertEvent>,
+    announcements: Vec<AlertAnnouncement>,
+}
+
 /// The parts of [`Alerts`].
 pub(crate) struct AlertsSetup<'a> {
     pub(crate) config: &'a AlertsConfig,
+    /// The name of the service, and where it runs.
+    pub(crate) service: (&'a str, Option<&'a str>),
     pub(crate) history: &'a History,
     /// Where the alerts are stored. Without it, they are in memory alone.
     pub(crate) directory: Option<&'a std::path::Path>,
@@ -84,6 +116,11 @@ pub(crate) struct AlertFigures {
     pub(crate) left_out: u64,
     pub(crate) hooks: HookCounts,
     pub(crate) jobs: Vec<JobFigures>,
+    pub(crate) channels: Vec<ChannelStatus>,
+    /// The seconds since when each channel fails. 0 if it does not.
+    pub(crate) failing: Vec<(String, f64)>,
+    /// Heartbeats that were accepted, and that failed.
+    pub(crate) heartbeats: Option<(u64, u64)>,
 }
 
 impl Alerts {
@@ -92,6 +129,7 @@ impl Alerts {
     pub(crate) fn new(setup: &AlertsSetup<'_>) -> (Self, Vec<PeriodicTask>) {
         let AlertsSetup {
             config,
+            service: (service, environment),
             history,
             directory,
             clock,
@@ -106,6 +144,18 @@ impl Alerts {
         let rules: Vec<_> = rules.into_iter().map(Arc::new).collect();
         let mut engine = AlertEngine::new(config.interval, clock.now());
         engine.set_rules(&rules);
+        let notifier = Notifier::new(NotifierSetup {
+            service: (*service).to_owned(),
+            environment: environment.map(str::to_owned),
+            dashboard_url: config.dashboard_url.as_ref().map(ToString::to_string),
+            group_wait: config.group_wait,
+            group_interval: config.group_interval,
+            interval: config.interval,
+            directory: directory.map(std::path::Path::to_owned),
+            clock: Clock::clone(clock),
+            diagnostics: Arc::clone(diagnostics),
+        });
+        add_configured(&notifier, config, diagnostics);
         let store = directory.map(|path| AlertStore::in_directory(path, diagnostics));
         let inner = AlertsState {
             history: History::clone(history),
@@ -121,6 +171,12 @@ impl Alerts {
             inhibitions: RwLock::default(),
             engine: Mutex::new(engine),
             hooks: Arc::default(),
+            notifier,
+            heartbeat: Heartbeat::of_settings(config, diagnostics),
+            outgoing: Mutex::default(),
+            handing: Mutex::default(),
+            changes: AtomicU64::new(0),
+            written: AtomicU64::new(0),
             store,
             log: log.clone(),
             diagnostics: Arc::clone(diagnostics),
@@ -132,8 +188,11 @@ impl Alerts {
             inner: Arc::new(inner),
         };
         let (evaluating, delivering, last) = (alerts.clone(), alerts.clone(), alerts.clone());
+        let (storing, notifying) = (alerts.clone(), alerts.clone());
         let tasks = vec![
             PeriodicTask::on_pool(config.interval, move || evaluating.evaluate()),
+            PeriodicTask::on_pool(STORE_EVERY, move || storing.store_changes()),
+            PeriodicTask::on_pool(DELIVER_EVERY, move || notifying.notify()),
             PeriodicTask::on_pool(DELIVER_EVERY, move || delivering.inner.hooks.deliver()),
             PeriodicTask::at_end("the alerts", move || last.finish()),
         ];
@@ -286,11 +345,23 @@ impl Alerts {
             at,
             until: lasting.and_then(|lasting| at.checked_add(lasting)),
         };
-        let found = lock(&self.inner.engine).acknowledge(fingerprint, &by);
-        if found {
-            self.save();
+        let found = {
+            let mut engine = lock(&self.inner.engine);
+            let before = engine.last_number;
+            let found = engine.acknowledge(fingerprint, &by);
+            for alert in found.iter().filter(|_| !self.inner.notifier.is_empty()) {
+                engine.announce(AnnouncementKind::Acknowledged, alert, millis(at));
+            }
+            (!found.is_empty()).then(|| engine.announced_since(before))
+        };
+        let Some(announced) = found else {
+            return false;
+        };
+        if !announced.is_empty() {
+            self.queue(Vec::new(), announced, at);
         }
-        found
+        self.save();
+        true
     }
 
     /// Hides the alerts that match all of `matchers` for a time that begins now, of a hundred years at most. Returns the number
@@ -385,6 +456,56 @@ impl Alerts {
         write_lock(&self.inner.inhibitions).own = own;
     }
 
+    /// Adds a channel. It gets what is announced from then on. What an earlier process has not delivered to a channel of this
+    /// name is delivered too: add it before the first evaluation.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the name is invalid or taken, or if there are 16 channels.
+    pub fn add_channel(&self, channel: impl Channel) -> Result<()> {
+        self.inner.notifier.add(Arc::new(channel), false)
+    }
+
+    /// Sets which alerts go to which channels. Replaces those set before. See [`AlertRoute`].
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a route names a channel that does not exist.
+    pub fn set_routes(&self, routes: impl IntoIterator<Item = AlertRoute>) -> Result<()> {
+        // The host's iterator runs without the lock.
+        self.inner.notifier.set_routes(routes.into_iter().collect())
+    }
+
+    /// Returns the state of each channel, with the figures of what it has delivered.
+    pub fn channels(&self) -> Vec<ChannelStatus> {
+        self.inner.notifier.status().unwrap_or_default()
+    }
+
+    /// Returns the latest attempts to deliver notifications, oldest first: up to 100 of each channel.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.inner.notifier.deliveries()
+    }
+
+    /// Returns the alerts that a channel could not deliver, each with the name of the channel: up to 100 of each.
+    pub fn dead_letters(&self) -> Vec<(String, NotifiedAlert)> {
+        self.inner.notifier.dead_letters()
+    }
+
+    /// Sends a test through a channel, once, and returns the result. It is sent on a thread of the monitor, within about a
+    /// second.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no such channel, if the delivery fails, or if the monitor is shut down.
+    pub async fn test_channel(&self, name: &str) -> Result<()> {
+        let result = self.inner.notifier.test(name, self.now())?;
+        match result.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Error::alert(&format!("the test failed: {error}"))),
+            Err(_) => Err(Error::alert("the monitor is shut down")),
+        }
+    }
+
     /// Adds a hook for changes of alerts.
     pub(crate) fn on_event(
         &self,
@@ -415,40 +536,140 @@ impl Alerts {
             wall,
         };
         let inhibitions = read_lock(&inner.inhibitions).all();
-        let (events, is_complete) = {
+        let has_channels = !inner.notifier.is_empty();
+        let (events, announced, is_complete) = {
             let mut engine = lock(&inner.engine);
-            let before = engine.left_out;
+            let before = (engine.left_out, engine.last_number);
             let events = engine.round(round, &inhibitions);
-            (events, engine.left_out == before)
+            // In the same step as the states, so that none is stored without the other.
+            for event in events.iter().filter(|_| has_channels) {
+                if let Some(reason) = event.notification {
+                    engine.announce(reason.into(), &event.alert, wall / 1_000_000);
+                }
+            }
+            let announced = engine.announced_since(before.1);
+            (events, announced, engine.left_out == before.0)
         };
         if !is_complete {
             inner.diagnostics.report(
                 "a rule has a thousand alerts, and no more are kept: combine its series by fewer labels",
             );
         }
-        let is_due = inner
-            .store
-            .as_ref()
-            .is_some_and(|store| store.is_due(begin));
-        if !events.is_empty() || is_due {
-            self.save();
-        }
-        for event in events {
-            if let Some(transition) = &event.transition {
-                log_transition(&inner.log, transition, &event.alert);
-            }
-            inner.hooks.emit(event);
+        if !events.is_empty() {
+            self.queue(events, announced, time);
         }
         let duration = inner.clock.now().saturating_sub(begin);
         inner.duration.store(duration, Relaxed);
-        inner.rounds.fetch_add(1, Relaxed);
+        let rounds = inner.rounds.fetch_add(1, Relaxed);
+        // By then the channels have read their files.
+        if rounds == 1 && has_channels {
+            let firing = lock(&inner.engine).fingerprints();
+            inner.notifier.forget_unknown(&|it| firing.contains(&it));
+        }
     }
 
-    /// Evaluates and calls the hooks, for the test harness.
+    /// Queues what has changed, until it is stored.
+    fn queue(
+        &self,
+        events: Vec<AlertEvent>,
+        mut announcements: Vec<AlertAnnouncement>,
+        time: SystemTime,
+    ) {
+        let inner = &*self.inner;
+        let rules = read_lock(&inner.rules).all();
+        enrich(&mut announcements, &rules, &inner.history, time);
+        lock(&inner.engine).replace_unsent(&announcements);
+        let mut outgoing = lock(&inner.outgoing);
+        outgoing.push_back(Outgoing {
+            change: inner.changes.fetch_add(1, Relaxed) + 1,
+            at: inner.clock.now(),
+            events,
+            announcements,
+        });
+    }
+
+    /// Stores what has changed. Blocks as long as the disk does.
+    fn store_changes(&self) {
+        let inner = &*self.inner;
+        let is_due = inner
+            .store
+            .as_ref()
+            .is_some_and(|store| store.is_due(inner.clock.now()));
+        let is_first = inner.rounds.load(Relaxed) > 0;
+        if inner.written.load(Relaxed) < inner.changes.load(Relaxed) || (is_due && is_first) {
+            self.save();
+        }
+        self.hand_over();
+    }
+
+    /// Hands what is stored to the log, the hooks and the channels. Waits for nothing: if the disk hangs, it goes on without it.
+    fn hand_over(&self) {
+        let inner = &*self.inner;
+        // One thread at a time, so that the order stays.
+        let _handing = lock(&inner.handing);
+        loop {
+            let next = {
+                let mut outgoing = lock(&inner.outgoing);
+                let written = inner.written.load(Relaxed);
+                let now = inner.clock.now();
+                let is_ready = |next: &Outgoing| {
+                    next.change <= written || now.saturating_sub(next.at) >= nanos(STORE_WAIT)
+                };
+                if outgoing.front().is_some_and(is_ready) {
+                    outgoing.pop_front()
+                } else {
+                    None
+                }
+            };
+            let Some(next) = next else {
+                return;
+            };
+            for announcement in &next.announcements {
+                inner.notifier.offer(announcement, false);
+            }
+            for event in next.events {
+                if let Some(transition) = &event.transition {
+                    log_transition(&inner.log, transition, &event.alert);
+                }
+                inner.hooks.emit(event);
+            }
+        }
+    }
+
+    /// Begins what the channels have to do.
+    fn notify(&self) {
+        let inner = &*self.inner;
+        self.hand_over();
+        inner.notifier.tick();
+        self.settle();
+        if let Some(heartbeat) = &inner.heartbeat {
+            heartbeat.tick(inner.clock.now(), inner.rounds.load(Relaxed));
+        }
+    }
+
+    /// Forgets the announcements that the channels have stored.
+    fn settle(&self) {
+        let inner = &*self.inner;
+        if let Some(through) = inner.notifier.stored_through() {
+            lock(&inner.engine).unsent.retain(|it| it.number > through);
+        }
+    }
+
+    /// Evaluates, stores, and calls the hooks, for the test harness.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn evaluate_for_test(&self) {
         self.evaluate();
+        self.store_changes();
         self.inner.hooks.deliver();
+    }
+
+    /// Delivers what the channels have due, for the test harness. Returns the number of attempts.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn deliver_for_test(&self, runtime: &tokio::runtime::Handle) -> u64 {
+        self.hand_over();
+        let attempts = self.inner.notifier.run_for_test(runtime);
+        self.settle();
+        attempts
     }
 
     /// Reads the figures of the evaluation. Does not keep the alerts alive.
@@ -479,24 +700,32 @@ impl Alerts {
         };
         let now = inner.clock.now();
         let downtime = Duration::from_nanos(inner.clock.wall(now).saturating_sub(saved.wall));
+        for announcement in &saved.unsent {
+            inner.notifier.offer(announcement, true);
+        }
         lock(&inner.engine).restore(saved, now, downtime);
     }
 
     /// Stores the alerts. Returns whether they are stored, or have no store.
     fn save(&self) -> bool {
         let inner = &*self.inner;
-        inner.store.as_ref().is_none_or(|store| {
+        let changes = inner.changes.load(Relaxed);
+        let is_saved = inner.store.as_ref().is_none_or(|store| {
             let now: Nanos = inner.clock.now();
             store.save(&inner.engine, now, inner.clock.wall(now))
-        })
+        });
+        // Also if it failed: what is to be announced does not wait for a disk that is full.
+        inner.written.fetch_max(changes, Relaxed);
+        is_saved
     }
 
     fn finish(&self) -> bool {
         let _round = lock(&self.inner.round);
         self.restore();
         let is_saved = self.save();
+        self.hand_over();
         self.inner.hooks.deliver();
-        is_saved
+        self.inner.notifier.finish() && is_saved
     }
 
     fn now(&self) -> SystemTime {
@@ -508,8 +737,18 @@ impl Alerts {
 impl AlertsState {
     /// `None` in a child made by `fork` if a thread of the parent held a lock.
     fn figures(&self) -> Option<AlertFigures> {
+        let channels = self.notifier.status()?;
+        let now = UNIX_EPOCH + Duration::from_nanos(self.clock.wall(self.clock.now()));
+        let failing = |it: &ChannelStatus| {
+            let since = it.failing_since.map(|at| now.duration_since(at));
+            let lasted = since.and_then(std::result::Result::ok).unwrap_or_default();
+            (it.name.clone(), lasted.as_secs_f64())
+        };
         let engine = lock_for_status(&self.engine)?;
         Some(AlertFigures {
+            failing: channels.iter().map(failing).collect(),
+            channels,
+            heartbeats: self.heartbeat.as_ref().map(Heartbeat::counts),
             rounds: self.rounds.load(Relaxed),
             last_round_seconds: seconds(self.duration.load(Relaxed)),
             failed_rules: engine.failures.len(),

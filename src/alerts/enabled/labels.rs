@@ -30,11 +30,16 @@ pub(super) fn labels_of(rule: &Rule, series: &AlertLabels) -> AlertLabels {
 
 /// A number for a rule and the labels of a series, which never changes.
 pub(super) fn fingerprint(rule: &str, series: &AlertLabels) -> u64 {
-    let mut hasher = SipHasher13::new();
     let parts = series
         .iter()
         .flat_map(|(name, value)| [name.as_str(), value]);
-    for part in std::iter::once(rule).chain(parts) {
+    hash_of(std::iter::once(rule).chain(parts))
+}
+
+/// A number for a list of texts, which never changes.
+pub(super) fn hash_of<'a>(parts: impl Iterator<Item = &'a str>) -> u64 {
+    let mut hasher = SipHasher13::new();
+    for part in parts {
         hasher.write(part.as_bytes());
         // A byte that is in no text separates the parts.
         hasher.write_u8(0xff);
@@ -94,7 +99,7 @@ fn expand<'a>(
 }
 
 /// A number with four significant digits.
-fn significant(value: f64) -> String {
+pub(super) fn significant(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return value.to_string();
     }
@@ -114,7 +119,7 @@ fn significant(value: f64) -> String {
 }
 
 /// A number of seconds, as Prometheus writes it: `1h 2m 3s`.
-fn duration(seconds: f64) -> String {
+pub(super) fn duration(seconds: f64) -> String {
     if !seconds.is_finite() {
         return seconds.to_string();
     }

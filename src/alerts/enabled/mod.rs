@@ -2,15 +2,20 @@ mod active_alert;
 mod alert;
 mod backtest;
 mod bound;
+mod channels;
+mod codec;
 mod default_rules;
 mod engine;
+mod enrich;
 mod evaluate;
 mod export;
 mod handle;
+mod heartbeat;
 mod job;
 mod labels;
 mod log;
 mod notification_pace;
+mod notify;
 mod phase;
 mod requests;
 mod rule;
@@ -30,9 +35,16 @@ pub use self::alert::{
     TransitionReason,
 };
 pub use self::bound::Bound;
+pub use self::channels::{
+    AlertmanagerChannel, PagerDutyChannel, SlackChannel, WebhookChannel,
+};
 pub use self::export::PrometheusRules;
 pub use self::handle::Alerts;
 pub use self::job::Job;
+pub use self::notify::{
+    AlertRoute, Channel, ChannelStatus, Delivery, DeliveryError, DeliveryFuture, DeliveryOutcome,
+    Notification, NotificationCause, NotificationGrouping, NotificationStatus, NotifiedAlert,
+};
 pub use self::phase::MissingData;
 pub use self::rule::Rule;
 pub use self::silence::{Inhibition, LabelMatcher, Silence};

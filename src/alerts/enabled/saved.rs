@@ -1,34 +1,26 @@
 //! The encoding of the alerts in their file.
 
 use std::collections::VecDeque;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::active_alert::{ActiveAlert, AlertMap, SavedAlerts};
-use super::alert::{Acknowledgement, AlertState, AlertTransition, TransitionReason};
+use super::alert::{AlertState, AlertTransition, TransitionReason};
+use super::codec::{
+    InvalidFile, RecordFile, put_acknowledgement, put_count, put_labels, put_optional, put_time,
+    read_records, take_acknowledgement, take_labels, take_optional, take_time,
+};
 use super::evaluate::AlertLabels;
+use super::notify::{AlertAnnouncement, put_announcement, take_announcement};
 use super::phase::{EndedEpisode, Episode, Moment, Phase, Tracking};
 use super::silence::{LabelMatcher, Silence};
 use crate::clock::Nanos;
-use crate::files::{HEAD, header, put, records};
 use crate::model::codec::{Reader, put_str};
-
-/// The version of the format, which each record begins with.
-const VERSION: u8 = 1;
-/// The maximum number of bytes of the file: what is read is less than 8 MiB.
-const MAX_BYTES: usize = 7 << 20;
 
 const CLOCK: u8 = 0;
 const SILENCE: u8 = 1;
 const ALERT: u8 = 2;
 const TRANSITION: u8 = 3;
-
-/// Why a file cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum InvalidFile {
-    Damaged,
-    /// It was written by a newer version of this crate.
-    NewerVersion(u8),
-}
+const LAST_NUMBER: u8 = 4;
+const UNSENT: u8 = 5;
 
 /// The content of the file. If there is no room for all, the latest transitions are in it, and the alerts in order.
 pub(super) fn encode(
@@ -37,12 +29,19 @@ pub(super) fn encode(
     alerts: &AlertMap,
     silences: &[Silence],
     transitions: &VecDeque<AlertTransition>,
+    (last_number, unsent): (u64, &VecDeque<AlertAnnouncement>),
 ) -> Vec<u8> {
     let mut file = RecordFile::default();
     file.push(CLOCK, |out| {
         out.extend_from_slice(&time.to_le_bytes());
         out.extend_from_slice(&wall.to_le_bytes());
     });
+    file.push(LAST_NUMBER, |out| {
+        out.extend_from_slice(&last_number.to_le_bytes());
+    });
+    for announcement in unsent {
+        file.push(UNSENT, |out| put_announcement(out, announcement));
+    }
     for silence in silences {
         file.push(SILENCE, |out| put_silence(out, silence));
     }
@@ -54,112 +53,32 @@ pub(super) fn encode(
     for transition in transitions.iter().rev() {
         file.push(TRANSITION, |out| put_transition(out, transition));
     }
-    [&header(file.count)[..], &file.bytes].concat()
-}
-
-#[derive(Default)]
-struct RecordFile {
-    bytes: Vec<u8>,
-    count: u64,
-    body: Vec<u8>,
-}
-
-impl RecordFile {
-    fn push(&mut self, kind: u8, write: impl FnOnce(&mut Vec<u8>)) {
-        self.body.clear();
-        self.body.extend_from_slice(&[VERSION, kind]);
-        write(&mut self.body);
-        if self.bytes.len() + HEAD + self.body.len() <= MAX_BYTES {
-            put(&mut self.bytes, self.count, &self.body);
-            self.count += 1;
-        }
-    }
+    file.finish()
 }
 
 /// Reads a file. Returns what is not damaged, and why something is missing.
 pub(super) fn decode(file: &[u8]) -> (SavedAlerts, Option<InvalidFile>) {
     let mut saved = SavedAlerts::default();
-    let mut problem = None;
-    let mut count = 0;
-    for (_, body) in records(file).into_iter().flatten() {
-        count += 1;
-        let found = match body.first() {
-            Some(&VERSION) if take_record(&mut saved, body).is_some() => continue,
-            Some(&version) if version > VERSION => InvalidFile::NewerVersion(version),
-            _ => InvalidFile::Damaged,
-        };
-        // Of the two reasons, the version is the one that counts: such a file may not be replaced.
-        if !matches!(problem, Some(InvalidFile::NewerVersion(_))) {
-            problem = Some(found);
-        }
-    }
-    if count == 0 || !file.starts_with(&header(count)) {
-        problem = problem.or(Some(InvalidFile::Damaged));
-    }
+    let problem = read_records(file, |kind, reader| take_record(&mut saved, kind, reader));
     (saved, problem)
 }
 
-fn take_record(saved: &mut SavedAlerts, body: &[u8]) -> Option<()> {
-    let mut reader = Reader::new(body.get(2..)?);
-    match *body.get(1)? {
+fn take_record(saved: &mut SavedAlerts, kind: u8, reader: &mut Reader<'_>) -> Option<()> {
+    match kind {
         CLOCK => (saved.time, saved.wall) = (reader.u64()?, reader.u64()?),
-        SILENCE => saved.silences.push(take_silence(&mut reader)?),
+        SILENCE => saved.silences.push(take_silence(reader)?),
         ALERT => {
             let rule = reader.str()?.to_owned();
-            let labels = take_labels(&mut reader)?;
-            let alert = take_alert(&mut reader)?;
+            let labels = take_labels(reader)?;
+            let alert = take_alert(reader)?;
             saved.alerts.entry(rule).or_default().insert(labels, alert);
         }
-        TRANSITION => saved.transitions.push_front(take_transition(&mut reader)?),
+        LAST_NUMBER => saved.last_number = reader.u64()?,
+        UNSENT => saved.unsent.push_back(take_announcement(reader)?),
+        TRANSITION => saved.transitions.push_front(take_transition(reader)?),
         _ => return None,
     }
     Some(())
-}
-
-fn put_count(out: &mut Vec<u8>, count: usize) {
-    let count = u32::try_from(count).unwrap_or(u32::MAX);
-    out.extend_from_slice(&count.to_le_bytes());
-}
-
-fn put_labels(out: &mut Vec<u8>, labels: &AlertLabels) {
-    put_count(out, labels.len());
-    for (name, value) in labels {
-        put_str(out, name);
-        put_str(out, value);
-    }
-}
-
-fn take_labels(reader: &mut Reader<'_>) -> Option<AlertLabels> {
-    let count = reader.u32()?;
-    let label = |_| Some((reader.str()?.to_owned(), reader.str()?.to_owned()));
-    (0..count).map(label).collect()
-}
-
-fn put_optional(out: &mut Vec<u8>, value: Option<u64>) {
-    out.push(u8::from(value.is_some()));
-    out.extend_from_slice(&value.unwrap_or(0).to_le_bytes());
-}
-
-/// A number that may be missing.
-struct OptionalNumber(Option<u64>);
-
-fn take_optional(reader: &mut Reader<'_>) -> Option<OptionalNumber> {
-    let is_there = reader.u8()? != 0;
-    let value = reader.u64()?;
-    Some(OptionalNumber(is_there.then_some(value)))
-}
-
-fn put_time(out: &mut Vec<u8>, time: SystemTime) {
-    let millis = time
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_millis();
-    let millis = u64::try_from(millis).unwrap_or(u64::MAX);
-    out.extend_from_slice(&millis.to_le_bytes());
-}
-
-fn take_time(reader: &mut Reader<'_>) -> Option<SystemTime> {
-    UNIX_EPOCH.checked_add(Duration::from_millis(reader.u64()?))
 }
 
 fn put_moment(out: &mut Vec<u8>, moment: Moment) {
@@ -236,33 +155,13 @@ fn take_alert(reader: &mut Reader<'_>) -> Option<ActiveAlert> {
 fn put_episode(out: &mut Vec<u8>, episode: &Episode) {
     put_moment(out, episode.fired);
     put_optional(out, episode.announced);
-    out.push(u8::from(episode.acknowledged.is_some()));
-    if let Some(by) = &episode.acknowledged {
-        put_str(out, &by.by);
-        put_str(out, &by.comment);
-        put_time(out, by.at);
-        out.push(u8::from(by.until.is_some()));
-        put_time(out, by.until.unwrap_or(UNIX_EPOCH));
-    }
+    put_acknowledgement(out, episode.acknowledged.as_ref());
 }
 
 fn take_episode(reader: &mut Reader<'_>) -> Option<Episode> {
     let fired = take_moment(reader)?;
     let announced = take_optional(reader)?.0;
-    let acknowledged = if reader.u8()? == 0 {
-        None
-    } else {
-        let (by, comment) = (reader.str()?.to_owned(), reader.str()?.to_owned());
-        let at = take_time(reader)?;
-        let ends = reader.u8()? != 0;
-        let until = take_time(reader)?;
-        Some(Acknowledgement {
-            by,
-            comment,
-            at,
-            until: ends.then_some(until),
-        })
-    };
+    let acknowledged = take_acknowledgement(reader)?.0;
     Some(Episode {
         fired,
         announced,
@@ -330,7 +229,13 @@ fn take_transition(reader: &mut Reader<'_>) -> Option<AlertTransition> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::super::alert::{Acknowledgement, Alert, Severity};
+    use super::super::codec::{MAX_BYTES, VERSION};
+    use super::super::notify::AnnouncementKind;
     use super::*;
+    use crate::files::{header, put};
 
     fn moment(number: u64) -> Moment {
         Moment {
@@ -404,12 +309,42 @@ mod tests {
                 labels: labels.clone(),
             });
         }
+        let alert = Alert {
+            rule: "hot".to_owned(),
+            labels: labels.clone(),
+            annotations: labels,
+            severity: Severity::Critical,
+            state: AlertState::Firing,
+            fingerprint: 3,
+            value: Some(0.5),
+            bound: "> 0.1".to_owned(),
+            since: at(1),
+            fired_at: Some(at(2)),
+            resolved_at: None,
+            has_no_data: false,
+            has_failed: false,
+            acknowledged: None,
+            silenced_by: Vec::new(),
+            inhibited_by: None,
+            runbook: None,
+        };
+        saved.last_number = 8;
+        let unsent = AlertAnnouncement::new(8, AnnouncementKind::First, 5, &alert);
+        saved.unsent.push_back(unsent);
         saved
     }
 
     fn file(saved: &SavedAlerts) -> Vec<u8> {
         let (alerts, silences) = (&saved.alerts, &saved.silences);
-        encode(saved.time, saved.wall, alerts, silences, &saved.transitions)
+        let unsent = (saved.last_number, &saved.unsent);
+        encode(
+            saved.time,
+            saved.wall,
+            alerts,
+            silences,
+            &saved.transitions,
+            unsent,
+        )
     }
 
     #[test]
@@ -423,7 +358,10 @@ mod tests {
         let saved = all();
         let good = file(&saved);
         let count = |saved: &SavedAlerts| {
-            saved.alerts.len() + saved.silences.len() + saved.transitions.len()
+            saved.alerts.len()
+                + saved.silences.len()
+                + saved.transitions.len()
+                + saved.unsent.len()
         };
         for at in 0..good.len() {
             let mut damaged = good.clone();

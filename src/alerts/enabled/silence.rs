@@ -37,7 +37,7 @@ impl LabelMatcher {
         }
     }
 
-    fn matches(&self, labels: &[(String, String)]) -> bool {
+    pub(super) fn matches(&self, labels: &[(String, String)]) -> bool {
         (label(labels, &self.label) == self.value) != self.is_negated
     }
 }

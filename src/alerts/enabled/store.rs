@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::active_alert::SavedAlerts;
+use super::codec::InvalidFile;
 use super::engine::AlertEngine;
-use super::saved::{InvalidFile, decode, encode};
+use super::saved::{decode, encode};
 use crate::clock::{Nanos, nanos};
 use crate::files::{Disk, Files};
 use crate::model::{Diagnostics, lock};
@@ -96,7 +97,9 @@ impl AlertStore {
         let bytes = {
             let engine = lock(engine);
             let (alerts, silences) = (&engine.alerts, &engine.silences);
-            encode(engine.time(), wall, alerts, silences, &engine.transitions)
+            let unsent = (engine.last_number, &engine.unsent);
+            let transitions = &engine.transitions;
+            encode(engine.time(), wall, alerts, silences, transitions, unsent)
         };
         let written = state.files.replace(FILE, &bytes);
         state.saved = written.is_ok().then_some(now);

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod documentation;
 mod parsers;
+mod setting;
 
 use self::parsers::{
     AGGREGATIONS, ATTRIBUTE_COUNT, BACKTRACES, COMPRESSIONS, EXPORTERS, FALSE_ALARMS, FORMATS,
@@ -13,10 +14,13 @@ use super::value::{
     Binding, BoolParser, CertificateFileParser, DashboardLineItem, DirectivesParser,
     DirectoryParser, DsnParser, GrpcMethodItem, HeaderNameItem, HeadersParser, HistogramsParser,
     ListParser, NetworkItem, OptionalParser, OptionalTextParser, PermissionsParser,
-    PropagatorsParser, QueryNameItem, RatioParser, RequestMethodItem, SecretKeyItem,
-    SecretPathItem, SettingField, StatusItem, TextParser, TokenParser, UrlParser,
+    PropagatorsParser, QueryNameItem, RatioParser, ReceiverUrlItem, RequestMethodItem,
+    SecretKeyItem, SecretPathItem, SecretTextParser, SettingField, StatusItem, TextParser,
+    TokenParser, UrlParser,
 };
 use crate::trace::SpanLimits;
+
+pub(super) use self::setting::{Setting, Variable};
 
 /// The prefix of the variables of this crate.
 pub(super) const PREFIX: &str = "WATCHPOST_";
@@ -25,56 +29,7 @@ pub(super) const FILE_VARIABLE: &str = "WATCHPOST_CONFIG";
 /// The variable with OpenTelemetry's list of resource attributes.
 pub(super) const ATTRIBUTES_VARIABLE: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
-pub(super) struct Setting {
-    pub(super) key: &'static str,
-    pub(super) field: &'static dyn SettingField,
-    /// The variables in addition to `WATCHPOST_<KEY>`, which every setting has and which takes precedence. The first
-    /// variable that is set applies.
-    pub(super) variables: &'static [Variable],
-    pub(super) secret: bool,
-    /// The meaning: one sentence without its full stop.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the documentation's table is checked against it")
-    )]
-    pub(super) doc: &'static str,
-}
-
-/// The form in which a variable holds a setting's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Variable {
-    Value(&'static str),
-    /// The first of several paths, separated by colons.
-    FirstPath(&'static str),
-    /// An attribute of `OTEL_RESOURCE_ATTRIBUTES`.
-    Attribute(&'static str),
-    /// A number of milliseconds without its unit.
-    Millis(&'static str),
-}
-
 use Variable::{Attribute, FirstPath, Millis, Value as Named};
-
-impl Setting {
-    const fn new(key: &'static str, field: &'static dyn SettingField, doc: &'static str) -> Self {
-        Self {
-            key,
-            field,
-            variables: &[],
-            secret: false,
-            doc,
-        }
-    }
-
-    const fn variables(mut self, variables: &'static [Variable]) -> Self {
-        self.variables = variables;
-        self
-    }
-
-    const fn secret(mut self) -> Self {
-        self.secret = true;
-        self
-    }
-}
 
 /// Binds a parser to the place of its value in [`Config`](super::Config).
 macro_rules! field {
@@ -727,6 +682,79 @@ pub(super) static SETTINGS: &[Setting] = &[
         "alerts.file",
         field!(OptionalTextParser, alerts.file),
         "The TOML file with alert rules, which is read again when it changes",
+    ),
+    Setting::new(
+        "alerts.group_wait",
+        field!(duration(0, HOUR), alerts.group_wait),
+        "How long the first alert of a notification waits for others of its rule",
+    ),
+    Setting::new(
+        "alerts.group_interval",
+        field!(duration(SECOND, 24 * HOUR), alerts.group_interval),
+        "The least time between two notifications of a rule",
+    ),
+    Setting::new(
+        "alerts.dashboard_url",
+        field!(UrlParser { query: false }, alerts.dashboard_url),
+        "The address of the dashboard, for links in notifications",
+    ),
+    Setting::new(
+        "alerts.internal_receivers",
+        field!(BoolParser, alerts.internal_receivers),
+        "Whether receivers of notifications may be in private networks, without TLS",
+    ),
+    Setting::new(
+        "alerts.slack_webhook_url",
+        field!(SecretTextParser, alerts.slack_webhook_url),
+        "The URL of an incoming webhook of Slack",
+    )
+    .variables(&[Named("SLACK_WEBHOOK_URL")])
+    .secret(),
+    Setting::new(
+        "alerts.pagerduty_routing_key",
+        field!(SecretTextParser, alerts.pagerduty_routing_key),
+        "The integration key of PagerDuty's Events API v2",
+    )
+    .variables(&[Named("PAGERDUTY_API_KEY")])
+    .secret(),
+    Setting::new(
+        "alerts.pagerduty_service_id",
+        field!(OptionalTextParser, alerts.pagerduty_service_id),
+        "Has no effect: the routing key decides which service of PagerDuty gets the alerts",
+    )
+    .variables(&[Named("PAGERDUTY_SERVICE_ID")]),
+    Setting::new(
+        "alerts.pagerduty_url",
+        field!(UrlParser { query: false }, alerts.pagerduty_url),
+        "The address of PagerDuty's Events API; without it, `https://events.pagerduty.com`",
+    ),
+    Setting::new(
+        "alerts.webhook_url",
+        field!(SecretTextParser, alerts.webhook_url),
+        "The URL of a receiver of your own",
+    )
+    .secret(),
+    Setting::new(
+        "alerts.webhook_secret",
+        field!(SecretTextParser, alerts.webhook_secret),
+        "The secret with which requests to that receiver are signed",
+    )
+    .secret(),
+    Setting::new(
+        "alerts.alertmanager_urls",
+        field!(ListParser::<ReceiverUrlItem>::NEW, alerts.alertmanager_urls),
+        "The URLs of all Alertmanagers of a cluster",
+    ),
+    Setting::new(
+        "alerts.heartbeat_url",
+        field!(SecretTextParser, alerts.heartbeat_url),
+        "The URL that is called while the alert rules are evaluated",
+    )
+    .secret(),
+    Setting::new(
+        "alerts.heartbeat_interval",
+        field!(duration(10 * SECOND, 24 * HOUR), alerts.heartbeat_interval),
+        "The time between two heartbeats",
     ),
     Setting::new(
         "drain.wait",

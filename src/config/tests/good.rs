@@ -155,6 +155,19 @@ max_series = 300
 interval = "1m"
 default_rules = false
 file = "/etc/alerts.toml"
+group_wait = "5s"
+group_interval = "2m"
+dashboard_url = "https://monitoring.example.com/"
+internal_receivers = true
+slack_webhook_url = "https://hooks.slack.com/services/T0/B0/hunter2"
+pagerduty_routing_key = "hunter2hunter2hunter2hunter2hunt"
+pagerduty_service_id = "PABC123"
+pagerduty_url = "https://events.eu.pagerduty.com/"
+webhook_url = "https://hooks.example.com/hunter2"
+webhook_secret = "hunter2"
+alertmanager_urls = ["http://a:9093", "http://b:9093"]
+heartbeat_url = "https://beats.example.com/hunter2"
+heartbeat_interval = "5m"
 
 [drain]
 wait = "0s"
@@ -244,6 +257,7 @@ fn every_key_of_a_file_arrives() {
     assert_eq!(config.alerts.interval, Duration::from_secs(60));
     assert!(!config.alerts.default_rules);
     assert_eq!(config.alerts.file.as_deref(), Some("/etc/alerts.toml"));
+    assert_notifications(&config.alerts);
     assert_eq!(config.drain_wait, Duration::ZERO);
     let nothing = crate::config::InstallConfig {
         subscriber: false,
@@ -417,6 +431,35 @@ fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
         Some("/etc/ssl/collector.pem".as_ref())
     );
     assert_eq!((otlp.max_queue_size, otlp.max_export_batch_size), (100, 10));
+}
+
+fn assert_notifications(alerts: &crate::alerts::AlertsConfig) {
+    assert_eq!(alerts.group_wait, Duration::from_secs(5));
+    assert_eq!(alerts.group_interval, Duration::from_secs(120));
+    let url = |url: &Option<http::Uri>| url.as_ref().map(ToString::to_string);
+    assert_eq!(
+        url(&alerts.dashboard_url).as_deref(),
+        Some("https://monitoring.example.com/")
+    );
+    assert!(alerts.internal_receivers);
+    let secrets = [
+        (&alerts.slack_webhook_url, "https://hooks.slack.com/services/T0/B0/hunter2"),
+        (&alerts.pagerduty_routing_key, "hunter2hunter2hunter2hunter2hunt"),
+        (&alerts.webhook_url, "https://hooks.example.com/hunter2"),
+        (&alerts.webhook_secret, "hunter2"),
+        (&alerts.heartbeat_url, "https://beats.example.com/hunter2"),
+    ];
+    for (secret, expected) in secrets {
+        assert_eq!(secret.as_ref().unwrap().reveal(), expected);
+    }
+    assert!(!format!("{alerts:?}").contains("hunter2"));
+    assert_eq!(alerts.pagerduty_service_id.as_deref(), Some("PABC123"));
+    assert_eq!(
+        url(&alerts.pagerduty_url).as_deref(),
+        Some("https://events.eu.pagerduty.com/")
+    );
+    assert_eq!(alerts.alertmanager_urls, ["http://a:9093", "http://b:9093"]);
+    assert_eq!(alerts.heartbeat_interval, Duration::from_secs(300));
 }
 
 /// The printed configuration is a file that reproduces it.

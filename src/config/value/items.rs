@@ -120,6 +120,37 @@ impl ItemParser for SecretPathItem {
     }
 }
 
+/// The URL of a receiver of notifications.
+pub(in crate::config) struct ReceiverUrlItem;
+
+impl ItemParser for ReceiverUrlItem {
+    type Value = String;
+    const TYPE: TomlType = TomlType::String;
+    const EXAMPLE: &'static str = "[\"http://alertmanager:9093\"]";
+    const DESCRIPTION: &'static str = "URLs such as `http://alertmanager:9093`";
+
+    fn parse(text: &str) -> Result<String, String> {
+        Ok(text.to_owned())
+    }
+
+    fn check(text: &String) -> Result<(), String> {
+        let url = text.parse::<http::Uri>().ok();
+        let is_http = |it: &http::Uri| matches!(it.scheme_str(), Some("http" | "https"));
+        let is_plain = |it: &http::Uri| {
+            let authority = it.authority().map_or("", |it| it.as_str());
+            !authority.is_empty() && !authority.contains('@') && it.query().is_none()
+        };
+        if text.len() <= 2048 && url.is_some_and(|it| is_http(&it) && is_plain(&it)) {
+            return Ok(());
+        }
+        Err("not a URL; write one such as `http://alertmanager:9093`".to_owned())
+    }
+
+    fn print(value: &String) -> String {
+        quoted(value)
+    }
+}
+
 /// The lines of a card of the dashboard.
 pub(in crate::config) struct DashboardLineItem;
 

@@ -27,7 +27,7 @@ pub(super) use self::headers::HeadersParser;
 pub(super) use self::histograms::HistogramsParser;
 pub(super) use self::items::{
     DashboardLineItem, GrpcMethodItem, HeaderNameItem, NetworkItem, QueryNameItem,
-    RequestMethodItem, SecretKeyItem, SecretPathItem, StatusItem,
+    ReceiverUrlItem, RequestMethodItem, SecretKeyItem, SecretPathItem, StatusItem,
 };
 pub(super) use self::list::{ListParser, PropagatorsParser};
 pub(super) use self::number::{BoolParser, CappedParser, IntegerParser, RatioParser, RealParser};
@@ -35,7 +35,8 @@ pub(super) use self::optional::OptionalParser;
 pub(super) use self::permissions::PermissionsParser;
 pub(super) use self::size::SizeParser;
 pub(super) use self::texts::{
-    CertificateFileParser, DirectoryParser, OptionalTextParser, TextParser, TokenParser,
+    CertificateFileParser, DirectoryParser, OptionalTextParser, SecretTextParser, TextParser,
+    TokenParser,
 };
 pub(super) use self::url::UrlParser;
 pub(super) use self::words::{ChoiceParser, DirectivesParser};

@@ -8,6 +8,8 @@ use super::{RawValue, TomlShape, TomlType, ValueParser, quoted};
 const MAX_CHARS: usize = 255;
 /// The maximum length of a path, in bytes.
 const MAX_PATH: usize = 4096;
+/// The maximum number of characters of a secret text.
+const MAX_SECRET: usize = 2048;
 /// The minimum and maximum number of characters of a token.
 const TOKEN_LENGTH: std::ops::RangeInclusive<usize> = 32..=512;
 /// The minimum number of distinct characters of a token; a random token has more.
@@ -231,6 +233,50 @@ impl ValueParser for TokenParser {
             TOKEN_LENGTH.start(),
             TOKEN_LENGTH.end()
         )
+    }
+}
+
+/// A secret in one line: a URL, a key or a password.
+pub(in crate::config) struct SecretTextParser;
+
+impl ValueParser for SecretTextParser {
+    type Value = Option<Secret>;
+
+    fn toml_shape(&self) -> TomlShape {
+        TomlShape {
+            types: &[TomlType::String],
+            array: false,
+            example: "\"https://hooks.slack.com/services/T000/B000/XXXX\"",
+        }
+    }
+
+    fn parse(&self, raw: &RawValue) -> Result<Option<Secret>, String> {
+        Ok(Some(Secret::new(raw.line())))
+    }
+
+    fn validate(&self, value: Option<Secret>) -> Result<Option<Secret>, String> {
+        let Some(secret) = value else {
+            return Ok(None);
+        };
+        let text = secret.reveal().trim();
+        let what = if text.is_empty() {
+            "empty"
+        } else if text.chars().any(is_break) {
+            "a text with control characters"
+        } else if text.chars().count() > MAX_SECRET {
+            "too long"
+        } else {
+            return Ok(Some(Secret::new(text)));
+        };
+        Err(format!("{what}; write {}", self.describe()))
+    }
+
+    fn print(&self, value: &Option<Secret>) -> Option<String> {
+        value.as_ref().map(|secret| quoted(&secret.to_string()))
+    }
+
+    fn describe(&self) -> String {
+        format!("a text of 1 to {MAX_SECRET} characters in one line")
     }
 }
 

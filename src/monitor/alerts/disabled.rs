@@ -16,6 +16,7 @@ pub(in crate::monitor) struct AlertsHandle;
 impl AlertsHandle {
     pub(in crate::monitor) fn new(
         _: &AlertsConfig,
+        _: (&str, Option<&str>),
         _: &HistoryState,
         _: Option<&Path>,
         _: &Clock,

@@ -21,6 +21,7 @@ impl AlertsHandle {
     /// Creates the alerts, and the tasks that evaluate their rules. They are kept in the data directory, if there is one.
     pub(in crate::monitor) fn new(
         config: &AlertsConfig,
+        service: (&str, Option<&str>),
         history: &HistoryState,
         data_dir: Option<&Path>,
         clock: &Clock,
@@ -35,6 +36,7 @@ impl AlertsHandle {
         };
         let (alerts, tasks) = Alerts::new(&AlertsSetup {
             config,
+            service,
             history: &history.history,
             directory: data_dir,
             clock,
@@ -104,6 +106,61 @@ impl AlertsHandle {
             |figures, record| record(&[], figures.hooks.panics as f64),
         );
         self.observe_jobs(metrics);
+        self.observe_channels(metrics);
+    }
+
+    /// Adds the series about notifications.
+    fn observe_channels(&self, metrics: &Metrics) {
+        self.add(
+            metrics,
+            ("watchpost.alerts.notifications", ""),
+            "Announcements of alerts by channel and result: delivered, or dropped with the reason",
+            InstrumentKind::Counter,
+            |figures, record| {
+                for channel in &figures.channels {
+                    let name = ("channel", &*channel.name);
+                    record(&[name, ("result", "emitted")], channel.emitted as f64);
+                    record(&[name, ("result", "delivered")], channel.delivered as f64);
+                    for (reason, count) in &channel.dropped {
+                        record(&[name, ("result", reason)], *count as f64);
+                    }
+                }
+            },
+        );
+        self.add(
+            metrics,
+            ("watchpost.alerts.notifications.waiting", ""),
+            "Announcements of alerts that a channel has still to deliver",
+            InstrumentKind::Gauge,
+            |figures, record| {
+                for channel in &figures.channels {
+                    record(&[("channel", &*channel.name)], channel.spooled as f64);
+                }
+            },
+        );
+        self.add(
+            metrics,
+            ("watchpost.alerts.channel.failing", "s"),
+            "For how long a channel has not been able to deliver; 0 if it can",
+            InstrumentKind::Gauge,
+            |figures, record| {
+                for (channel, seconds) in &figures.failing {
+                    record(&[("channel", channel)], *seconds);
+                }
+            },
+        );
+        self.add(
+            metrics,
+            ("watchpost.alerts.heartbeats", ""),
+            "Heartbeats: delivered, or failed",
+            InstrumentKind::Counter,
+            |figures, record| {
+                if let Some((delivered, failed)) = figures.heartbeats {
+                    record(&[("result", "delivered")], delivered as f64);
+                    record(&[("result", "failed")], failed as f64);
+                }
+            },
+        );
     }
 
     /// Adds the series about background jobs.

@@ -53,6 +53,32 @@ fn set_dashboard(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
     })
 }
 
+fn set_alerts(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
+    let alerts = AlertsConfig::default();
+    let second = Duration::from_secs(1);
+    builder.alerts(match key {
+        "alerts.interval" => alerts.interval(second),
+        "alerts.default_rules" => alerts.default_rules(false),
+        "alerts.file" => alerts.file("rules.toml"),
+        "alerts.group_wait" => alerts.group_wait(second),
+        "alerts.group_interval" => alerts.group_interval(second),
+        "alerts.dashboard_url" => alerts.dashboard_url(Uri::from_static("https://m.example/")),
+        "alerts.internal_receivers" => alerts.internal_receivers(true),
+        "alerts.slack_webhook_url" => alerts.slack_webhook_url("https://hooks.example/a"),
+        "alerts.pagerduty_routing_key" => alerts.pagerduty_routing_key(TOKEN),
+        "alerts.pagerduty_service_id" => alerts.pagerduty_service_id("P1"),
+        "alerts.pagerduty_url" => alerts.pagerduty_url(Uri::from_static("https://e.example/")),
+        "alerts.webhook_url" => alerts.webhook_url("https://hooks.example/b"),
+        "alerts.webhook_secret" => alerts.webhook_secret("hush"),
+        "alerts.alertmanager_urls" => {
+            alerts.alertmanager_urls(vec!["http://a.example:9093".to_owned()])
+        }
+        "alerts.heartbeat_url" => alerts.heartbeat_url("https://beats.example/c"),
+        "alerts.heartbeat_interval" => alerts.heartbeat_interval(second * 20),
+        key => panic!("no call sets `{key}`: add one to `AlertsConfig`"),
+    })
+}
+
 fn set_history(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
     let history = HistoryConfig::default();
     builder.history(match key {
@@ -214,11 +240,7 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         key if key.starts_with("health.") => set_health(key, builder),
         key if key.starts_with("history.") => set_history(key, builder),
         key if key.starts_with("anomaly.") => set_anomaly(key, builder),
-        "alerts.interval" => {
-            builder.alerts(AlertsConfig::default().interval(Duration::from_secs(1)))
-        }
-        "alerts.default_rules" => builder.alerts(AlertsConfig::default().default_rules(false)),
-        "alerts.file" => builder.alerts(AlertsConfig::default().file("rules.toml")),
+        key if key.starts_with("alerts.") => set_alerts(key, builder),
         "drain.wait" => builder.drain_wait(Duration::ZERO),
         "access.token" => builder.access_token(TOKEN),
         "access.viewer_token" => builder.access_viewer_token(TOKEN),

@@ -19,7 +19,7 @@ mod enabled;
 #[cfg(not(feature = "_client"))]
 pub(crate) use self::disabled::HttpClient;
 #[cfg(feature = "_client")]
-pub(crate) use self::enabled::HttpClient;
+pub(crate) use self::enabled::{AllowedAddresses, HttpClient};
 
 /// The certificate authorities that are trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]

@@ -8,7 +8,7 @@ pub(super) const MAX_WAIT: Duration = Duration::from_secs(3600);
 
 /// The wait that `Retry-After` requests, in whole seconds or until an HTTP date, at most an hour. `None` without a
 /// valid header. `wall` is the time since the Unix epoch.
-pub(super) fn retry_after(headers: &HeaderMap, wall: Duration) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, wall: Duration) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         // A number that does not fit requests a very long wait.

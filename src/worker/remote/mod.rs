@@ -26,6 +26,9 @@ mod tests;
 pub(super) use self::batcher::Batcher;
 pub(super) use self::sink::RemoteSink;
 
+#[cfg(feature = "alerts")]
+pub(crate) use self::dates::retry_after;
+
 /// The parts of one remote sink.
 pub(crate) struct RemoteSetup {
     pub(crate) name: &'static str,

@@ -1,6 +1,6 @@
 //! The alerts of all rules: which exist, which change, and which are announced.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,6 +11,7 @@ use super::alert::{
 use super::bound::Bound;
 use super::evaluate::{AlertLabels, Signals};
 use super::labels::{fingerprint, label, labels_of, render};
+use super::notify::{AlertAnnouncement, AnnouncementKind};
 use super::phase::{MissingData, Moment, Phase, PhaseChange, Signal, Tracking};
 use super::rule::{NO_DATA, Rule, RuleMeasure};
 use super::rule_time::RuleTime;
@@ -22,6 +23,8 @@ use crate::error::Result;
 const RULE: &str = "rule";
 /// The maximum number of label sets of one rule that have a state.
 const MAX_OF_RULE: usize = 1000;
+/// The maximum number of announcements that wait for the files of the channels.
+const MAX_UNSENT: usize = 2000;
 /// The maximum number of transitions that are kept.
 pub(super) const MAX_TRANSITIONS: usize = 1000;
 /// The least time that a resolved alert is kept.
@@ -52,6 +55,10 @@ pub(super) struct AlertEngine {
     pub(super) failures: BTreeMap<String, String>,
     /// The label sets that found no room.
     pub(super) left_out: u64,
+    /// The number of the last announcement.
+    pub(super) last_number: u64,
+    /// The announcements that the channels may not have stored yet.
+    pub(super) unsent: VecDeque<AlertAnnouncement>,
     rules: BTreeMap<String, Arc<Rule>>,
     no_data: Arc<Rule>,
     /// Whether the alerts are those of a process that ended long ago. The next round ends them.
@@ -69,6 +76,8 @@ impl AlertEngine {
             transitions: VecDeque::new(),
             failures: BTreeMap::new(),
             left_out: 0,
+            last_number: 0,
+            unsent: VecDeque::new(),
             rules: BTreeMap::new(),
             no_data: Arc::new(no_data_rule()),
             is_outdated: false,
@@ -87,6 +96,10 @@ impl AlertEngine {
         self.time = RuleTime::new(nanos(self.interval), now, time);
         self.alerts = saved.alerts;
         self.transitions = saved.transitions;
+        self.last_number = self.last_number.max(saved.last_number);
+        for announcement in saved.unsent.into_iter().rev() {
+            self.unsent.push_front(announcement);
+        }
         // Those of this process are kept too: they may be older than its first round.
         self.silences.splice(..0, saved.silences);
         self.is_outdated = downtime >= MAX_DOWNTIME;
@@ -400,20 +413,64 @@ impl AlertEngine {
         })
     }
 
-    /// Notes who takes care of a firing alert. Returns whether there is one.
-    pub(super) fn acknowledge(&mut self, number: u64, by: &Acknowledgement) -> bool {
-        let mut found = false;
+    /// Notes who takes care of a firing alert. Returns the alerts: none if there is no such alert.
+    pub(super) fn acknowledge(&mut self, number: u64, by: &Acknowledgement) -> Vec<Alert> {
+        let mut found = Vec::new();
         for (rule, of_rule) in &mut self.alerts {
             for (series, alert) in of_rule {
                 if fingerprint(rule, series) == number
                     && let Some(episode) = alert.tracking.phase.episode_mut()
                 {
                     episode.acknowledged = Some(by.clone());
-                    found = true;
+                    found.push((rule.clone(), series.clone(), alert.clone()));
                 }
             }
         }
-        found
+        let alert = |(name, series, alert): &(String, AlertLabels, ActiveAlert)| {
+            let rule = self.rule_of(&self.rules, name);
+            let rule = rule.unwrap_or_else(|| Arc::new(removed_rule(name)));
+            self.describe(&rule, series, alert, by.at, &[], &[])
+        };
+        found.iter().map(alert).collect()
+    }
+
+    /// Notes that an alert is announced, until the channels have stored it. `wall` is in milliseconds since the Unix epoch.
+    pub(super) fn announce(&mut self, kind: AnnouncementKind, alert: &Alert, wall: u64) {
+        // By the time too, so that it is not one of a process whose file was lost.
+        self.last_number = self.last_number.saturating_add(1).max(wall);
+        let announcement = AlertAnnouncement::new(self.last_number, kind, wall, alert);
+        if self.unsent.len() >= MAX_UNSENT {
+            self.unsent.pop_front();
+        }
+        self.unsent.push_back(announcement);
+    }
+
+    /// The announcements with higher numbers than this.
+    pub(super) fn announced_since(&self, number: u64) -> Vec<AlertAnnouncement> {
+        let new = self.unsent.iter().filter(|it| it.number > number);
+        new.cloned().collect()
+    }
+
+    /// Replaces announcements that wait by those of the same numbers.
+    pub(super) fn replace_unsent(&mut self, announcements: &[AlertAnnouncement]) {
+        for waiting in &mut self.unsent {
+            let new = announcements.iter().find(|it| it.number == waiting.number);
+            if let Some(new) = new {
+                *waiting = new.clone();
+            }
+        }
+    }
+
+    /// The fingerprints of the alerts that fire.
+    pub(super) fn fingerprints(&self) -> BTreeSet<u64> {
+        let mut all = BTreeSet::new();
+        for (rule, of_rule) in &self.alerts {
+            let firing = of_rule
+                .iter()
+                .filter(|(_, alert)| alert.tracking.phase.episode().is_some());
+            all.extend(firing.map(|(series, _)| fingerprint(rule, series)));
+        }
+        all
     }
 
     /// Forgets the alerts that have no state, and the silences that are over.

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tower::Service;
 
+use super::addresses::AllowedAddresses;
 use super::resolver::{HostResolver, Resolve};
 use super::stream::ClientStream;
 use super::tls;
@@ -25,13 +26,19 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 pub(super) struct Connector {
     resolver: HostResolver,
     tls: TlsConnector,
+    allowed: AllowedAddresses,
 }
 
 impl Connector {
-    pub(super) fn new(tls: TlsConnector, resolve: Arc<Resolve>) -> Self {
+    pub(super) fn new(
+        tls: TlsConnector,
+        resolve: Arc<Resolve>,
+        allowed: AllowedAddresses,
+    ) -> Self {
         Self {
             resolver: HostResolver::new(resolve),
             tls,
+            allowed,
         }
     }
 
@@ -43,7 +50,16 @@ impl Connector {
         let named = url.authority().map(port_of).transpose();
         let named = named.map_err(|what| HttpError::new(format!("the URL is bad: {what}")))?;
         let port = named.flatten().unwrap_or(if secure { 443 } else { 80 });
+        if !secure && !self.allowed.allows_plain_text() {
+            return Err(HttpError::new("the URL is not `https://`"));
+        }
         let addresses = self.resolver.addresses(host, port).await?;
+        // If one is refused, all are: a name that resolves to both is a trap.
+        if !addresses.iter().all(|it| self.allowed.allows(it.ip())) {
+            return Err(HttpError::new(format!(
+                "`{host}` has an address that is not allowed"
+            )));
+        }
         let until = Instant::now() + TIMEOUT;
         let stream = dial(&addresses, until).await?;
         if !secure {

@@ -18,6 +18,7 @@ use self::full_body::FullBody;
 use self::resolver::Resolve;
 use super::{HttpError, HttpResponse, TlsRoots};
 
+mod addresses;
 mod connect;
 mod executor;
 mod full_body;
@@ -26,6 +27,8 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
+
+pub(crate) use self::addresses::AllowedAddresses;
 
 /// The maximum number of bytes that are read of a response's body, and of its head.
 const MAX_RESPONSE: usize = 64 * 1024;
@@ -53,6 +56,7 @@ impl HttpClient {
             tls::connector(roots)?,
             Arc::new(resolver::system),
             MAX_IDLE,
+            AllowedAddresses::Any,
         ))
     }
 
@@ -68,6 +72,22 @@ impl HttpClient {
             tls::connector(roots)?,
             Arc::new(resolver::system),
             0,
+            AllowedAddresses::Any,
+        ))
+    }
+
+    /// As [`new`](Self::new), for requests on any runtime, and only to certain addresses.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    #[cfg(feature = "alerts")]
+    pub(crate) fn guarded(allowed: AllowedAddresses) -> Result<Self, String> {
+        Ok(Self::with_resolver(
+            tls::connector(&TlsRoots::default())?,
+            Arc::new(resolver::system),
+            0,
+            allowed,
         ))
     }
 
@@ -75,13 +95,14 @@ impl HttpClient {
         tls: tokio_rustls::TlsConnector,
         resolve: Arc<Resolve>,
         max_idle: usize,
+        allowed: AllowedAddresses,
     ) -> Self {
         let client = legacy::Client::builder(SuppressedExecutor)
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(max_idle)
             .http1_max_buf_size(MAX_RESPONSE)
-            .build(Connector::new(tls, resolve));
+            .build(Connector::new(tls, resolve, allowed));
         Self(Arc::new(client))
     }
 

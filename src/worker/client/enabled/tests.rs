@@ -213,7 +213,7 @@ fn a_slow_name_server_holds_up_nobody() {
         Ok(vec![address])
     });
     let tls = tls::connector(&TlsRoots::default()).unwrap();
-    let client = HttpClient::with_resolver(tls, names, MAX_IDLE);
+    let client = HttpClient::with_resolver(tls, names, MAX_IDLE, AllowedAddresses::Any);
     run(async {
         let slow = async {
             let begun = Clock::now();
@@ -261,7 +261,7 @@ fn a_name_is_looked_up_again_when_the_connection_is_gone() {
     let shared = Arc::clone(&addresses);
     let names: Arc<Resolve> = Arc::new(move |_: &str, _| Ok(shared.lock().unwrap().clone()));
     let tls = tls::connector(&TlsRoots::default()).unwrap();
-    let client = HttpClient::with_resolver(tls, names, MAX_IDLE);
+    let client = HttpClient::with_resolver(tls, names, MAX_IDLE, AllowedAddresses::Any);
     run(async {
         let send = || client.send(post("http://moved.test/"), Duration::from_secs(5));
         assert!(send().await.is_ok());

@@ -1,0 +1,147 @@
+//! What receives notifications.
+
+use std::fmt;
+use std::pin::Pin;
+use std::time::Duration;
+
+use super::notification::Notification;
+use crate::alerts::enabled::alert::Severity;
+
+/// The future of a delivery.
+pub type DeliveryFuture<'a> = Pin<Box<dyn Future<Output = Result<(), DeliveryError>> + Send + 'a>>;
+
+/// Which alerts one notification has together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[non_exhaustive]
+pub enum NotificationGrouping {
+    /// Those of one rule.
+    #[default]
+    ByRule,
+    /// One alert.
+    EachAlert,
+    /// All of the channel.
+    All,
+}
+
+/// Receives notifications of alerts, such as a chat.
+///
+/// Each channel has a queue of its own, in the data directory if there is one. A notification is delivered at least once:
+/// after a failure or a restart, the same one is delivered again, with the same [`id`](Notification::id).
+///
+/// The future runs on a thread of the monitor, which it may block. It is dropped after 30 seconds. A panic counts as a failure
+/// that is retried.
+///
+/// ```
+/// use watchpost::alerts::{Channel, DeliveryError, DeliveryFuture, Notification};
+///
+/// struct Pager;
+///
+/// impl Channel for Pager {
+///     fn name(&self) -> &str {
+///         "pager"
+///     }
+///
+///     fn deliver<'a>(&'a self, notification: &'a Notification) -> DeliveryFuture<'a> {
+///         Box::pin(async move {
+///             println!("{}", notification.title());
+///             Err(DeliveryError::retry("the line is busy"))
+///         })
+///     }
+/// }
+///
+/// # fn main() -> watchpost::Result<()> {
+/// # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+/// monitor.alerts().add_channel(Pager)?;
+/// # Ok(())
+/// # }
+/// ```
+pub trait Channel: Send + Sync + 'static {
+    /// The name: up to 40 characters from a-z, 0-9, `-` and `_`. It names the file in the data directory, so it has to stay the
+    /// same.
+    fn name(&self) -> &str;
+
+    /// Whether alerts of a severity go to this channel if no [route](super::AlertRoute) is set. Default: warning and critical.
+    fn supports(&self, severity: Severity) -> bool {
+        severity >= Severity::Warning
+    }
+
+    /// Which alerts one notification has together. Default: those of one rule.
+    fn grouping(&self) -> NotificationGrouping {
+        NotificationGrouping::ByRule
+    }
+
+    /// Whether the channel is also notified that someone has acknowledged an alert. Default: `false`.
+    fn sends_acknowledgements(&self) -> bool {
+        false
+    }
+
+    /// How often what fires is delivered again, for a receiver that otherwise assumes its end. Default: `None`.
+    fn resend_every(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Delivers a notification.
+    fn deliver<'a>(&'a self, notification: &'a Notification) -> DeliveryFuture<'a>;
+}
+
+/// Why a notification was not delivered. Its text is shown to the operators, so it must have no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryError {
+    pub(in crate::alerts::enabled) is_final: bool,
+    /// Whether the receiver may have processed the notification.
+    pub(in crate::alerts::enabled) is_uncertain: bool,
+    pub(in crate::alerts::enabled) retry_after: Option<Duration>,
+    pub(in crate::alerts::enabled) code: Option<u16>,
+    pub(in crate::alerts::enabled) text: String,
+}
+
+impl DeliveryError {
+    /// The delivery is to be tried again: after 1 s, 2 s, 4 s, up to five minutes, each longer or shorter by up to a half, for
+    /// a day.
+    pub fn retry(why: impl Into<String>) -> Self {
+        Self {
+            is_final: false,
+            is_uncertain: true,
+            retry_after: None,
+            code: None,
+            text: why.into(),
+        }
+    }
+
+    /// The receiver refuses this notification, and would do so again. It becomes a dead letter.
+    pub fn rejected(why: impl Into<String>) -> Self {
+        Self {
+            is_final: true,
+            is_uncertain: false,
+            ..Self::retry(why)
+        }
+    }
+
+    /// Sets how long the receiver asks to wait. At most an hour.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Sets the status with which the receiver responded. With it, the receiver is known not to have accepted the notification.
+    #[must_use]
+    pub fn code(mut self, code: u16) -> Self {
+        self.code = Some(code);
+        self.is_uncertain = false;
+        self
+    }
+
+    /// Whether the notification is not delivered again.
+    pub fn is_final(&self) -> bool {
+        self.is_final
+    }
+}
+
+impl fmt::Display for DeliveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for DeliveryError {}

@@ -1,0 +1,174 @@
+//! Which addresses a client connects to.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The addresses that a client may connect to. It is checked after a name is resolved, and the connection goes to an address
+/// that was checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AllowedAddresses {
+    /// All.
+    #[cfg_attr(
+        not(any(feature = "otlp", feature = "sentry", feature = "prometheus-reader", test)),
+        expect(dead_code, reason = "no such feature is on")
+    )]
+    Any,
+    /// Those of the internet, and those of private networks and of this machine.
+    Internal,
+    /// Those of the internet, over TLS only.
+    Public,
+}
+
+impl AllowedAddresses {
+    pub(super) fn allows(self, address: IpAddr) -> bool {
+        let address = match address {
+            IpAddr::V6(v6) => embedded(v6).map_or(address, IpAddr::V4),
+            IpAddr::V4(_) => address,
+        };
+        match self {
+            Self::Any => true,
+            Self::Internal => !is_never_a_receiver(address),
+            Self::Public => !is_never_a_receiver(address) && !is_internal(address),
+        }
+    }
+
+    pub(super) fn allows_plain_text(self) -> bool {
+        self != Self::Public
+    }
+}
+
+/// The IPv4 address that an IPv6 address stands for: mapped, compatible, translated (NAT64) or 6to4.
+fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [a, b, c, d, e, f, g, h] = address.segments();
+    let of = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        Some(Ipv4Addr::new(a, b, c, d))
+    };
+    match [a, b, c, d, e, f] {
+        [0, 0, 0, 0, 0, 0] if g != 0 => of(g, h),
+        [0, 0, 0, 0, 0, 0xffff] | [0x64, 0xff9b, 0, 0, 0, 0] | [0, 0, 0, 0, 0xffff, 0] => of(g, h),
+        [0x2002, ..] => of(b, c),
+        _ => None,
+    }
+}
+
+/// Link-local addresses, with the metadata services of clouds, multicast, and what is no address of a host.
+fn is_never_a_receiver(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, ..] = v4.octets();
+            a == 0 || a >= 224 || v4.is_link_local() || v4 == Ipv4Addr::new(100, 100, 100, 200)
+        }
+        IpAddr::V6(v6) => {
+            const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+            let [first, ..] = v6.segments();
+            v6.is_unspecified() || v6.is_multicast() || first & 0xffc0 == 0xfe80 || v6 == METADATA
+        }
+    }
+}
+
+/// Addresses of private networks, of this machine, and those that are reserved.
+fn is_internal(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            v4.is_loopback()
+                || v4.is_private()
+                || v4.is_documentation()
+                // Shared by carriers, for protocols, and for measurements.
+                || (a == 100 && b & 0xc0 == 64)
+                || (a == 192 && b == 0 && c == 0)
+                || (a == 198 && b & 0xfe == 18)
+        }
+        IpAddr::V6(v6) => {
+            let [first, second, ..] = v6.segments();
+            v6.is_loopback()
+                || first & 0xfe00 == 0xfc00
+                || first & 0xffc0 == 0xfec0
+                // Documentation, and tunnels with an address inside.
+                || (first == 0x2001 && (second == 0xdb8 || second == 0))
+                || (first == 0x64 && second == 0xff9b)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_private_networks_and_of_metadata_services_are_refused() {
+        let never = [
+            "0.0.0.0",
+            "0.1.2.3",
+            "169.254.169.254",
+            "169.254.0.1",
+            "100.100.100.200",
+            "224.0.0.1",
+            "239.255.255.255",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "fe80::1",
+            "febf::1",
+            "ff02::1",
+            "fd00:ec2::254",
+            "::ffff:169.254.169.254",
+            "::a9fe:a9fe",
+            "64:ff9b::a9fe:a9fe",
+            "2002:a9fe:a9fe::1",
+            "::ffff:0:169.254.169.254",
+        ];
+        let internal = [
+            "127.0.0.1",
+            "127.255.255.254",
+            "10.0.0.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "100.64.0.1",
+            "100.127.255.255",
+            "192.0.0.1",
+            "192.0.2.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "203.0.113.1",
+            "::1",
+            "fc00::1",
+            "fdff::1",
+            "fec0::1",
+            "2001:db8::1",
+            "2001::1",
+            "64:ff9b:1::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.1.2.3",
+            "64:ff9b::a00:1",
+            "2002:7f00:1::1",
+        ];
+        let public = [
+            "1.1.1.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "100.63.255.255",
+            "100.128.0.1",
+            "198.20.0.1",
+            "223.255.255.255",
+            "2606:4700::1111",
+            "2a00::1",
+            "::ffff:1.1.1.1",
+        ];
+        let allowed = |rule: AllowedAddresses, text: &str| rule.allows(text.parse().unwrap());
+        for text in never {
+            assert!(!allowed(AllowedAddresses::Internal, text), "{text}");
+            assert!(!allowed(AllowedAddresses::Public, text), "{text}");
+            assert!(allowed(AllowedAddresses::Any, text), "{text}");
+        }
+        for text in internal {
+            assert!(allowed(AllowedAddresses::Internal, text), "{text}");
+            assert!(!allowed(AllowedAddresses::Public, text), "{text}");
+        }
+        for text in public {
+            assert!(allowed(AllowedAddresses::Internal, text), "{text}");
+            assert!(allowed(AllowedAddresses::Public, text), "{text}");
+        }
+    }
+}
