@@ -256,9 +256,9 @@ pub use self::enabled::{
     Acknowledgement, Alert, AlertEvent, AlertRoute, AlertState, AlertTransition,
     AlertmanagerChannel, Alerts, Bound, Channel, ChannelStatus, Delivery, DeliveryError,
     DeliveryFuture, DeliveryOutcome, Inhibition, Job, LabelMatcher, MissingData, Notification,
-    NotificationCause, NotificationGrouping, NotificationReason, NotificationStatus,
-    NotifiedAlert, PagerDutyChannel, PrometheusRules, Rule, Severity, Silence, SlackChannel,
-    SloStatus, TransitionReason, WebhookChannel,
+    NotificationCause, NotificationGrouping, NotificationReason, NotificationStatus, NotifiedAlert,
+    PagerDutyChannel, PrometheusRules, Rule, Severity, Silence, SlackChannel, SloStatus,
+    TransitionReason, WebhookChannel,
 };
 
 #[cfg(all(feature = "alerts", feature = "dashboard"))]

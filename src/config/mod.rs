@@ -305,7 +305,7 @@
 //! | `alerts.pagerduty_url` | `WATCHPOST_ALERTS_PAGERDUTY_URL` | none | a URL | The address of PagerDuty's Events API; without it, `https://events.pagerduty.com` |
 //! | `alerts.webhook_url` | `WATCHPOST_ALERTS_WEBHOOK_URL` | none | a text of 1 to 2048 characters in one line | The URL of a receiver of your own |
 //! | `alerts.webhook_secret` | `WATCHPOST_ALERTS_WEBHOOK_SECRET` | none | a text of 1 to 2048 characters in one line | The secret with which requests to that receiver are signed |
-//! | `alerts.alertmanager_urls` | `WATCHPOST_ALERTS_ALERTMANAGER_URLS` | `[]` | URLs such as `http://alertmanager:9093`, separated by commas, at most 256 | The URLs of all Alertmanagers of a cluster |
+//! | `alerts.alertmanager_urls` | `WATCHPOST_ALERTS_ALERTMANAGER_URLS` | `[]` | URLs such as `http://alertmanager:9093` | The URLs of all Alertmanagers of a cluster |
 //! | `alerts.heartbeat_url` | `WATCHPOST_ALERTS_HEARTBEAT_URL` | none | a text of 1 to 2048 characters in one line | The URL that is called while the alert rules are evaluated |
 //! | `alerts.heartbeat_interval` | `WATCHPOST_ALERTS_HEARTBEAT_INTERVAL` | `"1m"` | a duration from `10s` to `1d` | The time between two heartbeats |
 //! | `drain.wait` | `WATCHPOST_DRAIN_WAIT` | `"3s"` | a duration from `0s` to `10m` | How long `/readyz` responds 503 before `drain` completes |

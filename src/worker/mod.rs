@@ -106,13 +106,13 @@ mod spool;
 
 pub use self::config::WorkerConfig;
 
+#[cfg(feature = "alerts")]
+pub(crate) use self::client::AllowedAddresses;
 #[cfg_attr(
     not(feature = "_client"),
     expect(unused_imports, reason = "no feature that sends is on")
 )]
 pub(crate) use self::client::{HttpClient, HttpResponse, TlsRoots};
-#[cfg(feature = "alerts")]
-pub(crate) use self::client::AllowedAddresses;
 pub(crate) use self::completion::{Completion, CompletionFuture};
 pub(crate) use self::console::Console;
 pub(crate) use self::deadline::{Deadlines, Pending};
@@ -127,6 +127,8 @@ pub(crate) use self::record_queue::{MAX_RECORD, Record, RecordQueue};
     expect(unused_imports, reason = "only the sink for metrics has jobs")
 )]
 pub(crate) use self::remote::BatchJob;
+#[cfg(feature = "alerts")]
+pub(crate) use self::remote::retry_after;
 #[cfg_attr(
     not(any(feature = "otlp", feature = "sentry")),
     expect(unused_imports, reason = "no feature with a remote sink is on")
@@ -137,8 +139,6 @@ pub(crate) use self::remote::{Batch, Deliver, Encode, RemoteSetup, Verdict};
     expect(unused_imports, reason = "only a sink with a spool uses these")
 )]
 pub(crate) use self::remote::{BatchOutcome, ItemOutcome};
-#[cfg(feature = "alerts")]
-pub(crate) use self::remote::retry_after;
 pub(crate) use self::sink_status::SinkStatus;
 pub(crate) use self::spool::{SpoolSetup, SpoolStatus, SpoolWriter};
 

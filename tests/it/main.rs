@@ -51,9 +51,9 @@ mod log_files;
 #[cfg(feature = "history")]
 mod markers;
 mod never_hurt;
-mod outcomes;
 #[cfg(feature = "alerts")]
 mod notifications;
+mod outcomes;
 mod page;
 #[cfg(feature = "_client")]
 mod peer;

@@ -31,11 +31,18 @@ fn harness() -> Harness {
 }
 
 fn with_rule(harness: Harness) -> Harness {
-    let rule = Rule::threshold("hot", MetricQuery::last("heat").by(["room"]), Bound::above(30.0))
-        .severity(Severity::Critical)
-        .missing_data(MissingData::Resolve)
-        .annotation("summary", "It is {{ $value }} degrees in {{ $labels.room }}")
-        .runbook("https://wiki.example/hot?a=b&c");
+    let rule = Rule::threshold(
+        "hot",
+        MetricQuery::last("heat").by(["room"]),
+        Bound::above(30.0),
+    )
+    .severity(Severity::Critical)
+    .missing_data(MissingData::Resolve)
+    .annotation(
+        "summary",
+        "It is {{ $value }} degrees in {{ $labels.room }}",
+    )
+    .runbook("https://wiki.example/hot?a=b&c");
     harness.alerts().add_rule(rule).unwrap();
     harness
 }
@@ -99,8 +106,14 @@ fn channels(address: &str) -> Vec<(u16, Box<dyn Channel>)> {
     let url = format!("http://{address}/hush");
     vec![
         (200, Box::new(SlackChannel::internal(&url).unwrap())),
-        (202, Box::new(PagerDutyChannel::internal(KEY, &url).unwrap())),
-        (204, Box::new(WebhookChannel::internal("webhook", &url).unwrap())),
+        (
+            202,
+            Box::new(PagerDutyChannel::internal(KEY, &url).unwrap()),
+        ),
+        (
+            204,
+            Box::new(WebhookChannel::internal("webhook", &url).unwrap()),
+        ),
         (200, Box::new(AlertmanagerChannel::new([url]).unwrap())),
     ]
 }
@@ -134,7 +147,11 @@ fn each_receiver_retries_and_gives_up_as_it_documents() {
             assert_eq!(first.spooled, u64::from(is_retried), "{case}");
             assert!(first.failing_since.is_some(), "{case}");
             assert!(!first.problem.unwrap().contains("hush"), "{case}");
-            assert_eq!(harness.alerts().dead_letters().len(), usize::from(!is_retried), "{case}");
+            assert_eq!(
+                harness.alerts().dead_letters().len(),
+                usize::from(!is_retried),
+                "{case}"
+            );
             harness.advance(Duration::from_secs(2));
             harness.deliver_notifications();
             let second = status(&harness, name);
@@ -156,7 +173,11 @@ fn each_receiver_retries_and_gives_up_as_it_documents() {
 
 #[test]
 fn slack_must_respond_with_ok() {
-    for (text, is_delivered) in [("ok", true), ("no_text", false), ("<html>hush</html>", false)] {
+    for (text, is_delivered) in [
+        ("ok", true),
+        ("no_text", false),
+        ("<html>hush</html>", false),
+    ] {
         let peer = Peer::always(Reply::Answer(200, Vec::new(), text.as_bytes().to_vec()));
         let harness = harness();
         harness.alerts().add_channel(Boxed(slack(&peer))).unwrap();
@@ -203,16 +224,30 @@ fn a_message_of_slack_says_what_and_mentions_nobody() {
     harness.deliver_notifications();
     let seen = peer.seen();
     let text = String::from_utf8(seen[0].body.clone()).unwrap();
-    assert!(!text.contains("<!here>") && !text.contains("<@U1>"), "{text}");
+    assert!(
+        !text.contains("<!here>") && !text.contains("<@U1>"),
+        "{text}"
+    );
     let message = body(&seen[0]);
     let blocks = message["blocks"].as_array().unwrap();
     assert_eq!(blocks[0]["text"]["text"], "[FIRING] hot of harness");
     let section = blocks[1]["text"]["text"].as_str().unwrap();
-    assert!(section.starts_with("*It is 35.5 degrees in &lt;!here&gt; &amp;"), "{section}");
+    assert!(
+        section.starts_with("*It is 35.5 degrees in &lt;!here&gt; &amp;"),
+        "{section}"
+    );
     assert!(section.contains('▁') && section.contains('█'), "{section}");
     let fields = blocks[1]["fields"].as_array().unwrap();
-    let fields: Vec<_> = fields.iter().map(|it| it["text"].as_str().unwrap()).collect();
-    assert!(fields.iter().any(|it| it.contains("35.5, and the limit is &gt; 30")), "{fields:?}");
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|it| it["text"].as_str().unwrap())
+        .collect();
+    assert!(
+        fields
+            .iter()
+            .any(|it| it.contains("35.5, and the limit is &gt; 30")),
+        "{fields:?}"
+    );
     let links = blocks[2]["elements"][0]["text"].as_str().unwrap();
     assert_eq!(
         links,
@@ -222,7 +257,10 @@ fn a_message_of_slack_says_what_and_mentions_nobody() {
     step(&harness);
     harness.deliver_notifications();
     let end = String::from_utf8(peer.seen()[1].body.clone()).unwrap();
-    assert!(end.contains("[RESOLVED] hot of harness") && end.contains(", for 30s"), "{end}");
+    assert!(
+        end.contains("[RESOLVED] hot of harness") && end.contains(", for 30s"),
+        "{end}"
+    );
 }
 
 #[test]
@@ -236,7 +274,11 @@ fn an_incident_of_pagerduty_is_triggered_acknowledged_and_resolved() {
     fire(&harness);
     harness.deliver_notifications();
     let fingerprint = harness.alerts().list()[0].fingerprint;
-    assert!(harness.alerts().acknowledge(fingerprint, "ada", "on it", None));
+    assert!(
+        harness
+            .alerts()
+            .acknowledge(fingerprint, "ada", "on it", None)
+    );
     harness.advance(Duration::from_secs(2));
     harness.deliver_notifications();
     end(&harness);
@@ -244,7 +286,10 @@ fn an_incident_of_pagerduty_is_triggered_acknowledged_and_resolved() {
     let seen = peer.seen();
     assert!(seen.iter().all(|it| it.target == "/v2/enqueue"));
     let bodies: Vec<Value> = seen.iter().map(body).collect();
-    let actions: Vec<_> = bodies.iter().map(|it| it["event_action"].as_str().unwrap()).collect();
+    let actions: Vec<_> = bodies
+        .iter()
+        .map(|it| it["event_action"].as_str().unwrap())
+        .collect();
     assert_eq!(actions, ["trigger", "acknowledge", "resolve"]);
     for body in &bodies {
         assert_eq!(body["routing_key"], KEY);
@@ -254,7 +299,10 @@ fn an_incident_of_pagerduty_is_triggered_acknowledged_and_resolved() {
     assert_eq!(payload["summary"], "hot: It is 35 degrees in oven");
     assert_eq!(payload["severity"], "critical");
     assert_eq!(payload["source"], "harness");
-    assert_eq!(bodies[0]["links"][0]["href"], "https://wiki.example/hot?a=b&c");
+    assert_eq!(
+        bodies[0]["links"][0]["href"],
+        "https://wiki.example/hot?a=b&c"
+    );
     assert_eq!(status(&harness, "pagerduty").delivered, 3);
 }
 
@@ -263,7 +311,9 @@ fn a_webhook_has_the_form_of_alertmanagers() {
     let peer = Peer::always(Reply::status(200));
     let harness = harness();
     let url = format!("http://{}/a", peer.address());
-    let channel = WebhookChannel::internal("mine", &url).unwrap().secret("hush");
+    let channel = WebhookChannel::internal("mine", &url)
+        .unwrap()
+        .secret("hush");
     harness.alerts().add_channel(channel).unwrap();
     heat(&harness, "attic", 31.0);
     fire(&harness);
@@ -291,9 +341,14 @@ fn all_peers_of_an_alertmanager_get_what_fires_again_and_again() {
         Peer::always(Reply::status(200)),
         Peer::always(Reply::status(503)),
     ];
-    let urls = peers.iter().map(|peer| format!("http://{}", peer.address()));
+    let urls = peers
+        .iter()
+        .map(|peer| format!("http://{}", peer.address()));
     let harness = harness();
-    harness.alerts().add_channel(AlertmanagerChannel::new(urls).unwrap()).unwrap();
+    harness
+        .alerts()
+        .add_channel(AlertmanagerChannel::new(urls).unwrap())
+        .unwrap();
     fire(&harness);
     for _ in 0..4 {
         harness.deliver_notifications();
@@ -323,7 +378,10 @@ fn a_receiver_that_hangs_stops_neither_rules_nor_others() {
         .alerts(config().interval(second))
         .build()
         .unwrap();
-    monitor.alerts().add_channel(Boxed(slack(&hanging))).unwrap();
+    monitor
+        .alerts()
+        .add_channel(Boxed(slack(&hanging)))
+        .unwrap();
     let url = format!("http://{}/", working.address());
     monitor
         .alerts()
@@ -367,7 +425,10 @@ fn nothing_is_lost_by_a_restart_and_a_retry_has_the_same_key() {
     let after = status(&harness, "mine");
     assert_eq!((after.emitted, after.delivered), (1, 1));
     let seen = peer.seen();
-    let keys: Vec<_> = seen.iter().map(|it| it.header("idempotency-key").unwrap()).collect();
+    let keys: Vec<_> = seen
+        .iter()
+        .map(|it| it.header("idempotency-key").unwrap())
+        .collect();
     assert_eq!(keys.len(), 2);
     assert_eq!(keys[0], keys[1]);
     assert_eq!(seen[0].body, seen[1].body);
@@ -386,8 +447,16 @@ fn alerts_go_to_the_channels_that_the_routes_name() {
     }
     let alerts = harness.alerts();
     assert!(alerts.set_routes([AlertRoute::to(["three"])]).is_err());
-    assert!(alerts.add_channel(WebhookChannel::internal("one", &url).unwrap()).is_err());
-    assert!(alerts.add_channel(WebhookChannel::internal("Not/A/Name", &url).unwrap()).is_err());
+    assert!(
+        alerts
+            .add_channel(WebhookChannel::internal("one", &url).unwrap())
+            .is_err()
+    );
+    assert!(
+        alerts
+            .add_channel(WebhookChannel::internal("Not/A/Name", &url).unwrap())
+            .is_err()
+    );
     let routes = [
         AlertRoute::to(["two"]).matching(["room=oven".parse().unwrap()]),
         AlertRoute::to(["one"]).severity(Severity::Critical),
@@ -399,7 +468,11 @@ fn alerts_go_to_the_channels_that_the_routes_name() {
     for (name, room) in [("one", "attic"), ("two", "oven")] {
         assert_eq!(status(&harness, name).delivered, 1);
         let seen = peer.seen();
-        let mine = seen.iter().map(body).find(|it| it["receiver"] == name).unwrap();
+        let mine = seen
+            .iter()
+            .map(body)
+            .find(|it| it["receiver"] == name)
+            .unwrap();
         assert_eq!(mine["alerts"][0]["labels"]["room"], room);
     }
 }
@@ -410,10 +483,22 @@ fn a_private_address_and_plain_text_are_refused_unless_allowed() {
     let port = peer.address().port();
     assert!(SlackChannel::new(&format!("http://127.0.0.1:{port}/hush")).is_err());
     let harness = harness();
-    for (n, host) in ["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f000001"].iter().enumerate() {
+    for (n, host) in [
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "2130706433",
+        "0x7f000001",
+    ]
+    .iter()
+    .enumerate()
+    {
         let url = format!("https://{host}:{port}/");
         let name = format!("c{n}");
-        harness.alerts().add_channel(WebhookChannel::new(name, &url).unwrap()).unwrap();
+        harness
+            .alerts()
+            .add_channel(WebhookChannel::new(name, &url).unwrap())
+            .unwrap();
     }
     let metadata = "http://169.254.169.254/latest/";
     let channel = WebhookChannel::internal("metadata", metadata).unwrap();
@@ -422,7 +507,11 @@ fn a_private_address_and_plain_text_are_refused_unless_allowed() {
     harness.deliver_notifications();
     for channel in harness.alerts().channels() {
         let problem = channel.problem.unwrap();
-        assert!(problem.contains("not allowed"), "{}: {problem}", channel.name);
+        assert!(
+            problem.contains("not allowed"),
+            "{}: {problem}",
+            channel.name
+        );
     }
     assert!(peer.seen().is_empty());
 }
@@ -446,7 +535,10 @@ impl Channel for Bad {
 fn a_channel_that_panics_is_tried_again() {
     let harness = harness();
     let calls = Arc::new(AtomicU64::new(0));
-    harness.alerts().add_channel(Bad("panics", Arc::clone(&calls))).unwrap();
+    harness
+        .alerts()
+        .add_channel(Bad("panics", Arc::clone(&calls)))
+        .unwrap();
     fire(&harness);
     harness.deliver_notifications();
     let panicked = status(&harness, "panics");
@@ -505,7 +597,10 @@ fn the_settings_add_channels_and_show_no_secret() {
     assert_eq!(names, ["slack", "webhook"]);
     let notices = monitor.report().to_string();
     assert!(notices.contains("PAGERDUTY_SERVICE_ID"), "{notices}");
-    assert!(notices.contains("alerts.pagerduty_routing_key"), "{notices}");
+    assert!(
+        notices.contains("alerts.pagerduty_routing_key"),
+        "{notices}"
+    );
     assert!(!notices.contains("hush"), "{notices}");
     peer.await_seen(1, Duration::from_secs(60));
     assert_eq!(peer.seen()[0].target, "/hush/beat");

@@ -98,7 +98,10 @@ fn top_routes(history: &History, time: SystemTime) -> Vec<String> {
         let route = label(labels, "http_route");
         let failed = failures(labels).round();
         if has_failures {
-            format!("{method} {route}: {failed} of {} requests failed", count.round())
+            format!(
+                "{method} {route}: {failed} of {} requests failed",
+                count.round()
+            )
         } else {
             format!("{method} {route}: {} requests", count.round())
         }

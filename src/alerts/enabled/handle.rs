@@ -16,8 +16,8 @@ use super::heartbeat::Heartbeat;
 use super::job::{Job, JobFigures, JobList};
 use super::log::log_transition;
 use super::notify::{
-    AlertAnnouncement, AlertRoute, AnnouncementKind, Channel, ChannelStatus, Delivery, Notifier,
-    NotifiedAlert, NotifierSetup, millis,
+    AlertAnnouncement, AlertRoute, AnnouncementKind, Channel, ChannelStatus, Delivery,
+    NotifiedAlert, Notifier, NotifierSetup, millis,
 };
 use super::rule::Rule;
 use super::rule_list::{InhibitionList, RuleList};

@@ -35,9 +35,7 @@ pub use self::alert::{
     TransitionReason,
 };
 pub use self::bound::Bound;
-pub use self::channels::{
-    AlertmanagerChannel, PagerDutyChannel, SlackChannel, WebhookChannel,
-};
+pub use self::channels::{AlertmanagerChannel, PagerDutyChannel, SlackChannel, WebhookChannel};
 pub use self::export::PrometheusRules;
 pub use self::handle::Alerts;
 pub use self::job::Job;

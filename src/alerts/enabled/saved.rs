@@ -358,10 +358,7 @@ mod tests {
         let saved = all();
         let good = file(&saved);
         let count = |saved: &SavedAlerts| {
-            saved.alerts.len()
-                + saved.silences.len()
-                + saved.transitions.len()
-                + saved.unsent.len()
+            saved.alerts.len() + saved.silences.len() + saved.transitions.len() + saved.unsent.len()
         };
         for at in 0..good.len() {
             let mut damaged = good.clone();

@@ -30,7 +30,11 @@ pub(in crate::config) enum Variable {
 }
 
 impl Setting {
-    pub(super) const fn new(key: &'static str, field: &'static dyn SettingField, doc: &'static str) -> Self {
+    pub(super) const fn new(
+        key: &'static str,
+        field: &'static dyn SettingField,
+        doc: &'static str,
+    ) -> Self {
         Self {
             key,
             field,

@@ -443,8 +443,14 @@ fn assert_notifications(alerts: &crate::alerts::AlertsConfig) {
     );
     assert!(alerts.internal_receivers);
     let secrets = [
-        (&alerts.slack_webhook_url, "https://hooks.slack.com/services/T0/B0/hunter2"),
-        (&alerts.pagerduty_routing_key, "hunter2hunter2hunter2hunter2hunt"),
+        (
+            &alerts.slack_webhook_url,
+            "https://hooks.slack.com/services/T0/B0/hunter2",
+        ),
+        (
+            &alerts.pagerduty_routing_key,
+            "hunter2hunter2hunter2hunter2hunt",
+        ),
         (&alerts.webhook_url, "https://hooks.example.com/hunter2"),
         (&alerts.webhook_secret, "hunter2"),
         (&alerts.heartbeat_url, "https://beats.example.com/hunter2"),

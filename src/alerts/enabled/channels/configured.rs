@@ -26,13 +26,19 @@ pub(in crate::alerts::enabled) fn add_configured(
     };
     if let Some(url) = &config.slack_webhook_url {
         let channel = SlackChannel::with(url.reveal(), is_internal);
-        add("alerts.slack_webhook_url", channel.map(|it| Arc::new(it) as _));
+        add(
+            "alerts.slack_webhook_url",
+            channel.map(|it| Arc::new(it) as _),
+        );
     }
     if let Some(key) = &config.pagerduty_routing_key {
         let url = config.pagerduty_url.as_ref().map(ToString::to_string);
         let url = url.as_deref().unwrap_or(DEFAULT_URL);
         let channel = PagerDutyChannel::with(key.reveal(), url, is_internal);
-        add("alerts.pagerduty_routing_key", channel.map(|it| Arc::new(it) as _));
+        add(
+            "alerts.pagerduty_routing_key",
+            channel.map(|it| Arc::new(it) as _),
+        );
     }
     if config.pagerduty_service_id.is_some() {
         diagnostics.report(
@@ -49,6 +55,9 @@ pub(in crate::alerts::enabled) fn add_configured(
     }
     if !config.alertmanager_urls.is_empty() {
         let channel = AlertmanagerChannel::new(&config.alertmanager_urls);
-        add("alerts.alertmanager_urls", channel.map(|it| Arc::new(it) as _));
+        add(
+            "alerts.alertmanager_urls",
+            channel.map(|it| Arc::new(it) as _),
+        );
     }
 }

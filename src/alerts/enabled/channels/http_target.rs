@@ -46,7 +46,9 @@ impl HttpTarget {
             }
             _ => return Err("it is not a URL: write one with `https://`".to_owned()),
         }
-        let has_user = parsed.authority().is_some_and(|it| it.as_str().contains('@'));
+        let has_user = parsed
+            .authority()
+            .is_some_and(|it| it.as_str().contains('@'));
         if has_user {
             return Err("it has a password before the host, which is not supported".to_owned());
         }

@@ -68,7 +68,9 @@ impl Channel for SlackChannel {
             let body = message(notification).to_string().into_bytes();
             let response = self.target.post(body, &[]).await?;
             // The body is a word, such as `invalid_payload`.
-            let word = std::str::from_utf8(&response.body).unwrap_or_default().trim();
+            let word = std::str::from_utf8(&response.body)
+                .unwrap_or_default()
+                .trim();
             let is_word = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
             let is_plain = word.len() <= 60 && word.bytes().all(is_word);
             let detail = if is_plain { word } else { "" };
@@ -133,7 +135,9 @@ fn section(notified: &NotifiedAlert) -> Value {
     let mut text = format!("*{}*", escape(&line(notified.summary()), 1000));
     let labels = alert.labels.iter();
     let labels = labels.filter(|(name, _)| name != "alertname" && name != "severity");
-    let labels: Vec<_> = labels.map(|(name, value)| format!("{name}={value}")).collect();
+    let labels: Vec<_> = labels
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     if !labels.is_empty() {
         text.push('\n');
         text.push_str(&escape(&line(&labels.join(", ")), 1000));
@@ -209,7 +213,10 @@ mod tests {
         for max in 1..40 {
             let text = escape(&"<&>".repeat(20), max);
             assert!(text.chars().count() <= max, "{text}");
-            let rest = text.replace("&lt;", "").replace("&amp;", "").replace("&gt;", "");
+            let rest = text
+                .replace("&lt;", "")
+                .replace("&amp;", "")
+                .replace("&gt;", "");
             assert_eq!(rest, "…", "{text}");
         }
     }

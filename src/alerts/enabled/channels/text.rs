@@ -18,7 +18,13 @@ pub(super) fn cut(text: &str, max: usize) -> String {
 /// One line: control characters, and those that change the direction of a text, are removed.
 pub(super) fn line(text: &str) -> String {
     text.chars()
-        .map(|char| if char == '\n' || char == '\t' { ' ' } else { char })
+        .map(|char| {
+            if char == '\n' || char == '\t' {
+                ' '
+            } else {
+                char
+            }
+        })
         .filter(|char| !char.is_control() && !is_format(*char))
         .collect()
 }

@@ -101,7 +101,11 @@ fn signature(key: &hmac::Key, seconds: u64, body: &[u8]) -> String {
     context.update(format!("{seconds}.").as_bytes());
     context.update(body);
     let tag = context.sign();
-    let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = tag
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("t={seconds},v1={hex}")
 }
 
@@ -172,6 +176,9 @@ mod tests {
         // By `printf '1700000000.{}' | openssl dgst -sha256 -hmac hush`.
         let key = hmac::Key::new(hmac::HMAC_SHA256, b"hush");
         let known = include_str!("signature.txt").trim();
-        assert_eq!(signature(&key, 1_700_000_000, b"{}"), format!("t=1700000000,v1={known}"));
+        assert_eq!(
+            signature(&key, 1_700_000_000, b"{}"),
+            format!("t=1700000000,v1={known}")
+        );
     }
 }

@@ -304,8 +304,16 @@ fn an_acknowledged_alert_is_silent_until_that_ends() {
         at: now,
         until: Some(now + 2 * INTERVAL),
     };
-    assert!(simulation.engine.acknowledge(alert.fingerprint + 1, &by).is_empty());
-    assert_eq!(simulation.engine.acknowledge(alert.fingerprint, &by).len(), 1);
+    assert!(
+        simulation
+            .engine
+            .acknowledge(alert.fingerprint + 1, &by)
+            .is_empty()
+    );
+    assert_eq!(
+        simulation.engine.acknowledge(alert.fingerprint, &by).len(),
+        1
+    );
     assert!(simulation.round(firing).is_empty());
     assert_eq!(simulation.list()[0].acknowledged, Some(by));
     assert!(simulation.round(firing).is_empty());

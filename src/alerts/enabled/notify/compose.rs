@@ -5,8 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::announcement::AnnouncementKind;
 use super::channel::NotificationGrouping;
-use super::notification::{Notification, NotificationCause, NotificationStatus};
 use super::group::{AlertGroup, GroupMember, OutboxSettings};
+use super::notification::{Notification, NotificationCause, NotificationStatus};
 use crate::alerts::enabled::alert::Severity;
 use crate::alerts::enabled::labels::hash_of;
 
@@ -37,7 +37,10 @@ pub(super) fn compose(settings: &OutboxSettings, view: GroupView<'_>) -> Option<
     let first = members.first()?;
     let group_labels = match settings.grouping {
         NotificationGrouping::ByRule => {
-            vec![("alertname".to_owned(), first.newest.alert.alert.rule.clone())]
+            vec![(
+                "alertname".to_owned(),
+                first.newest.alert.alert.rule.clone(),
+            )]
         }
         NotificationGrouping::EachAlert => first.newest.alert.alert.labels.clone(),
         NotificationGrouping::All => Vec::new(),

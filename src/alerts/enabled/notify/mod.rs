@@ -18,9 +18,7 @@ mod tests;
 
 pub use self::channel::{Channel, DeliveryError, DeliveryFuture, NotificationGrouping};
 pub use self::delivery::{ChannelStatus, Delivery, DeliveryOutcome};
-pub use self::notification::{
-    Notification, NotificationCause, NotificationStatus, NotifiedAlert,
-};
+pub use self::notification::{Notification, NotificationCause, NotificationStatus, NotifiedAlert};
 pub use self::route::AlertRoute;
 
 pub(super) use self::announcement::{AlertAnnouncement, AnnouncementKind};

@@ -147,7 +147,12 @@ impl NotifiedAlert {
     /// Returns the values as a line of blocks: `▁▂▅█`. Empty with less than two.
     pub(in crate::alerts::enabled) fn sparkline(&self) -> String {
         const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-        let finite = || self.values.iter().copied().filter(|value| value.is_finite());
+        let finite = || {
+            self.values
+                .iter()
+                .copied()
+                .filter(|value| value.is_finite())
+        };
         if finite().count() < 2 {
             return String::new();
         }

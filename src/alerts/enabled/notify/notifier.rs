@@ -13,9 +13,7 @@ use super::channel::{Channel, DeliveryError};
 use super::channel_state::ChannelState;
 use super::delivery::{ChannelStatus, Delivery};
 use super::group::OutboxSettings;
-use super::notification::{
-    Notification, NotificationCause, NotificationStatus, NotifiedAlert,
-};
+use super::notification::{Notification, NotificationCause, NotificationStatus, NotifiedAlert};
 use super::outbox::ChannelOutbox;
 use super::outbox_store::OutboxStore;
 use super::route::AlertRoute;
@@ -82,7 +80,8 @@ impl Notifier {
         is_own: bool,
     ) -> Result<()> {
         let name = channel.name().to_owned();
-        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+        let is_plain =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
         if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(is_plain) {
             return Err(Error::alert(
                 "a channel has an invalid name: use up to 40 characters from a-z, 0-9, `-` and `_`",
@@ -262,7 +261,10 @@ impl Notifier {
         let alert = Alert {
             rule: "channel-test".to_owned(),
             labels: vec![pair("alertname", "channel-test"), pair("severity", "info")],
-            annotations: vec![pair("summary", "This is a test of the channel. Nothing is wrong")],
+            annotations: vec![pair(
+                "summary",
+                "This is a test of the channel. Nothing is wrong",
+            )],
             severity: Severity::Info,
             state: AlertState::Resolved,
             fingerprint: 0,

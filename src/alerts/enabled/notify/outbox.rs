@@ -316,12 +316,7 @@ impl ChannelOutbox {
     }
 
     /// Settles the alerts that were in flight.
-    fn settle(
-        &mut self,
-        key: &str,
-        outcome: DeliveryOutcome,
-        result: &Result<(), DeliveryError>,
-    ) {
+    fn settle(&mut self, key: &str, outcome: DeliveryOutcome, result: &Result<(), DeliveryError>) {
         let Some(group) = self.content.groups.get_mut(key) else {
             return;
         };
@@ -477,7 +472,9 @@ impl ChannelOutbox {
         let groups = self.content.groups.values();
         let members = groups.flat_map(|group| group.members.values());
         let waiting = members.map(|member| {
-            let replaced = member.in_flight.is_some_and(|it| it != member.newest.number);
+            let replaced = member
+                .in_flight
+                .is_some_and(|it| it != member.newest.number);
             u64::from(member.is_pending) + u64::from(replaced)
         });
         waiting.sum()

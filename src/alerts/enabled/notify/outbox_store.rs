@@ -20,11 +20,7 @@ pub(super) struct OutboxStore {
 }
 
 impl OutboxStore {
-    pub(super) fn in_directory(
-        path: &Path,
-        channel: &str,
-        diagnostics: &Arc<Diagnostics>,
-    ) -> Self {
+    pub(super) fn in_directory(path: &Path, channel: &str, diagnostics: &Arc<Diagnostics>) -> Self {
         Self {
             name: format!("outbox-{channel}"),
             files: Mutex::new(Box::new(Disk::new(path))),

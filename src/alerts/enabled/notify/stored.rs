@@ -2,8 +2,8 @@
 
 use super::announcement::{AlertAnnouncement, AnnouncementKind};
 use super::delivery::{Delivery, DeliveryOutcome};
-use super::notification::{NotificationCause, NotifiedAlert, millis};
 use super::group::{AlertGroup, GroupMember};
+use super::notification::{NotificationCause, NotifiedAlert, millis};
 use super::outbox::OutboxContent;
 use crate::alerts::enabled::alert::{Alert, AlertState, Severity};
 use crate::alerts::enabled::codec::{
@@ -56,9 +56,7 @@ pub(super) fn encode(content: &OutboxContent) -> Vec<u8> {
 pub(super) fn decode(file: &[u8]) -> (OutboxContent, Option<InvalidFile>) {
     let mut content = OutboxContent::default();
     let problem = read_records(file, |kind, reader| take_record(&mut content, kind, reader));
-    content
-        .groups
-        .retain(|_, group| !group.members.is_empty());
+    content.groups.retain(|_, group| !group.members.is_empty());
     (content, problem)
 }
 
@@ -221,7 +219,9 @@ fn take_delivery(reader: &mut Reader<'_>) -> Option<Delivery> {
         cause: NotificationCause::of_name(reader.str()?)?,
         attempt: reader.u32()?,
         outcome: DeliveryOutcome::of_name(reader.str()?)?,
-        code: take_optional(reader)?.0.and_then(|it| u16::try_from(it).ok()),
+        code: take_optional(reader)?
+            .0
+            .and_then(|it| u16::try_from(it).ok()),
         problem: Some(reader.str()?.to_owned()).filter(|it| !it.is_empty()),
         next_retry: take_optional(reader)?
             .0

@@ -109,7 +109,11 @@ fn complete(
 fn a_group_waits_and_each_later_change_waits_for_the_interval() {
     let mut outbox = outbox();
     outbox.offer(announcement(1, 1, AnnouncementKind::First), false, START);
-    outbox.offer(announcement(2, 2, AnnouncementKind::First), false, START + 5 * SECOND);
+    outbox.offer(
+        announcement(2, 2, AnnouncementKind::First),
+        false,
+        START + 5 * SECOND,
+    );
     assert!(due(&mut outbox, START + 9 * SECOND).is_none());
     let first = due(&mut outbox, START + 10 * SECOND).unwrap();
     assert_eq!(first.notification.cause, NotificationCause::First);
@@ -117,13 +121,23 @@ fn a_group_waits_and_each_later_change_waits_for_the_interval() {
     assert_eq!(first.notification.title(), "[FIRING: 2] rule-0 of shop");
     complete(&mut outbox, &first, Ok(()), START + 10 * SECOND);
 
-    outbox.offer(announcement(3, 3, AnnouncementKind::First), false, START + 20 * SECOND);
-    outbox.offer(announcement(4, 1, AnnouncementKind::Resolved), false, START + 30 * SECOND);
+    outbox.offer(
+        announcement(3, 3, AnnouncementKind::First),
+        false,
+        START + 20 * SECOND,
+    );
+    outbox.offer(
+        announcement(4, 1, AnnouncementKind::Resolved),
+        false,
+        START + 30 * SECOND,
+    );
     assert!(due(&mut outbox, START + 69 * SECOND).is_none());
     let second = due(&mut outbox, START + 70 * SECOND).unwrap();
     assert_eq!(second.notification.cause, NotificationCause::NewAlert);
     let states = second.notification.alerts.iter();
-    let states: Vec<_> = states.map(|it| (it.alert.fingerprint, it.status, it.is_new)).collect();
+    let states: Vec<_> = states
+        .map(|it| (it.alert.fingerprint, it.status, it.is_new))
+        .collect();
     assert_eq!(
         states,
         [
@@ -134,7 +148,11 @@ fn a_group_waits_and_each_later_change_waits_for_the_interval() {
     );
     complete(&mut outbox, &second, Ok(()), START + 70 * SECOND);
     for (number, series) in [(5, 2), (6, 3)] {
-        outbox.offer(announcement(number, series, AnnouncementKind::Resolved), false, START);
+        outbox.offer(
+            announcement(number, series, AnnouncementKind::Resolved),
+            false,
+            START,
+        );
     }
     let last = due(&mut outbox, START + 10 * MINUTE).unwrap();
     assert_eq!(last.notification.cause, NotificationCause::AllResolved);
@@ -149,7 +167,11 @@ fn a_group_waits_and_each_later_change_waits_for_the_interval() {
 fn what_ends_before_it_was_delivered_is_not_sent() {
     let mut outbox = outbox();
     outbox.offer(announcement(1, 1, AnnouncementKind::First), false, START);
-    outbox.offer(announcement(2, 1, AnnouncementKind::Resolved), false, START + SECOND);
+    outbox.offer(
+        announcement(2, 1, AnnouncementKind::Resolved),
+        false,
+        START + SECOND,
+    );
     check(&outbox);
     assert!(due(&mut outbox, START + MINUTE).is_none());
     assert_eq!(dropped(&outbox, OutboxDrop::Ended), 2);
@@ -166,7 +188,11 @@ fn the_end_is_sent_if_the_begin_may_have_arrived() {
         outbox.offer(announcement(1, 1, AnnouncementKind::First), false, START);
         let first = due(&mut outbox, START + 10 * SECOND).unwrap();
         complete(&mut outbox, &first, Err(result), START + 11 * SECOND);
-        outbox.offer(announcement(2, 1, AnnouncementKind::Resolved), false, START + 12 * SECOND);
+        outbox.offer(
+            announcement(2, 1, AnnouncementKind::Resolved),
+            false,
+            START + 12 * SECOND,
+        );
         let end = due(&mut outbox, START + 10 * MINUTE);
         assert_eq!(end.is_some(), is_sent);
         if let Some(end) = end {
@@ -182,10 +208,16 @@ fn a_retry_has_the_same_id_and_waits_as_the_receiver_asks() {
     outbox.offer(announcement(1, 1, AnnouncementKind::First), false, START);
     let mut now = START + 10 * SECOND;
     let first = due(&mut outbox, now).unwrap();
-    let busy = DeliveryError::retry("busy").code(429).retry_after(Duration::from_secs(40));
+    let busy = DeliveryError::retry("busy")
+        .code(429)
+        .retry_after(Duration::from_secs(40));
     complete(&mut outbox, &first, Err(busy), now);
     // Other groups wait too: the receiver is the same.
-    outbox.offer(announcement(2, 200, AnnouncementKind::First), false, now - 10 * SECOND);
+    outbox.offer(
+        announcement(2, 200, AnnouncementKind::First),
+        false,
+        now - 10 * SECOND,
+    );
     assert!(due(&mut outbox, now + 39 * SECOND).is_none());
     now += 40 * SECOND;
     let other = due(&mut outbox, now).unwrap();
@@ -223,7 +255,12 @@ fn waits_grow_to_five_minutes_and_after_a_day_it_is_a_dead_letter() {
         assert!(now < START + 25 * 60 * MINUTE);
         if let Some(prepared) = due(&mut outbox, now) {
             attempts += 1;
-            complete(&mut outbox, &prepared, Err(DeliveryError::retry("down")), now);
+            complete(
+                &mut outbox,
+                &prepared,
+                Err(DeliveryError::retry("down")),
+                now,
+            );
         }
     }
     // With a random number of 0, a wait is a half: 150 s.
@@ -239,7 +276,11 @@ fn a_newer_state_replaces_one_that_waits_also_in_flight() {
     let mut outbox = outbox();
     outbox.offer(announcement(1, 1, AnnouncementKind::First), false, START);
     let first = due(&mut outbox, START + 10 * SECOND).unwrap();
-    outbox.offer(announcement(2, 1, AnnouncementKind::Resolved), false, START + 11 * SECOND);
+    outbox.offer(
+        announcement(2, 1, AnnouncementKind::Resolved),
+        false,
+        START + 11 * SECOND,
+    );
     check(&outbox);
     complete(&mut outbox, &first, Ok(()), START + 12 * SECOND);
     assert_eq!(outbox.counts.delivered, 1);
@@ -264,8 +305,16 @@ fn what_is_not_on_disk_waits_for_five_seconds() {
     let mut outbox = outbox_of(settings);
     outbox.offer(announcement(1, 1, AnnouncementKind::First), false, START);
     assert!(outbox.take_due(now, Some(0), false).is_none());
-    assert!(outbox.take_due(START, Some(outbox.version), false).is_some());
-    assert!(outbox.take_due(START + 5 * SECOND, Some(0), false).is_some());
+    assert!(
+        outbox
+            .take_due(START, Some(outbox.version), false)
+            .is_some()
+    );
+    assert!(
+        outbox
+            .take_due(START + 5 * SECOND, Some(0), false)
+            .is_some()
+    );
 }
 
 #[test]
@@ -273,11 +322,19 @@ fn it_is_bounded_and_the_end_of_what_is_known_finds_room() {
     let mut outbox = outbox();
     let count = MAX_MEMBERS as u64;
     for number in 1..=count + 10 {
-        outbox.offer(announcement(number, number, AnnouncementKind::First), false, START);
+        outbox.offer(
+            announcement(number, number, AnnouncementKind::First),
+            false,
+            START,
+        );
     }
     check(&outbox);
     assert_eq!(dropped(&outbox, OutboxDrop::QueueFull), 10);
-    outbox.offer(announcement(9999, 7, AnnouncementKind::Resolved), false, START);
+    outbox.offer(
+        announcement(9999, 7, AnnouncementKind::Resolved),
+        false,
+        START,
+    );
     check(&outbox);
     assert_eq!(dropped(&outbox, OutboxDrop::Ended), 2);
 }
@@ -307,7 +364,11 @@ fn a_restart_at_any_time_loses_nothing_and_repeats_the_same_ids() {
             if !is_last && next(3) == 0 {
                 let series = next(12);
                 let is_firing = firing.entry(series).or_insert(false);
-                let kind = if *is_firing { AnnouncementKind::Resolved } else { AnnouncementKind::First };
+                let kind = if *is_firing {
+                    AnnouncementKind::Resolved
+                } else {
+                    AnnouncementKind::First
+                };
                 *is_firing = !*is_firing;
                 number += 1;
                 outbox.offer(announcement(number, series * 30, kind), false, now);
@@ -319,7 +380,10 @@ fn a_restart_at_any_time_loses_nothing_and_repeats_the_same_ids() {
                 if is_received {
                     repeated += u64::from(!ids.insert(prepared.notification.id.clone()));
                     for it in &prepared.notification.alerts {
-                        seen.insert(it.alert.fingerprint, it.status == NotificationStatus::Firing);
+                        seen.insert(
+                            it.alert.fingerprint,
+                            it.status == NotificationStatus::Firing,
+                        );
                     }
                 }
                 if !is_last && next(5) == 0 {
@@ -332,7 +396,11 @@ fn a_restart_at_any_time_loses_nothing_and_repeats_the_same_ids() {
                     check(&outbox);
                     continue;
                 }
-                let result = if is_answered { Ok(()) } else { Err(DeliveryError::retry("no response")) };
+                let result = if is_answered {
+                    Ok(())
+                } else {
+                    Err(DeliveryError::retry("no response"))
+                };
                 complete(&mut outbox, &prepared, result, now);
                 stored = encode(&outbox.content);
             }
@@ -340,7 +408,10 @@ fn a_restart_at_any_time_loses_nothing_and_repeats_the_same_ids() {
         now += 60 * MINUTE;
         while let Some(prepared) = due(&mut outbox, now) {
             for it in &prepared.notification.alerts {
-                seen.insert(it.alert.fingerprint, it.status == NotificationStatus::Firing);
+                seen.insert(
+                    it.alert.fingerprint,
+                    it.status == NotificationStatus::Firing,
+                );
             }
             complete(&mut outbox, &prepared, Ok(()), now);
         }
@@ -358,13 +429,21 @@ fn a_restart_at_any_time_loses_nothing_and_repeats_the_same_ids() {
 fn announcements_of_an_earlier_process_are_taken_once() {
     let mut outbox = outbox();
     for number in [5, 6] {
-        outbox.offer(announcement(number, number, AnnouncementKind::First), false, START);
+        outbox.offer(
+            announcement(number, number, AnnouncementKind::First),
+            false,
+            START,
+        );
     }
     let (content, _) = decode(&encode(&outbox.content));
     let mut outbox = ChannelOutbox::new(settings());
     // Before the file is read.
     for number in [5, 6, 7] {
-        outbox.offer(announcement(number, number, AnnouncementKind::First), true, START);
+        outbox.offer(
+            announcement(number, number, AnnouncementKind::First),
+            true,
+            START,
+        );
     }
     outbox.open(content, START);
     check(&outbox);
@@ -391,7 +470,10 @@ fn a_receiver_that_forgets_hears_of_what_fires_each_minute_and_of_the_end_for_fi
     }
     // The alert ended at second 60.
     assert!(sent.iter().all(|(second, _)| *second < 360), "{sent:?}");
-    let ends = sent.iter().filter(|(_, status)| *status == "resolved").count();
+    let ends = sent
+        .iter()
+        .filter(|(_, status)| *status == "resolved")
+        .count();
     assert!((4..=6).contains(&ends), "{sent:?}");
     assert_eq!((outbox.counts.emitted, outbox.counts.delivered), (2, 2));
     assert!(outbox.content.groups.is_empty());
@@ -401,10 +483,19 @@ fn a_receiver_that_forgets_hears_of_what_fires_each_minute_and_of_the_end_for_fi
 fn a_damaged_byte_costs_one_record_at_most() {
     let mut outbox = outbox();
     for number in 1..=5 {
-        outbox.offer(announcement(number, number, AnnouncementKind::First), false, START);
+        outbox.offer(
+            announcement(number, number, AnnouncementKind::First),
+            false,
+            START,
+        );
     }
     let first = due(&mut outbox, START + MINUTE).unwrap();
-    complete(&mut outbox, &first, Err(DeliveryError::rejected("no").code(404)), START + MINUTE);
+    complete(
+        &mut outbox,
+        &first,
+        Err(DeliveryError::rejected("no").code(404)),
+        START + MINUTE,
+    );
     let file = encode(&outbox.content);
     let mut content = decode(&file).0;
     for group in content.groups.values_mut() {
@@ -412,7 +503,11 @@ fn a_damaged_byte_costs_one_record_at_most() {
     }
     assert_eq!(content, outbox.content);
     let members = |content: &OutboxContent| -> usize {
-        content.groups.values().map(|group| group.members.len()).sum()
+        content
+            .groups
+            .values()
+            .map(|group| group.members.len())
+            .sum()
     };
     for at in (20..file.len()).step_by(7) {
         let mut damaged = file.clone();

@@ -8,7 +8,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub(crate) enum AllowedAddresses {
     /// All.
     #[cfg_attr(
-        not(any(feature = "otlp", feature = "sentry", feature = "prometheus-reader", test)),
+        not(any(
+            feature = "otlp",
+            feature = "sentry",
+            feature = "prometheus-reader",
+            test
+        )),
         expect(dead_code, reason = "no such feature is on")
     )]
     Any,

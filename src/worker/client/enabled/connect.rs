@@ -30,11 +30,7 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    pub(super) fn new(
-        tls: TlsConnector,
-        resolve: Arc<Resolve>,
-        allowed: AllowedAddresses,
-    ) -> Self {
+    pub(super) fn new(tls: TlsConnector, resolve: Arc<Resolve>, allowed: AllowedAddresses) -> Self {
         Self {
             resolver: HostResolver::new(resolve),
             tls,
