@@ -143,6 +143,10 @@ impl Harness {
     ///
     /// Panics if no thread can be started.
     #[cfg(feature = "alerts")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a test that cannot start a thread has failed"
+    )]
     pub fn deliver_notifications(&self) -> u64 {
         let alerts = self.monitor.alerts();
         // On a thread of its own, so that it works on any runtime.
@@ -154,17 +158,16 @@ impl Harness {
                     .expect("a runtime");
                 let handle = runtime.handle().clone();
                 // The runtime is driven by this thread, and the channels by another.
-                let delivered = std::thread::scope(|scope| {
-                    let (done, ended) = tokio::sync::oneshot::channel();
+                std::thread::scope(|scope| {
+                    let (done, ended) = tokio::sync::oneshot::channel::<()>();
                     let delivering = scope.spawn(move || {
                         let attempts = alerts.deliver_for_test(&handle);
                         drop(done);
                         attempts
                     });
-                    let _: Result<(), _> = runtime.block_on(ended);
+                    drop(runtime.block_on(ended));
                     delivering.join().expect("no panic")
-                });
-                delivered
+                })
             });
             run.join().expect("no panic")
         })

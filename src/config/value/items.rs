@@ -137,7 +137,7 @@ impl ItemParser for ReceiverUrlItem {
         let url = text.parse::<http::Uri>().ok();
         let is_http = |it: &http::Uri| matches!(it.scheme_str(), Some("http" | "https"));
         let is_plain = |it: &http::Uri| {
-            let authority = it.authority().map_or("", |it| it.as_str());
+            let authority = it.authority().map_or("", http::uri::Authority::as_str);
             !authority.is_empty() && !authority.contains('@') && it.query().is_none()
         };
         if text.len() <= 2048 && url.is_some_and(|it| is_http(&it) && is_plain(&it)) {

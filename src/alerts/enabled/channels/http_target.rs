@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::uri::Authority;
 use http::{Method, Request, Uri, header};
 
 use super::super::notify::DeliveryError;
@@ -76,7 +77,7 @@ impl HttpTarget {
 
     /// The host and the port, for messages.
     pub(super) fn host(&self) -> &str {
-        self.url.authority().map_or("", |it| it.as_str())
+        self.url.authority().map_or("", Authority::as_str)
     }
 
     /// Sends a JSON body.

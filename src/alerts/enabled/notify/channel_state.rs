@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use super::channel::{Channel, DeliveryError};
 use super::delivery::{ChannelStatus, Delivery};
 use super::notification::{Notification, NotifiedAlert};
-use super::outbox::{ChannelOutbox, OutboxDrop, STORE_WAIT};
+use super::outbox::{ChannelOutbox, OutboxContent, OutboxDrop, STORE_WAIT};
 use super::outbox_store::OutboxStore;
 use crate::clock::Clock;
 use crate::model::{catch_panic, lock, lock_for_status, unsuppressed};
@@ -46,7 +46,7 @@ impl ChannelState {
     ) -> Self {
         let added = wall(clock);
         if store.is_none() {
-            outbox.open(Default::default(), added);
+            outbox.open(OutboxContent::default(), added);
         }
         Self {
             name: channel.name().to_owned(),
@@ -113,7 +113,7 @@ impl ChannelState {
                 .map(|_| self.stored.load(Relaxed));
             if !outbox.is_open() && now.abs_diff(self.added) >= 2 * STORE_WAIT {
                 // The disk hangs. What it has is delivered after the next start.
-                outbox.open(Default::default(), now);
+                outbox.open(OutboxContent::default(), now);
             }
             outbox.take_due(now, stored, is_end)
         };

@@ -29,7 +29,7 @@ mod tests {
         }
         for failures in [10, 100, u32::MAX] {
             assert_eq!(back_off(failures, 0), LAST / 2);
-            assert_eq!(back_off(failures, u64::MAX - 1) <= LAST, true);
+            assert!(back_off(failures, u64::MAX - 1) <= LAST);
         }
     }
 }
