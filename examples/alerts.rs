@@ -1,4 +1,4 @@
-//! A service with a rule of its own, whose alerts are printed.
+//! A service with a rule of its own, whose alerts are printed: by a hook, and as the notifications of a channel.
 //!
 //! ```text
 //! $ cargo run --all-features --example alerts
@@ -10,8 +10,12 @@
 //!
 //! ```text
 //! too-hot is firing (first): It is 35 degrees in the oven
+//! [FIRING] too-hot of alerts: 35, and the limit is > 30
 //! too-hot is resolved (resolved): It is 20 degrees in the oven
+//! [RESOLVED] too-hot of alerts: 20, and the limit is > 30
 //! ```
+//!
+//! With `SLACK_WEBHOOK_URL` in the environment, they go to Slack too.
 //!
 //! `/alerts` lists the alerts, and `/rules` has the rules for Prometheus. The first argument sets another address.
 
@@ -21,7 +25,9 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::{Router, routing::get};
 use watchpost::Monitor;
-use watchpost::alerts::{Alert, AlertsConfig, Bound, Rule, Severity};
+use watchpost::alerts::{
+    Alert, AlertsConfig, Bound, Channel, DeliveryFuture, Notification, Rule, Severity,
+};
 use watchpost::history::{HistoryConfig, MetricQuery};
 
 #[tokio::main]
@@ -30,7 +36,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let second = Duration::from_secs(1);
     let monitor = Monitor::builder("alerts")
         .history(HistoryConfig::default().interval(second))
-        .alerts(AlertsConfig::default().interval(second))
+        .alerts(
+            AlertsConfig::default()
+                .interval(second)
+                .group_wait(second)
+                .group_interval(second),
+        )
         .install()?;
     let rule = Rule::threshold(
         "too-hot",
@@ -45,6 +56,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             "It is {{ $value }} degrees in the {{ $labels.place }}",
         );
     monitor.alerts().add_rule(rule)?;
+    monitor.alerts().add_channel(Terminal)?;
     monitor
         .on_alert(|event| {
             if let Some(reason) = event.notification {
@@ -81,6 +93,23 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     .await?;
     eprintln!("{}", monitor.shutdown(Duration::from_secs(5)).await);
     Ok(())
+}
+
+/// A channel that prints its notifications.
+struct Terminal;
+
+impl Channel for Terminal {
+    fn name(&self) -> &'static str {
+        "terminal"
+    }
+
+    fn deliver<'a>(&'a self, notification: &'a Notification) -> DeliveryFuture<'a> {
+        Box::pin(async move {
+            let value = notification.alerts.first().and_then(|it| it.value_text());
+            eprintln!("{}: {}", notification.title(), value.unwrap_or_default());
+            Ok(())
+        })
+    }
 }
 
 async fn heat(State(monitor): State<Monitor>, Path(degrees): Path<f64>) -> &'static str {
