@@ -218,7 +218,9 @@ fn a_message_of_slack_says_what_and_mentions_nobody() {
     harness.alerts().add_channel(Boxed(slack(&peer))).unwrap();
     let room = "<!here> & <@U1>\r\n*bold*";
     heat(&harness, room, 20.0);
-    step(&harness);
+    for _ in 0..8 {
+        step(&harness);
+    }
     heat(&harness, room, 35.5);
     step(&harness);
     harness.deliver_notifications();

@@ -128,6 +128,20 @@ impl ChannelState {
         true
     }
 
+    /// Tries each notification that waits once, at the end of the process. One that is being delivered is left to that attempt.
+    pub(super) fn deliver_last(&self, runtime: &Handle) {
+        if self.is_delivering.swap(true, Relaxed) {
+            return;
+        }
+        let groups = lock(&self.outbox).content.groups.len();
+        for _ in 0..groups {
+            if !self.deliver(runtime, true) {
+                break;
+            }
+        }
+        self.is_delivering.store(false, Relaxed);
+    }
+
     pub(super) fn send(
         &self,
         notification: &Notification,

@@ -219,9 +219,7 @@ impl Notifier {
                 channel.store();
                 is_stored &= channel.is_stored();
             } else if let Ok(runtime) = Handle::try_current() {
-                for _ in 0..channel.with_outbox(|outbox, _| outbox.content.groups.len()) {
-                    channel.deliver(&runtime, true);
-                }
+                channel.deliver_last(&runtime);
             }
         }
         is_stored

@@ -282,6 +282,7 @@ impl ChannelOutbox {
         random: u64,
     ) {
         self.version += 1;
+        self.resent = now;
         self.note_health(result, now);
         let Some(group) = self.content.groups.get_mut(&prepared.group) else {
             return;
