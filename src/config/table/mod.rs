@@ -15,7 +15,7 @@ use super::value::{
     DirectoryParser, DsnParser, GrpcMethodItem, HeaderNameItem, HeadersParser, HistogramsParser,
     ListParser, NetworkItem, OptionalParser, OptionalTextParser, PermissionsParser,
     PropagatorsParser, QueryNameItem, RatioParser, ReceiverUrlItem, RequestMethodItem,
-    SecretKeyItem, SecretPathItem, SecretTextParser, SettingField, StatusItem, TextParser,
+    SecretKeyItem, SecretPathItem, SecretTextParser, StatusItem, TextParser,
     TokenParser, UrlParser,
 };
 use crate::trace::SpanLimits;
