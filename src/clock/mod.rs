@@ -21,10 +21,31 @@ pub(crate) use self::rfc3339::rfc3339;
 pub(crate) struct Clock {
     /// The system's monotonic reading when the clock was made.
     origin: Nanos,
-    /// The reading of a driven clock; `None` for the system's clock.
-    driven: Option<Arc<AtomicU64>>,
+    /// The state of a driven clock; `None` for the system's clock.
+    driven: Option<Arc<DrivenClock>>,
     /// Nanoseconds since the Unix epoch at `now() == 0`.
     anchor: Arc<AtomicU64>,
+}
+
+/// A clock that a test moves, and that it can let run.
+#[derive(Debug)]
+struct DrivenClock {
+    /// How far it was moved.
+    moved: AtomicU64,
+    /// The system's monotonic reading when it began to run; [`STANDS`](Self::STANDS) until then.
+    runs_since: AtomicU64,
+}
+
+impl DrivenClock {
+    const STANDS: Nanos = Nanos::MAX;
+
+    fn now(&self) -> Nanos {
+        let moved = self.moved.load(Relaxed);
+        match self.runs_since.load(Relaxed) {
+            Self::STANDS => moved,
+            since => moved.saturating_add(monotonic::now().saturating_sub(since)),
+        }
+    }
 }
 
 impl Clock {
@@ -42,7 +63,10 @@ impl Clock {
     pub(crate) fn driven(wall: Duration) -> Self {
         Self {
             origin: monotonic::now(),
-            driven: Some(Arc::default()),
+            driven: Some(Arc::new(DrivenClock {
+                moved: AtomicU64::new(0),
+                runs_since: AtomicU64::new(DrivenClock::STANDS),
+            })),
             anchor: Arc::new(AtomicU64::new(nanos(wall))),
         }
     }
@@ -52,7 +76,7 @@ impl Clock {
     pub(crate) fn now(&self) -> Nanos {
         match &self.driven {
             None => monotonic::now().saturating_sub(self.origin),
-            Some(now) => now.load(Relaxed),
+            Some(driven) => driven.now(),
         }
     }
 
@@ -81,8 +105,20 @@ impl Clock {
     /// Moves a driven clock forward. Has no effect on a system clock.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn advance(&self, by: Duration) {
-        if let Some(now) = &self.driven {
-            now.fetch_add(nanos(by), Relaxed);
+        if let Some(driven) = &self.driven {
+            driven.moved.fetch_add(nanos(by), Relaxed);
+        }
+    }
+
+    /// Lets a driven clock go on with the system's. Has no effect on a system clock, or on one that runs already.
+    #[cfg(feature = "testing")]
+    pub(crate) fn run(&self) {
+        if let Some(driven) = &self.driven {
+            let (stands, now) = (DrivenClock::STANDS, monotonic::now());
+            // A failure means that it runs already.
+            let _already = driven
+                .runs_since
+                .compare_exchange(stands, now, Relaxed, Relaxed);
         }
     }
 }
@@ -99,6 +135,26 @@ mod tests {
         other.advance(Duration::from_secs(2));
         clock.renew_anchor();
         assert_eq!(clock.wall(clock.now()), 102_000_000_000);
+    }
+
+    #[cfg(feature = "testing")]
+    #[test]
+    fn a_driven_clock_that_runs_goes_on_from_where_it_was_moved() {
+        let clock = Clock::driven(Duration::from_secs(100));
+        let other = clock.clone();
+        clock.advance(Duration::from_secs(2));
+        clock.run();
+        let begin = other.now();
+        assert!(begin >= 2_000_000_000);
+        while other.now() == begin {
+            std::hint::spin_loop();
+        }
+        // To run again changes nothing, and it can still be moved.
+        let before = other.now();
+        clock.run();
+        clock.advance(Duration::from_secs(1));
+        assert!(other.now() - before >= 1_000_000_000);
+        assert!(clock.wall(clock.now()) >= 103_000_000_000);
     }
 
     #[test]

@@ -13,7 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The initial wall-clock time of a manual clock: 2026-01-01T00:00:00Z.
 const BEGINNING: Duration = Duration::from_secs(1_767_225_600);
 
-/// A monitor that writes log records to memory and whose clock advances only by [`advance`](Self::advance).
+/// A monitor that writes log records to memory and whose clock advances only by [`advance`](Self::advance), until
+/// [`run_clock`](Self::run_clock) lets it go on.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -55,6 +56,33 @@ impl Harness {
     /// Panics if the monitor cannot be built.
     pub fn with(configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> Self {
         Self::build(Clock::driven(BEGINNING), configure)
+    }
+
+    /// Creates a harness whose clock stands at `begin`, and applies `configure` to the monitor's builder.
+    ///
+    /// With [`run_clock`](Self::run_clock), a test of what is displayed can produce a day of history in some seconds and then
+    /// let the time pass:
+    ///
+    /// ```
+    /// # use std::time::{Duration, SystemTime};
+    /// # use watchpost::testing::Harness;
+    /// let hour = Duration::from_secs(3600);
+    /// let harness = Harness::starting_at(SystemTime::now() - hour, |builder| builder);
+    /// harness.advance(hour);
+    /// harness.run_clock();
+    /// assert!(harness.now().elapsed().unwrap_or_default() < hour);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Panics if the monitor cannot be built.
+    pub fn starting_at(
+        begin: SystemTime,
+        configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder,
+    ) -> Self {
+        // A time before 1970 counts as the epoch.
+        let begin = begin.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::build(Clock::driven(begin), configure)
     }
 
     /// Creates a harness that uses the system clock, and applies `configure` to the monitor's builder.
@@ -188,6 +216,12 @@ impl Harness {
     /// Advances the clock. Has no effect on a harness that uses the system clock.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(Duration::from_nanos(nanos(by)));
+    }
+
+    /// Lets the clock go on with the system's from where it stands. It can still be [advanced](Self::advance). Has no effect
+    /// on a harness that uses the system clock.
+    pub fn run_clock(&self) {
+        self.clock.run();
     }
 }
 
