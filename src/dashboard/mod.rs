@@ -82,7 +82,7 @@
 //! | `/data/v1/statement?system=postgresql&namespace=shop&summary=..&range=1h` | one statement: curves, texts, callers, traces in which it took longest |
 //! | `/data/v1/pools?range=1h` | the connection pools: used, maximum, waiting, waits, timeouts, with curves |
 //! | `/data/v1/calls?range=1h` | the called services: calls, errors, quantiles, state, rate limits, callers; the models with tokens and cost, by route |
-//! | `/data/v1/session` | whose session it is |
+//! | `/data/v1/session` | whose session it is; `null` for a request without a token or a cookie |
 //! | `/data/v1/test-error`, `/data/v1/test-trace` | `POST` by an operator: captures an error, records a trace |
 //!
 //! In the JSON documents, times are milliseconds since the epoch, durations are seconds, shares are from 0 to 1, sizes are

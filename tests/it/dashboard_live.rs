@@ -527,7 +527,7 @@ async fn the_own_port_serves_it_where_the_settings_say_so() {
     );
     assert_eq!(host.get("", &[]).status, StatusCode::OK);
     assert_eq!(
-        host.get("data/v1/session", &[]).status,
+        host.get("data/v1/overview", &[]).status,
         StatusCode::UNAUTHORIZED
     );
     let origin = format!("http://{}", host.address);

@@ -82,6 +82,14 @@ async fn respond_to(server: &Arc<PageServer>, route: Route, call: PageRequest) -
     } else {
         match server.guard.client(&call.parts, &call.source) {
             Err(wait) => return too_many_attempts(wait),
+            // A page asks first whether it is logged in. No is no failure, and browsers report each one.
+            Ok(None)
+                if route.action == Action::Session
+                    && matches!(call.parts.method, Method::GET | Method::HEAD)
+                    && !server.guard.claims_access(&call.parts, &call.source) =>
+            {
+                return json_response("null".to_owned());
+            }
             Ok(None) => return unauthorized(),
             Ok(Some(client)) => Some(client),
         }
@@ -213,10 +221,11 @@ async fn overview(server: &PageServer, parts: &Parts) -> PageResponse {
         return bad_range();
     };
     let state = server.dashboard.recent_state().await;
-    match server.dashboard.overview(&state, range).await {
-        Some(document) if is_current(server, &state) => json_response(document),
-        _ => not_available(),
+    // Not after the range was read: that may take longer than a state counts as current.
+    if !is_current(server, &state) {
+        return not_available();
     }
+    document(server.dashboard.overview(&state, range).await)
 }
 
 /// Responds with a document that depends on the range alone.

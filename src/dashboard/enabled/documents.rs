@@ -529,6 +529,7 @@ fn empty_curves(end: u64, step_ms: u64, steps: usize) -> past::Curves {
         start: end.saturating_sub(step_ms.saturating_mul(steps as u64)),
         step_ms,
         values: std::array::from_fn(|_| vec![None; steps]),
+        gaps: Vec::new(),
     }
 }
 

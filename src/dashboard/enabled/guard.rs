@@ -152,6 +152,13 @@ impl Guard {
         })
     }
 
+    /// Whether a request claims access: it has a token, or a cookie of the name of ours.
+    pub(super) fn claims_access(&self, request: &Parts, source: &RequestSource) -> bool {
+        let name = cookie_name(request, source);
+        request.headers.contains_key(AUTHORIZATION)
+            || cookies(&request.headers).any(|(found, _)| found == name)
+    }
+
     /// Whether a client still has its access. The host's function is asked again with the client's request.
     pub(super) fn still_has_access(&self, client: &PageClient, request: Option<&Parts>) -> bool {
         match client.proof {

@@ -10,6 +10,7 @@ mod calls;
 mod cards;
 mod changes;
 mod clients;
+mod data_gaps;
 mod database;
 mod documents;
 mod figures;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::data_gaps::{CardCurves, DataGap, data_gaps};
 use super::figures::{EarlierFigures, FailingRoute, SignalFigures};
 use super::live_window::{ClassCounts, REQUESTS, WAITS};
 use crate::dashboard::DashboardCard;
@@ -20,7 +21,8 @@ pub(super) struct Curves {
     /// Milliseconds since the Unix epoch.
     pub(super) start: u64,
     pub(super) step_ms: u64,
-    pub(super) values: [Vec<Option<f64>>; 7],
+    pub(super) values: CardCurves,
+    pub(super) gaps: Vec<DataGap>,
 }
 
 pub(super) fn time(millis: u64) -> SystemTime {
@@ -158,7 +160,7 @@ pub(super) fn curves(
     let step_ms = u64::try_from(step.as_millis()).unwrap_or(u64::MAX);
     let length = step_ms.saturating_mul(steps as u64);
     let start = end.saturating_sub(length);
-    let mut values: [Vec<Option<f64>>; 7] = Default::default();
+    let mut values = CardCurves::default();
     for (card, values) in DashboardCard::ALL.into_iter().zip(&mut values) {
         *values = match query(card) {
             Some(query) => {
@@ -177,7 +179,9 @@ pub(super) fn curves(
             None => error_rates(history, start, end, step, steps)?,
         };
     }
+    let markers = history.markers(time(start), time(end));
     Ok(Curves {
+        gaps: data_gaps(&values, start, step_ms, &markers),
         start,
         step_ms,
         values,

@@ -102,7 +102,15 @@ pub(super) fn series(
                 });
             }
         });
-        it.list("gaps", |_| {});
+        it.list("gaps", |list| {
+            for gap in &curves.gaps {
+                list.object(|it| {
+                    it.integer("from", gap.from);
+                    it.integer("to", gap.to);
+                    it.text("reason", gap.reason());
+                });
+            }
+        });
         it.integer("data_from", data_from);
         it.optional_text("failed", failed);
     })
