@@ -10,6 +10,7 @@ mod host;
 mod job;
 mod native;
 mod outages;
+mod pages;
 mod postgres;
 mod process;
 mod prometheus;
@@ -120,6 +121,15 @@ impl Checks {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if let Some(ended) = pages::serve_if_asked().await {
+        return match ended {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                println!("the host of the pages: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let Some(place) = Place::from_environment() else {
         println!("nothing done: `tests/real/run` starts this, with the servers that it needs");
         return ExitCode::SUCCESS;

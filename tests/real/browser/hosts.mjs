@@ -1,0 +1,75 @@
+/** The processes of the hosts. */
+
+import { spawn } from 'node:child_process';
+import { appendFileSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { sleep, until } from './report.mjs';
+
+export const TOKEN = 'Zq7Rf2Lw9Xk4Tn8Vb3Mc6Hd1Js5Pg0Qy';
+export const VIEWER = 'Hd1Js5Pg0QyZq7Rf2Lw9Xk4Tn8Vb3Mc6';
+
+const running = new Set();
+
+/** Ends what is left. */
+export function endAll() {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+/** A host of tests/real/pages.rs. */
+export class Host {
+  /** `settings`: `program`, `dir`, `name`, and optionally `mode` (`past` or `plain`) and `listen`. */
+  constructor(settings) {
+    this.settings = { mode: 'plain', listen: '127.0.0.1:0', ...settings };
+    this.dir = join(settings.dir, `${settings.name}.data`);
+  }
+
+  async start(ms = 20_000) {
+    const { program, dir, name, mode, listen } = this.settings;
+    mkdirSync(this.dir, { recursive: true });
+    const log = join(dir, `${name}.log`);
+    const file = openSync(log, 'w');
+    const env = { ...process.env };
+    for (const key of Object.keys(env)) if (/^(OTEL_|WATCHPOST_|SENTRY_|RUST_LOG)/.test(key)) delete env[key];
+    const set = { MODE: mode, DIR: this.dir, LISTEN: listen, TOKEN, VIEWER };
+    for (const [key, value] of Object.entries(set)) env[`WATCHPOST_REAL_PAGES_${key}`] = value;
+    const child = spawn(program, [], { env, stdio: ['ignore', file, file] });
+    running.add(child);
+    appendFileSync(join(dir, 'pids'), `${child.pid}\n`);
+    let ended = null;
+    child.on('exit', (code, signal) => {
+      running.delete(child);
+      ended = `${code ?? signal}`;
+    });
+    this.child = child;
+    const found = await until(`the start of the host ${name}`, () => {
+      const text = readFileSync(log, 'utf8');
+      if (ended !== null) throw new Error(`it ended with ${ended}: ${text.slice(-300)}`);
+      return /pages listen on http:\/\/(\S+)(?: after (\{.*\}))?/.exec(text);
+    }, ms);
+    this.address = found[1];
+    /** What the host has counted of the requests of its past. */
+    this.past = found[2] === undefined ? null : JSON.parse(found[2]);
+    this.url = `http://${this.address}`;
+    this.monitoring = `${this.url}/monitoring/`;
+    return this;
+  }
+
+  async end(signal = 'SIGKILL') {
+    const { child } = this;
+    if (child === undefined || !running.has(child)) return;
+    child.kill(signal);
+    while (running.has(child)) await sleep(20);
+  }
+
+  /** Starts it again on the same address. */
+  async again() {
+    this.settings.listen = this.address;
+    return this.start();
+  }
+
+  /** Reads a document with the operator's token. */
+  async data(path, token = TOKEN) {
+    const response = await fetch(this.monitoring + 'data/v1/' + path, { headers: { authorization: `Bearer ${token}` } });
+    return response.json();
+  }
+}

@@ -1,0 +1,259 @@
+/** A host with a day of history, an incident, and live traffic over 200 routes. */
+
+import { Host, TOKEN } from './hosts.mjs';
+import { card, errorsOnScreen, logIn, number, statuses, visit } from './on-screen.mjs';
+import { PAGES } from './pages.mjs';
+import { expect, expectEqual, sleep, until } from './report.mjs';
+import { shoot } from './shots.mjs';
+import { ROUTES, Traffic } from './traffic.mjs';
+import { accessible, nothingSideways, watchedContext } from './watched.mjs';
+
+const STRICKEN = ['GET', '/api/orders/{id}'];
+const ROUTE_PAGE = PAGES.find((page) => page.name === 'route');
+const DAYS = `${ROUTE_PAGE.path}&range=7d`;
+
+export async function past(tools) {
+  const { report, browser, shots } = tools;
+  const host = new Host({ ...tools.host, name: 'past', mode: 'past' });
+  const begun = await report.check('24 hours of history through the ticker', async () => {
+    await host.start(150_000);
+    const { requests, failed } = host.past;
+    return `${requests} requests, ${failed} failed`;
+  });
+  if (!begun) return;
+  const traffic = new Traffic(host);
+  const { context, watch } = await watchedContext(browser, host);
+  const page = await context.newPage();
+  try {
+    await report.check('the start link logs in', async () => {
+      await logIn(page, host, TOKEN);
+      expect(!page.url().includes('token'), 'the token stays in the address');
+    });
+    await report.check('live traffic over 200 routes', async () => {
+      await traffic.sweep(1);
+      for (let n = 0; n < 30; n += 1) await traffic.visit(...STRICKEN, { ms: 3, fail: 'the shelf is empty' });
+      return `${traffic.sent} requests`;
+    });
+    await figures(tools, host, page, traffic);
+    traffic.run(20);
+    await report.check('a value is on screen within 2 s of its event', () => latency(page, host, traffic));
+    await everyPage(tools, host, context, watch);
+    await keyboard(tools, host, page);
+    await tables(tools, host, page);
+    await addresses(tools, host, page);
+    await report.check('no request of the traffic failed unexpectedly', () => {
+      const failure = traffic.failure();
+      expect(failure === null, String(failure));
+      return `${traffic.sent} requests`;
+    });
+    await report.check('nothing went wrong in any page of it', () => watch.clean());
+  } finally {
+    traffic.close();
+    await context.close();
+    await host.end('SIGTERM');
+  }
+  void shots;
+}
+
+/** Figures against the client's own counts, and those of the visitors of the past. */
+async function figures({ report }, host, page, traffic) {
+  await report.check('figures of a route are those that its clients counted', async () => {
+    const live = traffic.counts.get(STRICKEN.join(' '));
+    const failed = host.past.stricken_failed + live.failed;
+    const wanted = { 200: host.past.stricken + live.count - failed, 500: failed };
+    await visit(page, host, { path: DAYS, ready: '#statuses tbody tr' });
+    const seen = await until(`the counts ${JSON.stringify(wanted)}`, async () => {
+      const seen = await statuses(page);
+      expectEqual(seen, wanted, 'requests by status');
+      return seen;
+    }, 45_000);
+    const all = await page.locator('.stats > div:last-child dd.small').textContent();
+    expectEqual(number(all), wanted[200] + wanted[500], 'requests in all');
+    return `${seen[200]} with 200, ${seen[500]} with 500`;
+  });
+  await report.check('the list has all routes with their errors', async () => {
+    await visit(page, host, { path: 'routes?range=7d', ready: 'table.routes tbody tr' });
+    const rows = await page.locator('table.routes tbody tr').evaluateAll((rows) => rows.map((row) => row.dataset.row));
+    expectEqual([...new Set(rows)].sort(), ROUTES.map((route) => route.join(' ')).sort(), 'routes');
+    const errors = await page.locator(`tr[data-row="${STRICKEN.join(' ')}"] td:nth-of-type(2)`).textContent();
+    const live = traffic.counts.get(STRICKEN.join(' '));
+    const share = ((host.past.stricken_failed + live.failed) / (host.past.stricken + live.count)) * 100;
+    expect(Math.abs(Number(errors.replace(/[^0-9.]/g, '')) - share) <= 0.05 + share * 0.05, `errors of the route: on screen ${errors}, counted ${share.toFixed(2)} %`);
+    return `${rows.length} routes, ${errors} errors of ${STRICKEN.join(' ')} (counted: ${share.toFixed(2)} %)`;
+  });
+  await report.check('captured errors are those that the clients caused', async () => {
+    await visit(page, host, { path: './', ready: '#errors li' });
+    const wanted = host.past.failed + traffic.total.failed;
+    await until(`${wanted} errors`, async () => {
+      // The text of an error tells groups apart, and no group is older than this process.
+      expectEqual(await errorsOnScreen(page), wanted, 'captured errors');
+      return true;
+    });
+    return `${wanted}`;
+  });
+  await report.check('active users are those of the traffic', async () => {
+    const seen = await until('users', async () => number((await card(page, 'users')).replace('~', '').trim()) || null);
+    expect(seen >= traffic.users.size && seen <= traffic.users.size + 40, `on screen ${seen}, the client had ${traffic.users.size}, the past 40`);
+    return `${seen}, of them ${traffic.users.size} of the client`;
+  });
+}
+
+/** The time from an event to its text on screen: the middle one of five. */
+async function latency(page, host, traffic) {
+  await visit(page, host, { path: './', ready: '#logs li' });
+  const times = [];
+  for (let n = 0; n < 5; n += 1) {
+    const text = `event ${n} of ${Date.now()}`;
+    const shown = page.waitForFunction((text) => document.getElementById('logs')?.textContent?.includes(text), text, { polling: 50, timeout: 10_000 });
+    const at = Date.now();
+    await traffic.visit(...STRICKEN, { ms: 1, fail: text });
+    await shown;
+    times.push(Date.now() - at);
+    await sleep(137);
+  }
+  times.sort((a, b) => a - b);
+  expect(times[2] <= 2000, `the middle one of five took ${times[2]} ms: ${times.join(', ')}`);
+  return `${times.join(', ')} ms`;
+}
+
+/** Each page, light and dark, wide and narrow. */
+async function everyPage({ report, shots }, host, context, watch) {
+  for (const { name, ...place } of PAGES) {
+    for (const width of [1440, 390]) {
+      const page = await context.newPage();
+      try {
+        await page.setViewportSize({ width, height: 900 });
+        for (const colorScheme of ['light', 'dark']) {
+          await report.check(`${name}, ${width} wide, ${colorScheme}`, async () => {
+            await page.emulateMedia({ colorScheme });
+            if (colorScheme === 'light') await visit(page, host, place);
+            await nothingSideways(page);
+            const bytes = await shoot(page, shots, `${name}-${colorScheme}-${width}`);
+            await accessible(page);
+            watch.clean();
+            return `axe finds nothing, nothing sideways, screenshot of ${Math.round(bytes / 1000)} kB`;
+          });
+        }
+      } finally {
+        await page.close();
+      }
+    }
+  }
+}
+
+const focused = (page) => page.evaluate(() => document.activeElement?.id || document.activeElement?.dataset?.row || document.activeElement?.tagName || '');
+
+async function keyboard({ report }, host, page) {
+  await report.check('keys / p j k Enter g-o t ? Esc', async () => {
+    await visit(page, host, { path: 'routes?range=24h', ready: 'table.routes tbody tr' });
+    await page.keyboard.press('/');
+    expectEqual(await focused(page), 'q', 'the focus after /');
+    await page.keyboard.press('Escape');
+    expect((await focused(page)) !== 'q', 'Esc does not leave the search');
+    const rows = await page.locator('[data-row]').evaluateAll((rows) => rows.map((row) => row.dataset.row));
+    await page.keyboard.press('j');
+    expectEqual(await focused(page), rows[0], 'the focus after j');
+    await page.keyboard.press('j');
+    expectEqual(await focused(page), rows[1], 'the focus after j j');
+    await page.keyboard.press('k');
+    expectEqual(await focused(page), rows[0], 'the focus after j j k');
+    await page.keyboard.press('p');
+    await page.waitForSelector('.pause[aria-pressed=true]');
+    expect(await page.locator('.wait').isVisible(), 'the bar of a paused page is not there');
+    await page.keyboard.press('p');
+    await page.waitForSelector('.pause[aria-pressed=false]');
+    const colour = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const before = await colour();
+    await page.keyboard.press('t');
+    expect((await colour()) !== before, 't does not change the theme');
+    await page.keyboard.press('t');
+    expectEqual(await colour(), before, 'the colour after t t');
+    await page.keyboard.press('?');
+    await page.waitForSelector('dialog#help[open]');
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('dialog#help:not([open])', { state: 'attached' });
+    await page.keyboard.press('j');
+    const first = await focused(page);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/route\?/);
+    const { searchParams } = new URL(page.url());
+    expectEqual(`${searchParams.get('method')} ${searchParams.get('route')}`, first, 'the page after Enter');
+    await page.waitForSelector('.frame main h1');
+    await page.keyboard.press('g');
+    await page.keyboard.press('o');
+    await page.waitForSelector('[data-card=requests]');
+    await page.keyboard.press('g');
+    await page.keyboard.press('r');
+    await page.waitForSelector('table.routes');
+  });
+}
+
+/** Every chart can be read as a table. */
+async function tables({ report }, host, page) {
+  await report.check('every chart of the overview has a table', async () => {
+    await visit(page, host, { path: './', ready: '[data-card=requests] .chart canvas' });
+    const names = await page.locator('[data-card]:has(.chart)').evaluateAll((cards) => cards.map((card) => card.dataset.card));
+    expect(names.length >= 6, `only ${names.length} cards have a line: ${names.join(', ')}`);
+    for (const name of names) {
+      await page.locator(`[data-card="${name}"] h3 a`).click();
+      await page.locator('#chart button[aria-pressed=false]').click();
+      const rows = await page.locator('#chart tbody tr').count();
+      expect(rows > 10, `the table of ${name} has ${rows} rows`);
+      expect(page.url().includes(`card=${name}`) && page.url().includes('view=table'), `the address of the table of ${name} is ${page.url()}`);
+      await page.keyboard.press('Escape');
+      await page.waitForSelector('#chart', { state: 'detached' });
+    }
+    return names.join(', ');
+  });
+  for (const { name, ...place } of PAGES.filter((page) => !page.name.startsWith('overview'))) {
+    await report.check(`every chart of ${name} has a table`, async () => {
+      await visit(page, host, place);
+      const panels = page.locator('section.panel:has([role=slider])');
+      const count = await panels.count();
+      const titles = await panels.evaluateAll((panels) => panels.map((panel) => panel.querySelector('h2')?.id ?? ''));
+      for (const title of titles) {
+        expect(title !== '', 'a chart is in a panel without a title');
+        const panel = page.locator(`section.panel:has(#${CSS_escape(title)})`);
+        await panel.locator('button[aria-pressed=false][aria-label$="As a table"]').click();
+        const rows = await panel.locator('tbody tr').count();
+        expect(rows > 2, `the table of ${title} has ${rows} rows`);
+      }
+      return `${count} charts`;
+    });
+  }
+}
+
+const CSS_escape = (text) => text.replace(/[^\w-]/g, (character) => `\\${character}`);
+
+/** A page that is loaded again shows the same. */
+async function addresses({ report }, host, page) {
+  await report.check('the address holds the range', async () => {
+    await visit(page, host, { path: './', ready: '[data-card=requests] .chart canvas' });
+    for (const [button, name] of [['6 h', '6h'], ['24 h', '24h']]) {
+      await page.locator('.top button.range').click();
+      await page.locator('#range').getByRole('button', { name: button, exact: true }).click();
+      expectEqual(new URL(page.url()).searchParams.get('range'), name, 'the range in the address');
+      const before = await page.locator('.top button.range').textContent();
+      await page.reload();
+      await page.waitForSelector('[data-card=requests] .chart canvas');
+      expectEqual(await page.locator('.top button.range').textContent(), before, 'the range after loading again');
+    }
+    const to = Math.floor(Date.now() / 60_000) * 60_000;
+    await visit(page, host, { path: `./?from=${to - 3_600_000}&to=${to}`, ready: '[data-card=requests] .chart canvas' });
+    const absolute = await page.locator('.top button.range').textContent();
+    await page.reload();
+    await page.waitForSelector('[data-card=requests] .chart canvas');
+    expectEqual(await page.locator('.top button.range').textContent(), absolute, 'an absolute range after loading again');
+    return `6 h, 24 h, ${absolute.trim()}`;
+  });
+  await report.check('the address holds the order of the routes', async () => {
+    await visit(page, host, { path: 'routes?range=24h', ready: 'table.routes tbody tr' });
+    await page.getByRole('group', { name: 'Order' }).getByRole('button', { name: 'Errors' }).click();
+    const rows = () => page.locator('table.routes tbody tr').evaluateAll((rows) => rows.slice(0, 1).map((row) => row.dataset.row));
+    expectEqual(await rows(), [STRICKEN.join(' ')], 'the first route by errors');
+    await page.reload();
+    await page.waitForSelector('table.routes tbody tr');
+    expectEqual(await rows(), [STRICKEN.join(' ')], 'the first route after loading again');
+    expectEqual(await page.getByRole('group', { name: 'Order' }).getByRole('button', { name: 'Errors' }).getAttribute('aria-pressed'), 'true', 'the chosen order');
+  });
+}
