@@ -204,6 +204,7 @@ mod tests {
         let curves = Curves {
             start: 0,
             step_ms: 10_000,
+            gaps: Vec::new(),
             values: std::array::from_fn(|_| vec![None; 60]),
         };
         let [low, high] = bands.curves(DashboardCard::Cpu, &curves).unwrap();

@@ -34,8 +34,12 @@ pub(super) fn data_gaps(
     markers: &[Marker],
 ) -> Vec<DataGap> {
     let steps = curves.iter().map(Vec::len).max().unwrap_or(0);
+    // The number of users is the last one that was known, which says nothing about a step.
+    let of_steps = DashboardCard::ALL.iter().zip(curves);
+    let of_steps = of_steps.filter(|(card, _)| **card != DashboardCard::Users);
+    let of_steps: Vec<_> = of_steps.map(|(_, curve)| curve).collect();
     let has_data = |step: &usize| {
-        curves
+        of_steps
             .iter()
             .any(|curve| curve.get(*step).copied().flatten().is_some())
     };
@@ -97,7 +101,8 @@ mod tests {
             ("....", &[]),
             ("..11..", &[]),
             // Any card will do.
-            ("0123456", &[]),
+            ("012456", &[]),
+            ("003000", &[(1200, 1300, "suspended")]),
             ("1.1", &[(1100, 1200, "suspended")]),
             ("..2...0.", &[(1300, 1600, "suspended")]),
             (
