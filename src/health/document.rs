@@ -213,7 +213,10 @@ impl DocumentEntry {
         if let Some(age) = state.stale(now) {
             entry.status = entry.status.max(HealthStatus::Warn);
             let age = format_span(nanos(age));
-            entry.output = format!("no newer result for {age}; the last: {}", entry.output);
+            entry.output = match entry.output.as_str() {
+                "" => format!("no newer result for {age}; the last one passed"),
+                last => format!("no newer result for {age}; the last: {last}"),
+            };
         }
         Some(entry)
     }

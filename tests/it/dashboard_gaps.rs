@@ -66,13 +66,13 @@ async fn time_without_snapshots_is_a_gap_with_its_reason() {
     // The process is suspended.
     first.advance(Duration::from_secs(60));
     snapshots(&first, 6);
-    let suspended = (70, 120, "suspended".to_owned());
-    assert_eq!(gaps(&first, begin).await, [suspended.clone()]);
+    let suspended = || (70, 120, "suspended".to_owned());
+    assert_eq!(gaps(&first, begin).await, [suspended()]);
     // It ends after 180 seconds, and another one starts two minutes later.
     first.shutdown(Duration::from_secs(10)).await;
     drop(first);
     let second = harness(begin + Duration::from_secs(300), directory.path());
     snapshots(&second, 3);
     let stopped = (190, 300, "stopped".to_owned());
-    assert_eq!(gaps(&second, begin).await, [suspended, stopped]);
+    assert_eq!(gaps(&second, begin).await, [suspended(), stopped]);
 }

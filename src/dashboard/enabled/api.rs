@@ -14,7 +14,9 @@ use super::assets::{Asset, INDEX, asset};
 use super::calls;
 use super::database::{self, StatementName};
 use super::documents::{self, OverviewRange, query_text};
-use super::guard::{LoginError, NewSession, PageClient, Proof, has_own_origin, is_same_origin};
+use super::guard::{
+    LoginError, NewSession, PageClient, Proof, claims_access, has_own_origin, is_same_origin,
+};
 use super::json::{self, only_text};
 use super::live_state::LiveState;
 use super::page_server::{PageServer, spawn};
@@ -86,7 +88,7 @@ async fn respond_to(server: &Arc<PageServer>, route: Route, call: PageRequest) -
             Ok(None)
                 if route.action == Action::Session
                     && matches!(call.parts.method, Method::GET | Method::HEAD)
-                    && !server.guard.claims_access(&call.parts, &call.source) =>
+                    && !claims_access(&call.parts, &call.source) =>
             {
                 return json_response("null".to_owned());
             }

@@ -152,13 +152,6 @@ impl Guard {
         })
     }
 
-    /// Whether a request claims access: it has a token, or a cookie of the name of ours.
-    pub(super) fn claims_access(&self, request: &Parts, source: &RequestSource) -> bool {
-        let name = cookie_name(request, source);
-        request.headers.contains_key(AUTHORIZATION)
-            || cookies(&request.headers).any(|(found, _)| found == name)
-    }
-
     /// Whether a client still has its access. The host's function is asked again with the client's request.
     pub(super) fn still_has_access(&self, client: &PageClient, request: Option<&Parts>) -> bool {
         match client.proof {
@@ -333,6 +326,13 @@ pub(super) fn has_own_origin(request: &Parts, source: &RequestSource) -> bool {
     let is_web = matches!(origin.scheme_str(), Some("http" | "https"));
     let authority = origin.authority().map(http::uri::Authority::as_str);
     is_web && authority.is_some_and(|authority| authority.eq_ignore_ascii_case(&host))
+}
+
+/// Whether a request claims access: it has a token, or a cookie of the name of ours.
+pub(super) fn claims_access(request: &Parts, source: &RequestSource) -> bool {
+    let name = cookie_name(request, source);
+    request.headers.contains_key(AUTHORIZATION)
+        || cookies(&request.headers).any(|(found, _)| found == name)
 }
 
 /// The name of the session's cookie. Browsers share cookies between the ports of a host, so it contains the port.

@@ -210,7 +210,7 @@ export const T = {
   noHistory: 'No history',
   liveOnly: (why: string): string => `Live only. Reading the store failed: ${why}`,
   historyGone: 'The figures of now stay; the lines come back with the store.',
-  noDataBetween: (from: number, to: number, now: number): string => `No data ${clockOrDay(from, now)} – ${clock(to)}`,
+  noDataBetween: (from: number, to: number, now: number): string => to - from < 120_000 ? `No data ${clockSeconds(from)} – ${clockSeconds(to)}` : `No data ${clockOrDay(from, now)} – ${clock(to)}`,
   gapReasons: { stopped: 'the process was down', suspended: 'the process was suspended', damaged: 'the data is damaged' } as Record<string, string>,
   noChange: 'No change',
   points: (text: string): string => `${text} ${text === '1' ? 'point' : 'points'}`,
