@@ -447,6 +447,7 @@ async fn with_past(settings: &Settings) -> Result<(Shop, Tally), AnyError> {
         behind -= interval;
     }
     shop.harness.advance(behind);
+    shop.harness.snapshot();
     shop.harness.run_clock();
     Ok((shop, visitors.tally))
 }
