@@ -48,6 +48,7 @@
 //!   behind `#` reaches no server and no log. The cookie is `HttpOnly` and `SameSite=Strict`, is sent for the pages of the
 //!   dashboard alone, is `Secure` if the browser used `https`, and ends after 12 hours. Programs send the token as
 //!   `Authorization: Bearer`.
+//! - With `Access::by`, a live connection lasts a minute: then the page connects again, and the host judges that request.
 //! - With a token of the settings, a session outlives a restart. It ends with a logout, and once the token is changed. A
 //!   logout is not remembered over a restart.
 //! - A login over plain HTTP from another machine is refused, because the network between would read the token. Whether a
@@ -68,11 +69,15 @@
 //!
 //! | path | |
 //! |---|---|
-//! | `/`, `/routes`, `/route?method=GET&route=..`, `/database`, `/statement?system=..&namespace=..&summary=..`, `/calls`, `/traces`, `/trace?id=..` | the pages |
+//! | `/`, `/alerts`, `/routes`, `/route?method=GET&route=..`, `/database`, `/statement?system=..&namespace=..&summary=..`, `/calls`, `/traces`, `/trace?id=..` | the pages |
 //! | `/status` | the state as text, for `curl -H "Authorization: Bearer $TOKEN"` |
 //! | `/live` | a WebSocket: the whole state once, then what changes, each second |
 //! | `/data/v1/live?epoch=..&after=..` | the same for clients without WebSocket |
 //! | `/data/v1/overview?range=1h` or `?from=..&to=..` | the overview with the curves of a range, in JSON: `15m`, `1h`, `6h`, `24h`, `7d`, `30d`, or milliseconds since the epoch |
+//! | `/data/v1/alerts` | alerts, silences, the last changes of alerts, rules with their values now, objectives |
+//! | `/data/v1/alerts/preview?matcher=alertname%3Dslow-response` | what a silence with these matchers would hide |
+//! | `/data/v1/alerts/backtest?rule=slow-response&hours=24` | when a rule would have fired within 72 hours at most |
+//! | `/data/v1/alerts/acknowledge`, `/silence`, `/end-silence` | `POST` by an operator, see [alerts](#alerts) |
 //! | `/data/v1/traces?range=1h` | [kept traces](#traces) of a range, the latest first; also by `route`, `min_ms`, `max_ms`, `status` (`5xx` or a code), `kept`, `id`; `limit` up to 200, and `cursor` with the `next` of the response before |
 //! | `/data/v1/trace?id=..` | one trace: spans as a tree, critical path, log lines, captured errors, a typical trace |
 //! | `/data/v1/trace-differences?range=1h` | attributes by their share in the traces of a filter and in all; without a filter, in those that failed or were slow |
@@ -117,6 +122,20 @@
 //! "What differs" counts the attributes of the requests and topmost spans of the latest 2,000 kept traces in memory. An
 //! attribute that 9 of 10 failures have and 1 of 10 of all traces comes before one with a smaller difference. Kept traces are
 //! not a sample of all requests: slow and failed ones are kept first.
+//!
+//! # Alerts
+//!
+//! With the feature `alerts`, an operator acknowledges and silences alerts. Each change is a log record of the target
+//! `audit`, level `INFO`: what was done (`action`, `subject`), the name that the operator gave (`by`) and the `comment`,
+//! the `role`, whether a session, a token or the host gave the access (`access`), and the address of the client (`client`).
+//!
+//! | `POST` | body |
+//! |---|---|
+//! | `acknowledge` | `{"alert": "00f3..", "seconds": 3600, "by": "dana", "comment": ".."}`; without `seconds`, until the alert ends |
+//! | `silence` | `{"matchers": ["alertname=slow-response"], "seconds": 7200, "by": "dana", "comment": ".."}` |
+//! | `end-silence` | `{"silence": "1767229620000", "by": "dana"}` |
+//!
+//! A request that cannot be carried out changes nothing, and its response says what to change.
 //!
 //! # Cost
 //!

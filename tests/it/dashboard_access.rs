@@ -9,8 +9,9 @@ use watchpost::{Access, Role};
 use crate::dashboard_host::{Answer, Host, TOKEN, VIEWER};
 
 /// All routes: the path, the method that it takes, and whether it needs no access.
-const ROUTES: [(&str, &str, bool); 23] = [
+const ROUTES: [(&str, &str, bool); 33] = [
     ("", "GET", true),
+    ("alerts", "GET", true),
     ("routes", "GET", true),
     ("route", "GET", true),
     ("traces", "GET", true),
@@ -24,8 +25,17 @@ const ROUTES: [(&str, &str, bool); 23] = [
     ("status", "GET", false),
     ("data/v1/session", "GET", false),
     ("data/v1/overview", "GET", false),
+    ("data/v1/alerts", "GET", false),
+    ("data/v1/alerts/preview", "GET", false),
+    ("data/v1/alerts/backtest", "GET", false),
+    ("data/v1/alerts/acknowledge", "POST", false),
+    ("data/v1/alerts/silence", "POST", false),
+    ("data/v1/alerts/end-silence", "POST", false),
     ("data/v1/routes", "GET", false),
     ("data/v1/route", "GET", false),
+    ("data/v1/traces", "GET", false),
+    ("data/v1/trace-differences", "GET", false),
+    ("data/v1/trace", "GET", false),
     ("data/v1/statements", "GET", false),
     ("data/v1/statement", "GET", false),
     ("data/v1/pools", "GET", false),
@@ -635,4 +645,50 @@ fn a_function_of_the_host_decides_or_everyone_reads() {
         open("POST", "data/v1/test-error").status,
         StatusCode::FORBIDDEN
     );
+}
+
+/// A path is what its client likes; where the pages are mounted is taken from a client with access alone.
+#[test]
+fn a_client_without_access_does_not_say_where_the_pages_are() {
+    let host = Host::serve(
+        |builder| builder.access_token(TOKEN),
+        |harness| {
+            let pages = Router::new().merge(harness.dashboard(Access::from_settings()));
+            Router::new().nest("/{tenant}", pages)
+        },
+    );
+    let token = format!("Bearer {TOKEN}");
+    let operator = [("authorization", token.as_str())];
+    let mount = || {
+        let answer = host.send(
+            "GET",
+            "/north/monitoring/data/v1/overview?range=15m",
+            &operator,
+            "",
+        );
+        let sections = answer.json()["sections"].clone();
+        sections["setup"]["mount"].as_str().unwrap().to_owned()
+    };
+    let visit = |tenant: &str, path: &str, headers: &[(&str, &str)]| {
+        let path = format!("/{tenant}/monitoring/{path}");
+        host.send("GET", &path, headers, "").status
+    };
+    assert_eq!(visit("evil", "", &[]), StatusCode::OK, "the login page");
+    assert_eq!(
+        visit("evil", "data/v1/session", &[]),
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(mount(), "/monitoring");
+    assert_eq!(visit("north", "data/v1/session", &operator), StatusCode::OK);
+    let begin = std::time::Instant::now();
+    while mount() != "/north/monitoring" {
+        assert!(begin.elapsed() < std::time::Duration::from_secs(10));
+    }
+    // Nor is one that is very long.
+    let long = "x".repeat(300);
+    assert_eq!(visit(&long, "data/v1/session", &operator), StatusCode::OK);
+    assert_eq!(visit("south", "data/v1/session", &operator), StatusCode::OK);
+    while mount() != "/south/monitoring" {
+        assert!(begin.elapsed() < std::time::Duration::from_secs(10));
+    }
 }

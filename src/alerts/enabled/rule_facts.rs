@@ -1,11 +1,14 @@
 //! What the pages show of a rule.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::alert::Severity;
 use super::bound::Bound;
+use super::evaluate::{AlertLabels, evaluate};
+use super::phase::Signal;
 use super::rule::{Rule, RuleMeasure};
-use crate::history::MetricQuery;
+use crate::error::Result;
+use crate::history::{History, MetricQuery};
 
 /// What a rule compares with a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +63,32 @@ impl Rule {
         let also = also.map(|(measure, bound)| (measure.subject(), *bound));
         std::iter::once((self.measure.subject(), self.bound)).chain(also)
     }
+
+    /// Whether a function of the host returns the values. It may block for as long as it likes.
+    pub(crate) fn calls_the_host(&self) -> bool {
+        let mut also = self.also.iter().map(|(measure, _)| measure);
+        let calls = |measure: &RuleMeasure| matches!(measure, RuleMeasure::Custom(_));
+        calls(&self.measure) || also.any(calls)
+    }
+
+    /// The values of the rule at a time, by label set, and which of them are past the limit.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a query is invalid, or if a function of the host fails.
+    pub(crate) fn values_at(
+        &self,
+        history: &History,
+        time: SystemTime,
+    ) -> Result<Vec<(AlertLabels, f64, bool)>> {
+        let signals = evaluate(self, history, time)?;
+        let value = |(labels, signal)| match signal {
+            Signal::Fires(value) => Some((labels, value, true)),
+            Signal::Between(value) | Signal::Clears(value) => Some((labels, value, false)),
+            Signal::Missing | Signal::Failed => None,
+        };
+        Ok(signals.into_iter().filter_map(value).collect())
+    }
 }
 
 impl RuleMeasure {
@@ -99,5 +128,6 @@ mod tests {
         let conditions: Vec<_> = leak.conditions().map(|(subject, _)| subject).collect();
         let expected = [RuleSubject::Trend(memory), RuleSubject::Value(memory)];
         assert_eq!(conditions, expected);
+        assert!(rules.iter().all(|rule| !rule.calls_the_host()));
     }
 }

@@ -180,6 +180,20 @@ impl AlertReading {
         worst.or_else(|| all().find(|alert| alert.phase == AlertPhase::Pending))
     }
 
+    /// How bad the alerts on requests are: on their number, their failures and their times.
+    pub(super) fn of_requests(&self) -> CardSeverity {
+        let is_of_requests = |card: DashboardCard| {
+            use DashboardCard::{ErrorRate, Requests, ResponseTime};
+            matches!(card, Requests | ErrorRate | ResponseTime)
+        };
+        let all = self.of_verdict();
+        let of_requests = all.filter(|(alert, _)| alert.card.is_some_and(is_of_requests));
+        of_requests
+            .map(|(_, it)| it)
+            .max()
+            .unwrap_or(CardSeverity::Ok)
+    }
+
     pub(super) fn has_rule(&self, card: DashboardCard) -> bool {
         self.cards.contains(&card)
     }

@@ -10,7 +10,9 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
+use super::alert_requests::{self, AlertCall};
 use super::assets::{Asset, INDEX, asset};
+use super::audit::Requester;
 use super::calls;
 use super::database::{self, StatementName};
 use super::documents::{self, OverviewRange, query_text};
@@ -22,7 +24,7 @@ use super::live_state::LiveState;
 use super::page_server::{PageServer, spawn};
 use super::route_documents;
 use super::route_figures::RouteName;
-use super::routes::{Action, Need, PageTarget, Route, resolve};
+use super::routes::{Action, AlertAction, Need, PageTarget, Route, resolve};
 use super::setup::{DashboardSetup, TestOutcome};
 use super::socket::{self, LiveClient};
 use super::status_page;
@@ -36,6 +38,9 @@ use crate::model::{is_media_type, lock, unsuppressed};
 /// The maximum size of a request's body.
 pub(super) const MAX_BODY: usize = 4096;
 
+/// The maximum length of the mount that the pages show.
+const MAX_MOUNT: usize = 256;
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
@@ -43,6 +48,8 @@ type PageResponse = Response<Body>;
 
 /// A request with what is known about it.
 struct PageRequest {
+    /// Where the pages are mounted, as the server sees it.
+    mount: String,
     parts: Parts,
     body: Body,
     source: RequestSource,
@@ -57,6 +64,7 @@ pub(super) async fn respond(server: Arc<PageServer>, request: Request<Body>) -> 
     }
     let place = resolve(&parts, &server.mount);
     let call = PageRequest {
+        mount: place.mount,
         parts,
         body,
         source,
@@ -69,12 +77,7 @@ pub(super) async fn respond(server: Arc<PageServer>, request: Request<Body>) -> 
         PageTarget::Redirect(_) | PageTarget::Asset(_) if !is_get => wrong_method("GET, HEAD"),
         PageTarget::Redirect(to) => redirect(&to),
         PageTarget::Asset(file) => file_response(file, &call.parts.headers, true),
-        PageTarget::Route(route) => {
-            if route.action == Action::Page {
-                *lock(&server.dashboard.mount) = place.mount;
-            }
-            respond_to(&server, route, call).await
-        }
+        PageTarget::Route(route) => respond_to(&server, route, call).await,
     }
 }
 
@@ -116,7 +119,11 @@ async fn respond_to(server: &Arc<PageServer>, route: Route, call: PageRequest) -
         (Action::Page, _) => index(&call.parts.headers),
         (Action::Login, _) => log_in(server, call).await,
         (Action::Logout, _) => log_out(server, &call),
-        (Action::Session, Some(client)) => session(server, &client),
+        (Action::Session, Some(client)) => {
+            note_mount(server, call.mount);
+            session(server, &client)
+        }
+        (Action::Alerts(action), Some(client)) => alerts(server, call, &client, action).await,
         (Action::Overview, _) => overview(server, &call.parts).await,
         (Action::Routes, _) => ranged(server, &call.parts, route_documents::list).await,
         (Action::OneRoute, _) => one_route(server, &call.parts).await,
@@ -132,7 +139,7 @@ async fn respond_to(server: &Arc<PageServer>, route: Route, call: PageRequest) -
         (Action::Status, _) => status(server).await,
         (Action::TestError, _) => test(server, |setup| (setup.test_error)()).await,
         (Action::TestTrace, _) => test(server, |setup| (setup.test_trace)()).await,
-        (Action::Session | Action::Live, None) => unauthorized(),
+        (Action::Session | Action::Alerts(_) | Action::Live, None) => unauthorized(),
     }
 }
 
@@ -168,6 +175,7 @@ async fn log_in(server: &PageServer, call: PageRequest) -> PageResponse {
             session: new,
             set_cookie,
         }) => {
+            note_mount(server, call.mount);
             let client = PageClient {
                 role: new.role,
                 proof: Proof::Session(new),
@@ -206,6 +214,13 @@ fn with_cookie(mut response: PageResponse, set_cookie: &str) -> PageResponse {
     response
 }
 
+/// Notes where the pages are mounted. Only a client with access is believed: the path may be what it likes.
+fn note_mount(server: &PageServer, mount: String) {
+    if mount.len() <= MAX_MOUNT {
+        *lock(&server.dashboard.mount) = mount;
+    }
+}
+
 fn session(server: &PageServer, client: &PageClient) -> PageResponse {
     let setup = &server.dashboard.setup;
     json_response(json::object(|it| {
@@ -216,6 +231,28 @@ fn session(server: &PageServer, client: &PageClient) -> PageResponse {
         it.bool("can_log_out", matches!(client.proof, Proof::Session(_)));
         it.integer("now", setup.now());
     }))
+}
+
+async fn alerts(
+    server: &PageServer,
+    call: PageRequest,
+    client: &PageClient,
+    action: AlertAction,
+) -> PageResponse {
+    let Ok(body) = to_bytes(call.body, MAX_BODY).await else {
+        let message = "The body is too long.";
+        return failure(StatusCode::PAYLOAD_TOO_LARGE, "bad_request", message);
+    };
+    let call = AlertCall {
+        action,
+        query: call.parts.uri.query().unwrap_or_default().to_owned(),
+        body,
+        who: Requester::new(client, call.source.client),
+    };
+    match alert_requests::answer(&server.dashboard, call).await {
+        Ok(document) => json_response(document),
+        Err(refusal) => failure(refusal.status, refusal.code, &refusal.message),
+    }
 }
 
 async fn overview(server: &PageServer, parts: &Parts) -> PageResponse {
@@ -383,7 +420,6 @@ fn live(server: &Arc<PageServer>, mut call: PageRequest, client: PageClient) -> 
         guard: Arc::clone(&server.guard),
         client,
         held: after.filter(|_| is_ours),
-        request: (client.proof == Proof::Host).then(|| Box::new(call.parts)),
         permit,
     };
     spawn(async move {

@@ -119,7 +119,7 @@ impl Composer {
         let verdict = self.verdict(&checks, (is_ready, readiness), &system, now);
         let errors = setup.errors.groups();
         let in_flight = setup.requests.in_flight();
-        let own = verdict.state.unwrap_or(CardSeverity::Ok);
+        let own = sections::overall(is_ready, 0).max(self.alerts.of_requests());
         let pools = pools.unwrap_or_default();
         let services = services::collect(setup, &self.window, own, &pools, &checks);
         self.read_traces(setup);

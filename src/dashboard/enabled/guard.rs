@@ -152,13 +152,10 @@ impl Guard {
         })
     }
 
-    /// Whether a client still has its access. The host's function is asked again with the client's request.
-    pub(super) fn still_has_access(&self, client: &PageClient, request: Option<&Parts>) -> bool {
+    /// Whether a client still has its access. What the host has given ends with the connection.
+    pub(super) fn still_has_access(&self, client: &PageClient) -> bool {
         match client.proof {
-            Proof::Open | Proof::Bearer => true,
-            Proof::Host => {
-                request.is_some_and(|request| self.access.role_by_host(request).is_some())
-            }
+            Proof::Open | Proof::Bearer | Proof::Host => true,
             Proof::Session(session) => self.sessions.is_active(&session, self.now()),
         }
     }

@@ -1,11 +1,13 @@
 //! The dashboard with its feature enabled.
 
 mod alert_figures;
+mod alert_requests;
 mod alert_source;
 mod anomaly_figures;
 mod api;
 mod assets;
 mod attempts;
+mod audit;
 mod calls;
 mod cards;
 mod changes;
@@ -14,6 +16,7 @@ mod data_gaps;
 mod database;
 mod documents;
 mod figures;
+mod flat_json;
 mod guard;
 mod heat;
 mod host_facts;

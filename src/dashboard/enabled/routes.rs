@@ -36,8 +36,22 @@ pub(super) enum Action {
     Live,
     Poll,
     Status,
+    Alerts(AlertAction),
     TestError,
     TestTrace,
+}
+
+/// What is asked about alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AlertAction {
+    List,
+    /// What a silence would hide.
+    Preview,
+    /// When a rule would have fired.
+    Backtest,
+    Acknowledge,
+    Silence,
+    EndSilence,
 }
 
 /// A route.
@@ -70,8 +84,9 @@ const fn post(path: &'static str, action: Action, need: Need) -> Route {
 }
 
 /// All routes but the files of the pages.
-pub(super) const ROUTES: [Route; 26] = [
+pub(super) const ROUTES: [Route; 33] = [
     get("", Action::Page, Need::Nothing),
+    get("alerts", Action::Page, Need::Nothing),
     get("routes", Action::Page, Need::Nothing),
     get("route", Action::Page, Need::Nothing),
     get("traces", Action::Page, Need::Nothing),
@@ -85,6 +100,36 @@ pub(super) const ROUTES: [Route; 26] = [
     get("status", Action::Status, Need::Viewer),
     get("data/v1/session", Action::Session, Need::Viewer),
     get("data/v1/overview", Action::Overview, Need::Viewer),
+    get(
+        "data/v1/alerts",
+        Action::Alerts(AlertAction::List),
+        Need::Viewer,
+    ),
+    get(
+        "data/v1/alerts/preview",
+        Action::Alerts(AlertAction::Preview),
+        Need::Viewer,
+    ),
+    get(
+        "data/v1/alerts/backtest",
+        Action::Alerts(AlertAction::Backtest),
+        Need::Viewer,
+    ),
+    post(
+        "data/v1/alerts/acknowledge",
+        Action::Alerts(AlertAction::Acknowledge),
+        Need::Operator,
+    ),
+    post(
+        "data/v1/alerts/silence",
+        Action::Alerts(AlertAction::Silence),
+        Need::Operator,
+    ),
+    post(
+        "data/v1/alerts/end-silence",
+        Action::Alerts(AlertAction::EndSilence),
+        Need::Operator,
+    ),
     get("data/v1/routes", Action::Routes, Need::Viewer),
     get("data/v1/route", Action::OneRoute, Need::Viewer),
     get("data/v1/traces", Action::Traces, Need::Viewer),
@@ -271,7 +316,13 @@ mod tests {
         for route in ROUTES {
             let is_open = matches!(route.action, Action::Page | Action::Login);
             assert_eq!(route.need == Need::Nothing, is_open, "{}", route.path);
-            let changes = matches!(route.action, Action::TestError | Action::TestTrace);
+            use AlertAction::{Acknowledge, EndSilence, Silence};
+            let changes = matches!(
+                route.action,
+                Action::TestError
+                    | Action::TestTrace
+                    | Action::Alerts(Acknowledge | Silence | EndSilence)
+            );
             assert_eq!(route.need == Need::Operator, changes, "{}", route.path);
             assert!(!changes || route.is_post);
         }

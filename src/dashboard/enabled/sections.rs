@@ -164,7 +164,7 @@ pub(super) fn alerts(reading: &AlertReading) -> String {
     })
 }
 
-fn put_alert(it: &mut ObjectWriter<'_>, alert: &AlertRow) {
+pub(super) fn put_alert(it: &mut ObjectWriter<'_>, alert: &AlertRow) {
     it.text("id", &alert.id);
     it.text("rule", &alert.rule);
     it.optional_text("card", alert.card.map(DashboardCard::as_str));

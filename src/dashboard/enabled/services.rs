@@ -24,10 +24,10 @@ pub(super) fn collect(
             name: setup.service.clone(),
             kind: "self",
             state: Some(own),
-            word: if own == CardSeverity::Critical {
-                "failing"
-            } else {
-                "up"
+            word: match own {
+                CardSeverity::Critical => "failing",
+                CardSeverity::Warning => "slow",
+                CardSeverity::Ok => "up",
             },
             ..ServiceRow::default()
         },

@@ -16,7 +16,7 @@ use crate::external::ExternalCalls;
 use crate::health::Health;
 use crate::history::History;
 use crate::http::HttpConfig;
-use crate::logs::RecentLogStore;
+use crate::logs::{OwnLog, RecentLogStore};
 use crate::metrics::Metrics;
 use crate::model::{Diagnostics, EventId, RecordCounters, TraceId};
 use crate::system::SystemReader;
@@ -52,6 +52,8 @@ pub(crate) struct DashboardSetup {
     pub(crate) traces: Option<Arc<Traces>>,
     pub(crate) errors: ErrorTracker,
     pub(crate) logs: Arc<RecentLogStore>,
+    /// Takes the records of what operators change.
+    pub(crate) log: OwnLog,
     pub(crate) counters: Arc<RecordCounters>,
     pub(crate) sinks: SinkObserver,
     /// The parts of the monitor that the settings decide about.

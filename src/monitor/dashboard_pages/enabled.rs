@@ -19,6 +19,7 @@ use crate::dashboard::{
     Dashboard, DashboardService, DashboardSetup, MonitorPart, PartState, TestOutcome,
 };
 use crate::errors::{ErrorTracker, has_installed};
+use crate::logs::OwnLog;
 use crate::model::{EventId, TraceId};
 use crate::monitor::dashboard::DashboardState;
 use crate::monitor::handle::Monitor;
@@ -160,6 +161,11 @@ fn setup(plan: &DashboardState, state: &MonitorState) -> DashboardSetup {
         traces: state.tracing.traces.clone(),
         errors: state.errors.clone(),
         logs: Arc::clone(&state.recent_logs),
+        log: OwnLog {
+            record_queue: Arc::clone(&state.record_queue),
+            requests: Arc::clone(&state.requests),
+            levels: Arc::clone(&state.levels),
+        },
         counters: Arc::clone(&state.counters),
         sinks: state.worker.sink_observer(),
         parts,

@@ -1,7 +1,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::super::alert_figures::{AcknowledgedBy, AlertPhase, AlertReading, AlertRow, RuleLine};
+use super::super::alert_figures::{
+    AcknowledgedBy, AlertPhase, AlertReading, AlertRow, AlertSpan, RuleLine,
+};
 use super::super::live_window::{REQUESTS, WAITS};
 use super::super::severity::CardSeverity;
 use super::super::times::millis;
@@ -56,6 +58,24 @@ impl AlertSource {
     /// Reads the alerts at a time in milliseconds since the Unix epoch.
     pub(in crate::dashboard::enabled) fn read(&self, now: u64) -> AlertReading {
         let rules = self.rules(now);
+        let (rows, spans) = self.rows_and_spans(&rules);
+        let mut reading = AlertReading {
+            alerts: rows,
+            lines: rules.iter().flat_map(|rule| rule.lines.clone()).collect(),
+            cards: rules.iter().filter_map(|rule| rule.card).collect(),
+            rules: rules.len(),
+            spans,
+        };
+        reading.trim(now);
+        reading
+    }
+
+    /// All alerts, in the order of the reading.
+    pub(in crate::dashboard::enabled) fn rows(&self, now: u64) -> Vec<AlertRow> {
+        self.rows_and_spans(&self.rules(now)).0
+    }
+
+    fn rows_and_spans(&self, rules: &[KnownRule]) -> (Vec<AlertRow>, Vec<AlertSpan>) {
         let rule = |name: &str| rules.iter().find(|rule| rule.name == name);
         let spans = spans(&self.alerts.transitions(), |name| rule(name)?.card);
         let alerts = self.alerts.list();
@@ -66,15 +86,7 @@ impl AlertSource {
             let hold = known.map_or(Duration::ZERO, |rule| rule.hold);
             row(alert, known.and_then(|rule| rule.card), hold, began)
         });
-        let mut reading = AlertReading {
-            alerts: rows.collect(),
-            lines: rules.iter().flat_map(|rule| rule.lines.clone()).collect(),
-            cards: rules.iter().filter_map(|rule| rule.card).collect(),
-            rules: rules.len(),
-            spans: spans.all,
-        };
-        reading.trim(now);
-        reading
+        (rows.collect(), spans.all)
     }
 
     fn rules(&self, now: u64) -> Arc<[KnownRule]> {

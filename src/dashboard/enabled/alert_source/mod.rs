@@ -11,3 +11,7 @@ mod spans;
 pub(crate) use self::disabled::AlertSource;
 #[cfg(feature = "alerts")]
 pub(crate) use self::enabled::AlertSource;
+#[cfg(feature = "alerts")]
+pub(in crate::dashboard::enabled) use self::enabled::card_of;
+#[cfg(feature = "alerts")]
+pub(in crate::dashboard::enabled) use self::spans::spans;

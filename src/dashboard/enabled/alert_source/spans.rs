@@ -12,15 +12,15 @@ use crate::dashboard::DashboardCard;
 pub(super) type AlertKey = (String, Vec<(String, String)>);
 
 /// What the changes say.
-pub(super) struct AlertSpans {
+pub(in crate::dashboard::enabled) struct AlertSpans {
     /// The oldest first.
-    pub(super) all: Vec<AlertSpan>,
+    pub(in crate::dashboard::enabled) all: Vec<AlertSpan>,
     /// When the condition of each alert that goes on began to hold.
     pub(super) began: BTreeMap<AlertKey, u64>,
 }
 
 /// Reads the changes, the oldest first.
-pub(super) fn spans(
+pub(in crate::dashboard::enabled) fn spans(
     transitions: &[AlertTransition],
     card_of: impl Fn(&str) -> Option<DashboardCard>,
 ) -> AlertSpans {

@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
+import * as alerts from './alerts.mjs';
 import { Scene } from './fixtures.mjs';
 import * as operations from './operations.mjs';
 import * as routes from './routes.mjs';
@@ -92,7 +93,7 @@ const server = createServer(async (request, response) => {
   if (url.pathname === args.prefix) return send(308, 'text/plain', '', { location: args.prefix.slice(args.prefix.lastIndexOf('/') + 1) + '/' + url.search });
   if (!url.pathname.startsWith(args.prefix + '/')) return fail(404, 'not_found', 'There is nothing here.');
   const path = url.pathname.slice(args.prefix.length + 1);
-  const isPage = ['', 'routes', 'route', 'database', 'statement', 'calls', 'traces', 'trace'].includes(path);
+  const isPage = ['', 'alerts', 'routes', 'route', 'database', 'statement', 'calls', 'traces', 'trace'].includes(path);
   if (isPage || path.startsWith('assets/')) {
     const name = isPage ? 'index.html' : path.slice('assets/'.length);
     try {
@@ -123,6 +124,9 @@ const server = createServer(async (request, response) => {
     const range = { from: series.start, to: series.start + series.values.cpu.length * series.step_ms, live: !url.searchParams.has('from') };
     return json(200, { epoch, seq, at: now, range, sections: before, series });
   }
+  if (path === 'data/v1/alerts') return json(200, alerts.alerts(Date.now(), args.scene === 'incident', before.alerts));
+  if (path === 'data/v1/alerts/backtest') return json(200, alerts.backtest(Date.now(), url.searchParams));
+  if (path === 'data/v1/alerts/preview') return json(200, { hides: 1, alerts: ['high-error-rate (firing)'] });
   if (path === 'data/v1/routes') return json(200, routes.routes(Date.now(), args.scene === 'incident'));
   if (path === 'data/v1/route') {
     const name = { route: url.searchParams.get('route'), method: url.searchParams.get('method') };

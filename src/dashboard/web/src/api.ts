@@ -1,6 +1,7 @@
 /** Requests to the server, relative to the page, so that they work below any path. */
 
 import type { Failure, Overview, Poll, Session, TestSent } from './contract';
+import type { Acknowledge, AlertsPage, Backtest, NewSilence, SilencePreview } from './contract-alerts';
 import type { RouteList, RoutePage } from './contract-routes';
 import { rangeQuery, type RangeChoice } from './range';
 
@@ -71,6 +72,19 @@ export const api = {
   overview: (range: RangeChoice): Promise<Overview> => read(overviewPath(range)),
   routes: (range: RangeChoice): Promise<RouteList> => read(routesPath(range)),
   route: (name: RouteName, range: RangeChoice): Promise<RoutePage> => read(routePath(name, range)),
+  alerts: (): Promise<AlertsPage> => read('data/v1/alerts'),
+  previewSilence: (matchers: string[]): Promise<SilencePreview> =>
+    read(`data/v1/alerts/preview?${matchers.map((matcher) => `matcher=${encodeURIComponent(matcher)}`).join('&')}`),
+  backtest: (rule: string): Promise<Backtest> => read(`data/v1/alerts/backtest?hours=24&rule=${encodeURIComponent(rule)}`),
+  acknowledge: async (body: Acknowledge): Promise<void> => {
+    await post('data/v1/alerts/acknowledge', body);
+  },
+  silence: async (body: NewSilence): Promise<void> => {
+    await post('data/v1/alerts/silence', body);
+  },
+  endSilence: async (silence: string): Promise<void> => {
+    await post('data/v1/alerts/end-silence', { silence });
+  },
   live: (after: { epoch: string; seq: number } | null): Promise<Poll> =>
     read('data/v1/live' + (after === null ? '' : `?epoch=${encodeURIComponent(after.epoch)}&after=${after.seq}`)),
   logIn: async (token: string): Promise<Session> => (await (await post('login', { token })).json()) as Session,

@@ -1,6 +1,6 @@
 /** What the server sends of alerts. */
 
-import type { Seconds, SignalName, Time } from './contract';
+import type { Ratio, Seconds, SignalName, Time } from './contract';
 
 export type AlertState = 'pending' | 'firing' | 'recovering' | 'resolved';
 export type Severity = 'info' | 'warning' | 'critical';
@@ -76,4 +76,103 @@ export interface CardAlert {
   since: Time;
   /** When a pending alert fires if its condition goes on. */
   fires_at: Time | null;
+}
+
+// ---------------------------------------------------------------- the page of alerts
+
+/** `GET data/v1/alerts`. At most 200 rows of each list. */
+export interface AlertsPage {
+  at: Time;
+  alerts: Alert[];
+  silences: Silence[];
+  /** The changes of states, the newest first. */
+  transitions: Transition[];
+  rules: RuleRow[];
+  slos: Slo[];
+  /** Rules whose last evaluation failed, and the file of rules if it is not used. */
+  failures: { rule: string; text: string }[];
+}
+
+export interface Silence {
+  id: string;
+  matchers: string[];
+  starts: Time;
+  ends: Time;
+  by: string;
+  comment: string;
+  /** How many alerts it hides now, and the names of some. */
+  hides: number;
+  alerts: string[];
+}
+
+export interface Transition {
+  at: Time;
+  rule: string;
+  from: AlertState | 'inactive';
+  to: AlertState | 'inactive';
+  reason: string;
+  value: number | null;
+  severity: Severity;
+  labels: string;
+}
+
+export interface RuleRow {
+  name: string;
+  severity: Severity;
+  card: SignalName | null;
+  /** The unit of its values: `ratio`, `ratio_per_hour`, `seconds`, `bytes`, `number`. */
+  unit: string;
+  bound: string;
+  limit: number;
+  clear: number;
+  for: Seconds;
+  keep_firing_for: Seconds;
+  min_samples: number;
+  runbook: string | null;
+  /** Whether a dry run is possible. */
+  can_run: boolean;
+  /** The worst of its values now, and whether one is past the limit. */
+  value: number | null;
+  past: boolean;
+  series: number;
+}
+
+export interface Slo {
+  name: string;
+  objective: Ratio;
+  failed: Ratio | null;
+  /** The share of the error budget of 30 days that is left. Below 0 if it is missed. */
+  budget_left: number | null;
+  burn_rates: { window: Seconds; rate: number | null }[];
+}
+
+/** `GET data/v1/alerts/preview?matcher=..&matcher=..` */
+export interface SilencePreview {
+  hides: number;
+  alerts: string[];
+}
+
+/** `GET data/v1/alerts/backtest?rule=..&hours=24` */
+export interface Backtest {
+  rule: string;
+  from: Time;
+  to: Time;
+  fired: number;
+  spans: { from: Time; to: Time | null }[];
+}
+
+/** The body of `POST data/v1/alerts/acknowledge`. Without `seconds`, it holds until the alert ends. */
+export interface Acknowledge {
+  alert: string;
+  seconds: number | null;
+  by: string;
+  comment: string;
+}
+
+/** The body of `POST data/v1/alerts/silence`. */
+export interface NewSilence {
+  matchers: string[];
+  seconds: number;
+  by: string;
+  comment: string;
 }

@@ -87,7 +87,7 @@ export interface Gap {
 /** The server ends the connection. */
 export interface Bye {
   type: 'bye';
-  /** `shutdown`, `session_ended`, `too_many_clients` */
+  /** `shutdown`, `session_ended`, `renew`: connect again at once, `too_many_messages` */
   reason: string;
 }
 

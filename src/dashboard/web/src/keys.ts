@@ -2,7 +2,7 @@
 
 import { page, setCard, togglePause } from './controller';
 import { callsAddress, databaseAddress } from './operation-places';
-import { overviewAddress, placeOf, routesAddress, tracesAddress } from './place';
+import { alertsAddress, overviewAddress, placeOf, routesAddress, tracesAddress } from './place';
 import { toggleTheme } from './theme';
 
 /** How long `g` waits for its second key. */
@@ -29,6 +29,11 @@ function goTo(place: string): void {
   element.scrollIntoView({ block: 'start' });
 }
 
+/** Presses the button of the alert that the page is about. */
+function act(key: string): void {
+  document.querySelector<HTMLElement>(`[data-action="${key}"]`)?.click();
+}
+
 function help(): void {
   const dialog = document.getElementById('help');
   if (dialog instanceof HTMLDialogElement && !dialog.open) dialog.showModal();
@@ -52,6 +57,11 @@ export function onKey(event: KeyboardEvent): void {
   if (Date.now() < pairUntil) {
     pairUntil = 0;
     const { range } = page.get();
+    if (event.key === 'a') {
+      event.preventDefault();
+      location.assign(alertsAddress(range));
+      return;
+    }
     if (event.key === 't') {
       event.preventDefault();
       location.assign(tracesAddress(range));
@@ -82,6 +92,8 @@ export function onKey(event: KeyboardEvent): void {
     t: toggleTheme,
     j: () => { step(1); },
     k: () => { step(-1); },
+    a: () => { act('a'); },
+    s: () => { act('s'); },
     g: () => { pairUntil = Date.now() + PAIR; },
   };
   const action = actions[event.key];

@@ -3,12 +3,12 @@
 import type { RouteName } from './api';
 import { writeRange, type RangeChoice } from './range';
 
-export type PlaceName = 'overview' | 'routes' | 'route' | 'database' | 'statement' | 'calls' | 'traces' | 'trace';
+export type PlaceName = 'overview' | 'alerts' | 'routes' | 'route' | 'database' | 'statement' | 'calls' | 'traces' | 'trace';
 
 /** The page of an address: the last part of its path. */
 export function placeOf(path: string): PlaceName {
   const last = path.slice(path.lastIndexOf('/') + 1);
-  const known = ['routes', 'route', 'database', 'statement', 'calls', 'traces', 'trace'] as const;
+  const known = ['alerts', 'routes', 'route', 'database', 'statement', 'calls', 'traces', 'trace'] as const;
   return known.find((name) => name === last) ?? 'overview';
 }
 
@@ -20,6 +20,7 @@ function address(place: string, range: RangeChoice, more: Record<string, string>
 }
 
 export const overviewAddress = (range: RangeChoice): string => address('./', range);
+export const alertsAddress = (range: RangeChoice): string => address('alerts', range);
 export const routesAddress = (range: RangeChoice): string => address('routes', range);
 export const routeAddress = ({ route, method }: RouteName, range: RangeChoice): string => address('route', range, { method, route });
 export const tracesAddress = (range: RangeChoice, filter: Record<string, string> = {}): string => address('traces', range, filter);

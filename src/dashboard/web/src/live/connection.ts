@@ -157,6 +157,8 @@ export class Connection {
     if (message === null) return;
     if (message.type === 'bye') {
       if (message.reason === 'session_ended') this.#end();
+      // The host judges a new request for the same page.
+      else if (message.reason === 'renew') this.#openSocket();
       return;
     }
     if (!this.#options.onMessage(message)) {

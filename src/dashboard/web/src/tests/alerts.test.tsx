@@ -1,8 +1,11 @@
 import { render } from 'preact';
 import { describe, expect, it } from 'vitest';
+import { page } from '../controller';
 import type { Alert } from '../contract-alerts';
 import { ruleTitle } from '../strings-alerts';
+import { ActionForm, Actions, form } from '../ui/alert-actions';
 import { AlertList, worstAlert } from '../ui/alert-panel';
+import { ruleValue } from '../ui/alerts';
 import { Cards } from '../ui/cards';
 import { MINUTE, NOW, sections } from './sections';
 
@@ -72,6 +75,39 @@ describe('alerts on the overview', () => {
     expect(root.querySelector('img')).toBeNull();
     expect(root.textContent).toContain(`Acknowledged by dana, 14:31: “${hostile}”`);
     expect(root.textContent).toContain('11 rules more are quiet.');
+  });
+
+  it('are acknowledged and silenced by an operator, and not by a viewer', () => {
+    const session = { service: 'shop', version: null, environment: null, can_log_out: true, now: NOW };
+    const buttons = (role: 'viewer' | 'operator'): HTMLElement[] => {
+      page.update({ session: { ...session, role } });
+      const root = rendered((it) => {
+        render(
+          <>
+            <Actions alert={alert({ runbook: 'javascript:alert(1)' })} hasKeys />
+            <ActionForm alert={alert()} />
+          </>,
+          it,
+        );
+      });
+      expect(root.querySelector('a')).toBeNull();
+      return [...root.querySelectorAll('button')];
+    };
+    const [acknowledge, silence] = buttons('viewer');
+    acknowledge?.click();
+    expect([acknowledge, silence].map((it) => it?.getAttribute('aria-disabled'))).toEqual(['true', 'true']);
+    expect(form.get()).toBeNull();
+    const [enabled] = buttons('operator');
+    expect(enabled?.dataset['action']).toBe('a');
+    enabled?.click();
+    expect(form.get()?.kind).toBe('acknowledge');
+    form.set(null);
+    page.update({ session: null });
+  });
+
+  it('have values in the unit of their rule', () => {
+    const texts = [ruleValue('ratio', 0.068), ruleValue('seconds', 1.38), ruleValue('ratio_per_hour', -0.02), ruleValue('number', 12), ruleValue('ratio', null)];
+    expect(texts.map((text) => text.replaceAll('\u202f', ' '))).toEqual(['6.8 %', '1.38 s', '−2 %/h', '12', '–']);
   });
 
   it('have names that people read', () => {

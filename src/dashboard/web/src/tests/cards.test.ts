@@ -57,6 +57,16 @@ describe('a chart', () => {
     expect(plain(spokenAt(model, 5))).toBe('14:33:10, Value 7 %, Normal 0 % – 0.4 %, over critical, 5 %');
   });
 
+  it('begins with the data of a new process, and shows five minutes at least', () => {
+    const hour = series(NOW - 3_600_000, 360);
+    const from = (data_from: number | null): number => chartModel('cpu', '', card(1), { ...hour, data_from }, [], []).from - NOW;
+    expect(from(null)).toBe(-3_600_000);
+    expect(from(NOW - 1_200_000)).toBe(-1_200_000);
+    expect(from(NOW - 20_000)).toBe(-300_000);
+    // Of data that is older than the range, the range is shown.
+    expect(from(NOW - 7_200_000)).toBe(-3_600_000);
+  });
+
   it('shows when the conditions of its rules held, within its range', () => {
     const span = { rule: 'high-error-rate', card: 'error_rate' as const, severity: 'critical' as const };
     const spans = [

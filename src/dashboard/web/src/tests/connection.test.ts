@@ -148,6 +148,17 @@ describe('a connection', () => {
     expect(bench.status).toBe('ended');
   });
 
+  it('connects again at once when the server asks it to', async () => {
+    bench.say(hello);
+    bench.say({ type: 'bye', reason: 'renew' });
+    expect(bench.sockets).toHaveLength(2);
+    expect(bench.sockets[0]?.isClosed).toBe(true);
+    bench.say(hello);
+    expect(bench.status).toBe('live');
+    await bench.pass(1000);
+    expect(bench.sockets).toHaveLength(2);
+  });
+
   it('polls where WebSocket is blocked, and tries it again once a minute', async () => {
     bench.answer = () => Promise.resolve({ messages: [hello] });
     bench.close(1006);

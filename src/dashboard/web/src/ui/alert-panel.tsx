@@ -5,13 +5,14 @@ import { page, shownSeries } from '../controller';
 import type { Sections, SignalName } from '../contract';
 import type { Alert } from '../contract-alerts';
 import { signalText } from '../format';
+import { routeAddress } from '../place';
 import { useStore } from '../store';
 import { CARD_TITLES, STATE_WORDS, T } from '../strings';
 import { A, ruleTitle } from '../strings-alerts';
 import type { PanelProps } from './cards';
 import { Chart, useChartModel } from './chart';
 import { Glyph } from './glyph';
-import { Frame, Row } from './panels';
+import { Frame, Row, signalTitle } from './panels';
 import { glyphOf, toneOf } from './tone';
 
 export const fires = ({ state }: Alert): boolean => state === 'firing' || state === 'recovering';
@@ -56,13 +57,22 @@ function cardsOf({ alerts: { alerts } }: Sections, first: Alert): SignalName[] {
   return [...new Set(all)].slice(0, 2);
 }
 
-/** `children` are what can be done about it. */
-export function AlertPanel({ alert, sections, now, children }: PanelProps & { alert: Alert; children?: ComponentChildren }): JSX.Element {
+interface PanelParts {
+  alert: Alert;
+  /** The limit of the rule, as a sentence. */
+  note?: string;
+  /** The form that is open below the head. */
+  form?: ComponentChildren;
+  /** What can be done about it. */
+  children?: ComponentChildren;
+}
+
+export function AlertPanel({ alert, sections, now, note = '', form, children }: PanelProps & PanelParts): JSX.Element {
   const tone = alertTone(alert);
   const cards = cardsOf(sections, alert);
   return (
     <section class={`panel ${tone}`} id="alert" aria-labelledby="alert-title">
-      <header>
+      <header class="wraps">
         <h2 id="alert-title" class={`tag s-${tone}`}>
           <AlertGlyph alert={alert} />
           {ruleTitle(alert.rule)}
@@ -71,15 +81,37 @@ export function AlertPanel({ alert, sections, now, children }: PanelProps & { al
         <span class="fill" />
         {children}
       </header>
+      {form}
       <div class="body">
-        <p>{alert.summary}</p>
+        <p>{[alert.summary.replace(/\.$/, ''), note].filter(Boolean).join('. ')}</p>
         <Acknowledged alert={alert} now={now} />
         {cards.map((name) => (
           <AlertChart key={name} name={name} sections={sections} />
         ))}
         {cards.length > 0 && <Legend />}
+        <AlsoOdd alert={alert} sections={sections} />
       </div>
     </section>
+  );
+}
+
+/** What else left its normal range in the time of the alert. */
+function AlsoOdd({ alert, sections: { anomalies } }: { alert: Alert; sections: Sections }): JSX.Element | null {
+  const { range } = useStore(page);
+  const end = alert.resolved_at ?? Infinity;
+  const all = anomalies.filter((anomaly) => anomaly.from <= end && (anomaly.to === null || anomaly.to >= alert.began) && anomaly.signal !== alert.card);
+  if (all.length === 0) return null;
+  return (
+    <p class="two wrap">
+      {A.alsoOdd}
+      {all.slice(0, 4).map((anomaly, i) => (
+        <span key={anomaly.id}>
+          {i > 0 && ', '}
+          {anomaly.route === null ? signalTitle(anomaly.signal) : <a href={routeAddress(anomaly.route, range)}>{anomaly.signal}</a>}
+        </span>
+      ))}
+      .
+    </p>
   );
 }
 

@@ -55,9 +55,17 @@ export function chartModel(
     }),
     markers: markers.filter((marker) => marker.at >= series.start && marker.at <= to),
     odd,
-    from: series.start,
+    from: begin(series, to),
     to,
   };
+}
+
+/** The least part of a range that a chart shows. */
+const LEAST = 300_000;
+
+/** Where a chart begins: data that is younger than the range is not squeezed at its end. */
+function begin({ start, data_from }: Series, to: number): number {
+  return data_from === null ? start : Math.max(start, Math.min(data_from, to - LEAST));
 }
 
 /** The range of the y axis. A sparkline fits the values and the band; a large chart begins at 0 and shows close lines. */

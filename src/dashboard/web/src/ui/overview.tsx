@@ -7,6 +7,7 @@ import { useStore } from '../store';
 import { STATE_WORDS, T } from '../strings';
 import { A } from '../strings-alerts';
 import { sentence, type Sentence } from '../verdict';
+import { ActionForm, Actions } from './alert-actions';
 import { AlertList, AlertPanel, fires, isOpen, worstAlert } from './alert-panel';
 import { Cards, openCard } from './cards';
 import { ChartPanel } from './chart-panel';
@@ -152,11 +153,13 @@ export function Overview(): JSX.Element {
       ) : alert !== null ? (
         <div class="cols even">
           <div class="c8 stack">
-            <AlertPanel alert={alert} {...props} />
-            {sections.anomalies.length > 0 && <Unusual {...props} />}
+            <AlertPanel alert={alert} {...props} form={<ActionForm alert={alert} />}>
+              <Actions alert={alert} hasKeys />
+            </AlertPanel>
           </div>
-          <div class="c4">
+          <div class="c4 stack">
             <Changes {...props} />
+            {sections.anomalies.length > 0 && <Unusual {...props} />}
           </div>
         </div>
       ) : (

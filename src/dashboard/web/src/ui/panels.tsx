@@ -102,7 +102,7 @@ export function Changes({ sections, now }: PanelProps): JSX.Element {
 }
 
 /** The title of a signal that has a card, or the name of another metric. */
-function signalTitle(name: string): string {
+export function signalTitle(name: string): string {
   const known = SIGNALS.find((signal) => signal === name);
   return known === undefined ? name : CARD_TITLES[known];
 }

@@ -20,8 +20,8 @@ export function loadingText(range: RangeChoice): string {
 /** The history takes a snapshot so often. */
 const EVERY = 10_000;
 
-/** `key` tells documents apart: another key is read at once. */
-export function useRead<D>(key: string, isLive: boolean, isPaused: boolean, read: () => Promise<D>): Read<D> {
+/** `key` tells documents apart: another key is read at once, and so is another number of `again`. */
+export function useRead<D>(key: string, isLive: boolean, isPaused: boolean, read: () => Promise<D>, again = 0): Read<D> {
   const [result, setResult] = useState<Read<D> & { key: string }>({ key, document: null, failure: null });
   useEffect(() => {
     if (isPaused) return undefined;
@@ -49,6 +49,6 @@ export function useRead<D>(key: string, isLive: boolean, isPaused: boolean, read
       isOver = true;
       clearTimeout(timer);
     };
-  }, [key, isLive, isPaused]);
+  }, [key, isLive, isPaused, again]);
   return result.key === key ? result : { document: null, failure: null };
 }

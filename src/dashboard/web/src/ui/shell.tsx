@@ -4,12 +4,15 @@ import type { JSX } from 'preact';
 import { backlog, clock, logOut, page, setRange, shown, spoken, staleFor, togglePause } from '../controller';
 import { bytes, clockOrDay, clock as clockText, maybe, percent } from '../format';
 import { callsAddress, databaseAddress } from '../operation-places';
-import { overviewAddress, placeOf, routesAddress, tracesAddress } from '../place';
+import { alertsAddress, overviewAddress, placeOf, routesAddress, tracesAddress } from '../place';
 import { DEFAULT_RANGE, RELATIVE } from '../range';
 import { useStore } from '../store';
 import { RANGE_NAMES, STATE_WORDS, T } from '../strings';
+import { A } from '../strings-alerts';
 import { TO } from '../strings-operations';
 import { THEMES, setTheme, theme } from '../theme';
+import { AlertsView } from './alerts';
+import { fires, isOpen } from './alert-panel';
 import { Calls } from './calls';
 import { Database } from './database';
 import { DayLine } from './day-line';
@@ -55,6 +58,12 @@ function Side(): JSX.Element {
           <li>
             <a href={overviewAddress(state.range)} {...current(here === 'overview')}>
               {T.overview}
+            </a>
+          </li>
+          <li>
+            <a href={alertsAddress(state.range)} {...current(here === 'alerts')}>
+              {A.alerts}
+              <AlertCount />
             </a>
           </li>
           <li>
@@ -125,11 +134,34 @@ function Side(): JSX.Element {
   );
 }
 
+/** How many alerts are open, with the glyph of the worst; a tick if somebody has all of them. */
+function AlertCount(): JSX.Element | null {
+  const alerts = shown(useStore(page))?.alerts.alerts ?? [];
+  const open = alerts.filter(isOpen);
+  if (open.length > 0) {
+    const isCritical = open.some((alert) => alert.severity === 'critical');
+    return (
+      <span class={isCritical ? 'tag s-crit' : 'tag s-warn'}>
+        <Glyph name={isCritical ? 'critical' : 'warning'} label={isCritical ? STATE_WORDS.critical : STATE_WORDS.warning} />
+        {open.length}
+      </span>
+    );
+  }
+  const handled = alerts.filter((alert) => fires(alert) && alert.acknowledged !== null).length;
+  if (handled === 0) return null;
+  return (
+    <span class="tag">
+      <Glyph name="done" label={A.acknowledgedTitle} />
+      {handled}
+    </span>
+  );
+}
+
 function current(is: boolean): { 'aria-current'?: 'page' } {
   return is ? { 'aria-current': 'page' } : {};
 }
 
-const CONTENTS = { overview: Overview, routes: Routes, route: RouteView, database: Database, statement: StatementView, calls: Calls, traces: Traces, trace: TraceView };
+const CONTENTS = { overview: Overview, alerts: AlertsView, routes: Routes, route: RouteView, database: Database, statement: StatementView, calls: Calls, traces: Traces, trace: TraceView };
 
 /** Closes the menu, which lies over the page where that is narrow. */
 function closeMenu(): void {
@@ -164,11 +196,13 @@ function Pill(): JSX.Element {
     );
   }
   const { glyph, tone } = PILLS[verdict];
+  const open = state.document?.sections.alerts.open ?? 0;
   return (
-    <p class={`btn pill s-${tone}`}>
+    <a class={`btn pill s-${tone}`} href={alertsAddress(state.range)}>
       <Glyph name={glyph} />
       {STATE_WORDS[verdict]}
-    </p>
+      {open > 0 && <span class="w">{A.openShort(open)}</span>}
+    </a>
   );
 }
 

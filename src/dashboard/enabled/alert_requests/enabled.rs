@@ -1,0 +1,273 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::super::audit::{self, AuditedChange};
+use super::super::documents::{query_text, query_value};
+use super::super::flat_json::{FlatValue, flat_object};
+use super::super::json;
+use super::super::publisher::Dashboard;
+use super::super::routes::AlertAction;
+use super::documents;
+use super::{AlertCall, Refusal};
+use crate::alerts::LabelMatcher;
+
+/// The longest comment, and the longest name of a person, in bytes.
+const MAX_COMMENT: usize = 500;
+const MAX_NAME: usize = 100;
+/// The maximum number of matchers.
+const MAX_MATCHERS: usize = 16;
+/// The limits of a time in seconds: a minute and a year.
+const LEAST_SECONDS: u64 = 60;
+const MOST_SECONDS: u64 = 366 * 86_400;
+/// The name of somebody who gives none.
+const NOBODY: &str = "operator";
+
+/// Responds to a request about alerts with a JSON document.
+///
+/// # Errors
+///
+/// Returns why the request is refused.
+pub(in crate::dashboard::enabled) async fn answer(
+    dashboard: &Arc<Dashboard>,
+    call: AlertCall,
+) -> Result<String, Refusal> {
+    match call.action {
+        AlertAction::List => {
+            let written = dashboard.document(documents::list).await;
+            written.ok_or_else(unavailable)
+        }
+        AlertAction::Preview => preview(dashboard, &call).await,
+        AlertAction::Backtest => backtest(dashboard, &call).await,
+        AlertAction::Acknowledge => acknowledge(dashboard, &call).await,
+        AlertAction::Silence => silence(dashboard, &call).await,
+        AlertAction::EndSilence => end_silence(dashboard, &call).await,
+    }
+}
+
+async fn preview(dashboard: &Arc<Dashboard>, call: &AlertCall) -> Result<String, Refusal> {
+    let mut texts = Vec::new();
+    for (name, value) in call
+        .query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+    {
+        if name == "matcher" {
+            texts
+                .push(query_text(value).ok_or_else(|| bad("A matcher is not encoded correctly."))?);
+        }
+    }
+    let matchers = matchers(&texts)?;
+    let alerts = dashboard.setup.alerts.alerts.clone();
+    let hidden = dashboard
+        .on_pool(move || alerts.preview_silence(&matchers))
+        .await;
+    Ok(documents::preview(&hidden.ok_or_else(unavailable)?))
+}
+
+async fn backtest(dashboard: &Arc<Dashboard>, call: &AlertCall) -> Result<String, Refusal> {
+    let value = |name| query_value(&call.query, name).and_then(query_text);
+    let name = value("rule").ok_or_else(|| bad("The rule must be given."))?;
+    let hours = match value("hours").as_deref() {
+        None => 24,
+        Some(hours) => hours
+            .parse()
+            .ok()
+            .filter(|hours| (1..=documents::MAX_HOURS).contains(hours))
+            .ok_or_else(|| bad("`hours` must be from 1 to 72."))?,
+    };
+    let write = move |setup: &_| documents::backtest(setup, &name, hours);
+    let written = dashboard.document(write).await;
+    written.ok_or_else(unavailable)?
+}
+
+async fn acknowledge(dashboard: &Arc<Dashboard>, call: &AlertCall) -> Result<String, Refusal> {
+    let fields = Fields::read(&call.body)?;
+    let id = fields.text("alert", 16)?;
+    let is_id = id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let fingerprint = u64::from_str_radix(&id, 16).ok().filter(|_| is_id);
+    let fingerprint = fingerprint
+        .ok_or_else(|| bad("`alert` must be the ID of an alert: 16 hexadecimal digits."))?;
+    let lasting = fields.seconds("seconds")?;
+    let (by, comment) = fields.who_and_why()?;
+    let (alerts, who) = (dashboard.setup.alerts.alerts.clone(), by.clone());
+    let why = comment.clone();
+    let found = dashboard
+        .on_pool(move || {
+            let named = alerts
+                .list()
+                .into_iter()
+                .find(|it| it.fingerprint == fingerprint);
+            let is_found = alerts.acknowledge(fingerprint, who, why, lasting);
+            named.filter(|_| is_found)
+        })
+        .await
+        .ok_or_else(unavailable)?;
+    let Some(alert) = found else {
+        let message = "No such alert fires: it may be over.";
+        return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", message));
+    };
+    let subject = documents::named(&alert);
+    audit(dashboard, call, "acknowledge", &subject, (&by, &comment));
+    Ok(json::object(|it| it.bool("acknowledged", true)))
+}
+
+async fn silence(dashboard: &Arc<Dashboard>, call: &AlertCall) -> Result<String, Refusal> {
+    let fields = Fields::read(&call.body)?;
+    let texts = match fields.get("matchers") {
+        Some(FlatValue::Texts(texts)) => texts.clone(),
+        _ => {
+            return Err(bad(
+                "`matchers` must be a list of texts such as `alertname=slow-response`.",
+            ));
+        }
+    };
+    let matchers = matchers(&texts)?;
+    let lasting = fields.seconds("seconds")?;
+    let lasting = lasting.ok_or_else(|| bad("`seconds` must be given: a silence has an end."))?;
+    let (by, comment) = fields.who_and_why()?;
+    let (alerts, who, why) = (
+        dashboard.setup.alerts.alerts.clone(),
+        by.clone(),
+        comment.clone(),
+    );
+    let number = dashboard
+        .on_pool(move || alerts.silence(matchers, lasting, who, why))
+        .await
+        .ok_or_else(unavailable)?
+        .map_err(|error| Refusal::new(StatusCode::CONFLICT, "conflict", error.to_string()))?;
+    let subject = format!("{} for {} s", texts.join(", "), lasting.as_secs());
+    audit(dashboard, call, "silence", &subject, (&by, &comment));
+    Ok(json::object(|it| it.text("silence", &number.to_string())))
+}
+
+async fn end_silence(dashboard: &Arc<Dashboard>, call: &AlertCall) -> Result<String, Refusal> {
+    let fields = Fields::read(&call.body)?;
+    let text = fields.text("silence", 20)?;
+    let number = text
+        .parse()
+        .map_err(|_| bad("`silence` must be the number of a silence, as a text."))?;
+    let (by, comment) = fields.who_and_why()?;
+    let alerts = dashboard.setup.alerts.alerts.clone();
+    let ended = dashboard
+        .on_pool(move || {
+            let silence = alerts.silences().into_iter().find(|it| it.number == number);
+            let has_ended = alerts.end_silence(number);
+            silence.filter(|_| has_ended)
+        })
+        .await
+        .ok_or_else(unavailable)?;
+    let Some(silence) = ended else {
+        let message = "There is no such silence: it may be over.";
+        return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", message));
+    };
+    let matchers: Vec<String> = silence.matchers.iter().map(ToString::to_string).collect();
+    audit(
+        dashboard,
+        call,
+        "end silence",
+        &matchers.join(", "),
+        (&by, &comment),
+    );
+    Ok(json::object(|it| it.bool("ended", true)))
+}
+
+fn audit(
+    dashboard: &Dashboard,
+    call: &AlertCall,
+    action: &'static str,
+    subject: &str,
+    (by, comment): (&str, &str),
+) {
+    let change = AuditedChange {
+        action,
+        subject,
+        by,
+        comment,
+    };
+    audit::record(&dashboard.setup.log, &call.who, &change);
+}
+
+/// Reads the matchers of a silence.
+fn matchers(texts: &[String]) -> Result<Vec<LabelMatcher>, Refusal> {
+    if texts.is_empty() || texts.len() > MAX_MATCHERS {
+        return Err(bad(
+            "There must be 1 to 16 matchers; without any, all alerts would be hidden.",
+        ));
+    }
+    let parse = |text: &String| {
+        text.parse()
+            .map_err(|error: crate::Error| bad(&error.to_string()))
+    };
+    texts.iter().map(parse).collect()
+}
+
+/// The members of a body.
+struct Fields(Vec<(String, FlatValue)>);
+
+impl Fields {
+    fn read(body: &[u8]) -> Result<Self, Refusal> {
+        let read = flat_object(body).map(Self);
+        read.ok_or_else(|| {
+            bad("The body must be a JSON object of texts, whole numbers and lists of texts.")
+        })
+    }
+
+    fn get(&self, name: &str) -> Option<&FlatValue> {
+        let found = self.0.iter().find(|(other, _)| other == name);
+        found
+            .map(|(_, value)| value)
+            .filter(|value| **value != FlatValue::Null)
+    }
+
+    fn text(&self, name: &str, most: usize) -> Result<String, Refusal> {
+        match self.get(name) {
+            Some(FlatValue::Text(text)) if text.len() <= most => Ok(text.clone()),
+            Some(FlatValue::Text(_)) => Err(bad(&format!("`{name}` is longer than {most} bytes."))),
+            _ => Err(bad(&format!("`{name}` must be given, as a text."))),
+        }
+    }
+
+    /// Who asks, and the comment. Control characters are removed.
+    fn who_and_why(&self) -> Result<(String, String), Refusal> {
+        let optional = |name, most| match self.get(name) {
+            None => Ok(String::new()),
+            Some(_) => self.text(name, most),
+        };
+        let plain = |text: String| {
+            let is_plain = |char: &char| !char.is_control();
+            text.chars()
+                .filter(is_plain)
+                .collect::<String>()
+                .trim()
+                .to_owned()
+        };
+        let by = plain(optional("by", MAX_NAME)?);
+        let by = if by.is_empty() { NOBODY.to_owned() } else { by };
+        Ok((by, plain(optional("comment", MAX_COMMENT)?)))
+    }
+
+    fn seconds(&self, name: &str) -> Result<Option<Duration>, Refusal> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(FlatValue::Number(seconds))
+                if (LEAST_SECONDS..=MOST_SECONDS).contains(seconds) =>
+            {
+                Ok(Some(Duration::from_secs(*seconds)))
+            }
+            Some(_) => Err(bad(&format!(
+                "`{name}` must be a whole number from {LEAST_SECONDS} to {MOST_SECONDS}."
+            ))),
+        }
+    }
+}
+
+fn bad(message: &str) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "bad_request", message)
+}
+
+fn unavailable() -> Refusal {
+    let message = "The monitor does not respond, or has ended.";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "closed", message)
+}
