@@ -49,7 +49,7 @@ fn with_rule(harness: Harness) -> Harness {
 
 fn heat(harness: &Harness, room: &str, degrees: f64) {
     let heat = harness.metrics().gauge("heat").build();
-    heat.with([("room", room)]).set(degrees);
+    heat.with([("room", room.to_owned())]).set(degrees);
 }
 
 fn step(harness: &Harness) {
