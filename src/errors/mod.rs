@@ -133,7 +133,7 @@
 //! | state | what it means | how it ends |
 //! |---|---|---|
 //! | open | nobody has dealt with it | |
-//! | resolved | it should not occur again: [now](Resolution::Now), [in this release](Resolution::ThisRelease) or [in the next one](Resolution::NextRelease) | with an event to which the resolution applies: it is regressed |
+//! | resolved | it should not occur again: [now](Resolve::Now), [in this release](Resolve::ThisRelease) or [in the next one](Resolve::NextRelease) | with an event to which the resolution applies: it is regressed |
 //! | regressed | it occurred again | it is resolved again, or reopened |
 //! | muted | its events are counted, and no hook is called | at a time, or with [more events within a period](Mute::UntilMoreThan) |
 //!
@@ -295,12 +295,12 @@ pub use self::event::{Breadcrumb, Cause, ErrorEvent, EventKind, Frame};
 pub use self::global::{ResultExt, capture_error, capture_message};
 pub use self::groups::{
     ErrorFilter, ErrorGroup, ErrorGroups, ErrorPattern, ErrorPatternEvent, ErrorQuery, ErrorSort,
-    ErrorState, GroupedBy, Mute, Resolution, ResolvedBy, TopCounts,
+    ErrorState, GroupedBy, Mute, Resolve, ResolvedBy, TopCounts,
 };
 #[cfg(feature = "sentry")]
 pub use self::sentry::SentryIntegration;
 
-pub(crate) use self::groups::GroupFigures;
+pub(crate) use self::groups::ErrorGroupFigures;
 pub(crate) use self::panics::set_panic_hook;
 pub(crate) use self::registry::{AnyMonitor, current_monitor, has_installed, unrouted};
 pub(crate) use self::sentry::{BeforeSend, Dsn, SentrySetup};

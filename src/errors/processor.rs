@@ -14,7 +14,7 @@ use crate::context::DecodeBreadcrumb;
 use crate::metrics::{Counter, Metrics};
 use crate::model::{Diagnostics, EventId, RecordKind};
 use crate::system::available_memory;
-use crate::worker::{BlockingPool, Record, RecordProcessor, SpoolWriter};
+use crate::worker::{BlockingPool, Completion, Record, RecordProcessor, SpoolWriter};
 
 /// Decodes captured errors on the worker's thread, groups, counts and stores them.
 #[derive(Debug)]
@@ -104,8 +104,11 @@ impl RecordProcessor for ErrorProcessor {
         // while the groups are locked, so that their counts contain exactly the events up to a number.
         let groups = &self.shared.groups;
         let has_backtrace = decoded.has_backtrace;
-        let (event, number) =
-            groups.add(event, record.at, has_backtrace, |event| self.store(event));
+        let completion = self.awaited(event.id);
+        let (event, number) = groups.add(event, record.at, has_backtrace, |event| {
+            let store = self.shared.store.as_ref()?;
+            Some(store.push(stored_record::encode_event(event), completion))
+        });
         if let Some(store) = &self.shared.store {
             store.dispatch(jobs);
         }
@@ -120,17 +123,16 @@ impl RecordProcessor for ErrorProcessor {
 }
 
 impl ErrorProcessor {
-    /// Stores the event and returns its number in the store, if there is one. A capture that waits for the event is
-    /// completed then, or immediately without a store.
-    fn store(&self, event: &ErrorEvent) -> Option<u64> {
-        let completion = self.shared.durable_waiters.remove(event.id);
-        let Some(store) = &self.shared.store else {
-            if let Some(completion) = completion {
-                completion.complete(false);
-            }
+    /// The completion of a capture that waits for the event. If nothing can be stored now, it is completed here: the code
+    /// of the host that this wakes must not run while the groups are locked.
+    fn awaited(&self, event: EventId) -> Option<Arc<Completion<bool>>> {
+        let completion = self.shared.durable_waiters.remove(event)?;
+        let status = self.shared.store.as_ref().and_then(SpoolWriter::status);
+        if status.is_none_or(|status| status.failing) {
+            completion.complete(false);
             return None;
-        };
-        Some(store.push(stored_record::encode_event(event), completion))
+        }
+        Some(completion)
     }
 
     /// Adds events that earlier processes stored to the groups, one batch in each round.

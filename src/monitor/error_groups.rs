@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::handle::Monitor;
-use crate::errors::{ErrorGroups, ErrorPatternEvent, GroupFigures};
+use crate::errors::{ErrorGroupFigures, ErrorGroups, ErrorPatternEvent};
 use crate::metrics::{InstrumentKind, Metrics, Observer};
 use crate::model::Subscription;
 
@@ -69,13 +69,13 @@ impl Monitor {
 }
 
 /// Adds the values of a metric.
-type RecordValue<'a> = &'a mut dyn FnMut(&[(&str, &str)], f64);
+type ErrorGroupValue<'a> = &'a mut dyn FnMut(&[(&str, &str)], f64);
 /// Name, description, kind and values of a metric.
 type GroupMetric = (
     &'static str,
     &'static str,
     InstrumentKind,
-    fn(&GroupFigures, RecordValue<'_>),
+    fn(&ErrorGroupFigures, ErrorGroupValue<'_>),
 );
 
 const METRICS: [GroupMetric; 7] = [

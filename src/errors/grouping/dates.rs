@@ -1,7 +1,7 @@
 //! Dates and times in messages.
 
-use super::parameterize::At;
 use super::patterns::{digit_run, run};
+use super::position::At;
 
 const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const LONG_DAYS: [&str; 7] = [

@@ -9,9 +9,9 @@ const MAX_FRAMES: usize = 50;
 
 /// The hash of a place of capture: a type of errors at a line of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::errors) struct Place(pub(in crate::errors) u64);
+pub(in crate::errors) struct CapturePlace(pub(in crate::errors) u64);
 
-impl Place {
+impl CapturePlace {
     pub(in crate::errors) fn of(event: &ErrorEvent) -> Self {
         let hash = start(event, "place").with(&event.location);
         Self(hash.finish())
@@ -140,6 +140,6 @@ mod tests {
         let (one, mut other) = (event("a", "E", "m"), event("a", "E", "m"));
         other.kind = EventKind::Panic;
         assert_ne!(message_fingerprint(&one), message_fingerprint(&other));
-        assert_ne!(Place::of(&one), Place::of(&other));
+        assert_ne!(CapturePlace::of(&one), CapturePlace::of(&other));
     }
 }

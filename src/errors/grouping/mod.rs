@@ -5,8 +5,9 @@ mod fingerprint;
 mod hash;
 mod parameterize;
 mod patterns;
+mod position;
 
 pub(super) use self::fingerprint::{
-    Place, frames_fingerprint, message_fingerprint, own_fingerprint,
+    CapturePlace, frames_fingerprint, message_fingerprint, own_fingerprint,
 };
 pub(super) use self::hash::{GROUPING_VERSION, GroupHash};

@@ -5,47 +5,18 @@ use super::patterns::{
     duration, email, float, git_sha, hex, hostname, identifier, int, ip, md5, quoted, sha1,
     traceparent, transaction, url, uuid, value_bool, value_quoted,
 };
+use super::position::At;
 use crate::model::prefix;
 
 /// The bytes of a message that count for its group.
 const MAX_BYTES: usize = 1024;
 
-/// A position in a message.
-#[derive(Clone, Copy)]
-pub(super) struct At<'a> {
-    /// From this position on.
-    pub(super) rest: &'a str,
-    /// The character before.
-    pub(super) before: Option<char>,
-}
-
-impl At<'_> {
-    /// Whether a word begins here.
-    pub(super) fn is_word_start(self) -> bool {
-        self.rest.starts_with(is_word) && !self.before.is_some_and(is_word)
-    }
-
-    /// Whether a word ends `len` bytes after this position, if one is there.
-    pub(super) fn is_word_end(self, len: usize) -> bool {
-        !self.after(len).starts_with(is_word)
-    }
-
-    pub(super) fn after(&self, len: usize) -> &str {
-        self.rest.get(len..).unwrap_or_default()
-    }
-}
-
-/// Whether a character is part of a word: a letter, a digit or an underscore.
-pub(super) fn is_word(char: char) -> bool {
-    char.is_alphanumeric() || char == '_'
-}
-
 /// Returns the length of what a rule replaces, if it applies at this position.
-type Rule = fn(At<'_>) -> Option<usize>;
+type PatternRule = fn(At<'_>) -> Option<usize>;
 
 /// The rules. At each position, the first one that applies replaces the text. The order up to `bool` is that of Sentry, so
 /// that messages fall into the same groups there. The last two are for Rust: what `Debug` prints of a text, and long IDs.
-const RULES: [(&str, Rule); 19] = [
+const RULES: [(&str, PatternRule); 19] = [
     ("<email>", email),
     ("<url>", url),
     ("<hostname>", hostname),

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::parameterize::{At, is_word};
+use super::position::{At, is_word};
 
 /// The labels of a host name that are examined.
 const MAX_LABELS: usize = 16;

@@ -4,11 +4,11 @@ use std::time::SystemTime;
 use super::group::{ErrorGroup, GroupedBy};
 use super::samples::Samples;
 use super::state::ErrorState;
-use super::timeline::Timeline;
+use super::timeline::EventTimeline;
 use super::top_counts::TopCounts;
 use crate::clock::Nanos;
 use crate::errors::event::{ErrorEvent, EventKind};
-use crate::errors::grouping::{GROUPING_VERSION, GroupHash, Place};
+use crate::errors::grouping::{CapturePlace, GROUPING_VERSION, GroupHash};
 use crate::model::{EventId, prefix};
 use crate::users::UserSketch;
 
@@ -26,7 +26,7 @@ pub(super) struct GroupEntry {
     /// The fingerprints whose events join it.
     pub(super) fingerprints: Vec<u64>,
     /// The places of capture whose events join it, or have joined it. The first one is that of its first event.
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<CapturePlace>,
     /// The numbers of the groups that were merged into it.
     pub(super) merged: Vec<u64>,
     pub(super) kind: EventKind,
@@ -45,7 +45,7 @@ pub(super) struct GroupEntry {
     /// The monotonic time of the resolution in this process: events that were captured before do not regress the group.
     pub(super) resolved_at: Nanos,
     pub(super) is_spiking: bool,
-    pub(super) timeline: Timeline,
+    pub(super) timeline: EventTimeline,
     pub(super) users: UserSketch,
     pub(super) routes: TopCounts,
     pub(super) releases: TopCounts,
@@ -72,7 +72,7 @@ impl GroupEntry {
             version: GROUPING_VERSION,
             grouped_by,
             fingerprints: vec![fingerprint],
-            places: vec![Place::of(event)],
+            places: vec![CapturePlace::of(event)],
             merged: Vec::new(),
             kind: event.kind,
             error_type: error.type_name,
@@ -87,7 +87,7 @@ impl GroupEntry {
             count_at_mute: 0,
             resolved_at: 0,
             is_spiking: false,
-            timeline: Timeline::new(),
+            timeline: EventTimeline::new(),
             users: UserSketch::new(),
             routes: TopCounts::default(),
             releases: TopCounts::default(),

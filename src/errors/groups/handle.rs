@@ -9,7 +9,7 @@ use super::pattern::{ErrorPattern, ErrorPatternEvent, SeenPattern, sentence};
 use super::query::ErrorQuery;
 use super::saved::{SavedGroups, encode};
 use super::spike::Rate;
-use super::state::{ErrorState, Mute, Resolution, ResolvedBy};
+use super::state::{ErrorState, Mute, Resolve, ResolvedBy};
 use super::store::{GroupStore, Loaded};
 use super::table::{Arrival, GroupCounts, GroupTable, minute_of};
 use crate::clock::{Clock, Nanos, nanos};
@@ -38,11 +38,11 @@ const MAX_MERGED: usize = 32;
 /// ```
 /// # fn main() -> watchpost::Result<()> {
 /// # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
-/// use watchpost::errors::{ErrorFilter, ErrorQuery, Resolution};
+/// use watchpost::errors::{ErrorFilter, ErrorQuery, Resolve};
 ///
 /// for group in monitor.errors().list(&ErrorQuery::default().filter(ErrorFilter::New)) {
 ///     println!("{} events, {} users: {}", group.count, group.users, group.message);
-///     monitor.errors().resolve(group.number, Resolution::NextRelease)?;
+///     monitor.errors().resolve(group.number, Resolve::NextRelease)?;
 /// }
 /// # Ok(())
 /// # }
@@ -95,7 +95,7 @@ pub(in crate::errors) struct GroupsSetup<'a> {
 
 /// Figures for the metrics.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct GroupFigures {
+pub(crate) struct ErrorGroupFigures {
     pub(crate) counts: GroupCounts,
     /// Groups that are neither resolved nor muted, regressed, muted, resolved ones, and those with a spike.
     pub(crate) states: [(&'static str, usize); 5],
@@ -183,7 +183,7 @@ impl ErrorGroups {
     /// # Errors
     ///
     /// Returns an error, for which [`is_error_group`](crate::Error::is_error_group) is true, if there is no such group.
-    pub fn resolve(&self, number: u64, resolution: Resolution) -> Result<()> {
+    pub fn resolve(&self, number: u64, resolution: Resolve) -> Result<()> {
         let (now, at) = (self.inner.clock.now(), self.now());
         let by = ResolvedBy::new(resolution, &self.inner.release);
         self.change(number, |entry| {
@@ -309,7 +309,7 @@ impl ErrorGroups {
     }
 
     /// Figures for the metrics. `None` in a child made by `fork` if a thread of the parent held the lock.
-    pub(crate) fn figures(&self) -> Option<GroupFigures> {
+    pub(crate) fn figures(&self) -> Option<ErrorGroupFigures> {
         let table = lock_for_status(&self.inner.table)?;
         let mut states = [
             ("open", 0),
@@ -331,7 +331,7 @@ impl ErrorGroups {
         ];
         let hooks = hooks.map(|hooks| hooks.counts());
         let sum = |of: fn(&HookCounts) -> u64| hooks.iter().map(of).sum();
-        Some(GroupFigures {
+        Some(ErrorGroupFigures {
             counts: table.counts,
             states,
             hooks: HookCounts {

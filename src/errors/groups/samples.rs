@@ -11,10 +11,10 @@ const MAX_SAMPLES: usize = 8;
 
 /// The samples of one group, the oldest first.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Samples(Vec<Sample>);
+pub(super) struct Samples(Vec<KeptSample>);
 
 #[derive(Debug, Clone)]
-struct Sample {
+struct KeptSample {
     event: Arc<ErrorEvent>,
     bytes: usize,
     /// How little the event tells beside those before it, from its place among the events of the group.
@@ -37,7 +37,7 @@ fn irrelevance_of_age(age: Duration) -> f64 {
     (age.as_secs_f64() / 3600.0 + 1.0).ln() / 4_f64.ln()
 }
 
-impl Sample {
+impl KeptSample {
     fn irrelevance(&self, now: SystemTime) -> f64 {
         let age = now.duration_since(self.event.at).unwrap_or_default();
         f64::from(self.irrelevance) + irrelevance_of_age(age)
@@ -57,7 +57,7 @@ impl Samples {
             };
             self.0.remove(at);
         }
-        self.0.push(Sample {
+        self.0.push(KeptSample {
             event: Arc::clone(event),
             bytes: size_of_event(event),
             irrelevance,
@@ -117,7 +117,7 @@ impl Samples {
 
     /// The sample that tells least, and its irrelevance. The only one with frames is the last to be removed.
     fn most_irrelevant(&self, now: SystemTime) -> Option<(usize, f64)> {
-        let with_frames = |it: &&Sample| !it.event.frames.is_empty();
+        let with_frames = |it: &&KeptSample| !it.event.frames.is_empty();
         let is_only = self.0.len() > 1 && self.0.iter().filter(with_frames).count() == 1;
         let all = self.0.iter().enumerate();
         let all = all.filter(|(_, it)| !(is_only && with_frames(it)));

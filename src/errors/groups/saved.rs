@@ -2,6 +2,7 @@
 //! group. Each begins with the version of its form, so that a later release reads those of an earlier one. A file whose head
 //! has a higher version was written by a later release.
 
+use std::cmp::Reverse;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::entry::{GroupEntry, MAX_KEYS, source_of};
@@ -9,17 +10,19 @@ use super::group::GroupedBy;
 use super::samples::Samples;
 use super::state::{ErrorState, Mute, ResolvedBy};
 use super::table::{GroupTable, MAX_GROUPS};
-use super::timeline::{HOURS, MINUTES, Timeline};
+use super::timeline::{EventTimeline, HOURS, MINUTES};
 use super::top_counts::TopCounts;
 use crate::clock::{nanos, wall_nanos};
 use crate::errors::event::EventKind;
-use crate::errors::grouping::Place;
-use crate::files::{header, put, records};
+use crate::errors::grouping::CapturePlace;
+use crate::files::{HEAD, HEADER, header, put, records};
 use crate::model::EventId;
 use crate::model::codec::{Reader, put_bytes, put_str};
 use crate::users::UserSketch;
 
 const VERSION: u8 = 1;
+/// The maximum number of bytes of a file: no more is read of one. Groups for which there is no room are left out.
+const MAX_BYTES: usize = 7 << 20;
 
 /// What a file contains.
 #[derive(Debug, Default)]
@@ -42,9 +45,9 @@ pub(super) enum InvalidGroups {
     NewerVersion(u8),
 }
 
-/// Encodes all groups.
+/// Encodes the groups: those about which somebody has decided first, then the most recently seen.
 pub(super) fn encode(table: &GroupTable, release: &str, environment: &str) -> Vec<u8> {
-    let mut out = header(table.groups.len() as u64).to_vec();
+    let mut out = header(0).to_vec();
     let mut head = vec![VERSION];
     head.extend_from_slice(&table.covered.to_le_bytes());
     put_str(&mut head, release);
@@ -53,11 +56,20 @@ pub(super) fn encode(table: &GroupTable, release: &str, environment: &str) -> Ve
         put_str(&mut head, name);
     }
     put(&mut out, 0, &head);
-    let mut group = Vec::new();
-    for entry in table.groups.values() {
+    let mut entries: Vec<&GroupEntry> = table.groups.values().collect();
+    entries.sort_by_key(|it| Reverse((it.state.is_decided(), it.last_seen, it.number)));
+    let (mut group, mut count) = (Vec::new(), 0);
+    for entry in entries {
         group.clear();
         put_group(&mut group, entry);
+        if out.len() + HEAD + group.len() > MAX_BYTES {
+            break;
+        }
         put(&mut out, entry.number, &group);
+        count += 1;
+    }
+    if let Some(place) = out.get_mut(..HEADER) {
+        place.copy_from_slice(&header(count));
     }
     out
 }
@@ -162,7 +174,10 @@ fn read_group(group: &[u8]) -> Option<GroupEntry> {
     let last_event = EventId::from_u128(r.u128()?);
     let is_spiking = r.u8()? == 1;
     let fingerprints = list(&mut r, MAX_KEYS)?;
-    let places = list(&mut r, MAX_KEYS)?.into_iter().map(Place).collect();
+    let places = list(&mut r, MAX_KEYS)?
+        .into_iter()
+        .map(CapturePlace)
+        .collect();
     let merged = list(&mut r, MAX_KEYS)?;
     let mut text = || r.str().map(str::to_owned);
     let (error_type, message, location) = (text()?, text()?, text()?);
@@ -195,7 +210,7 @@ fn read_group(group: &[u8]) -> Option<GroupEntry> {
         count_at_mute,
         resolved_at: 0,
         is_spiking,
-        timeline: Timeline::from_parts(&minutes, &hours),
+        timeline: EventTimeline::from_parts(&minutes, &hours),
         users,
         routes,
         releases,

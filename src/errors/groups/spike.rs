@@ -1,6 +1,6 @@
 //! Spikes: more events than usual for the group, within five minutes or within an hour.
 
-use super::timeline::Timeline;
+use super::timeline::EventTimeline;
 
 /// A spike has more events than this within five minutes.
 const FLOOR: u64 = 10;
@@ -25,7 +25,7 @@ pub(super) struct Rate {
 
 impl Rate {
     /// The rate at a minute. `first` is the minute of the first event of the group.
-    pub(super) fn of(timeline: &Timeline, now: u64, first: u64) -> Self {
+    pub(super) fn of(timeline: &EventTimeline, now: u64, first: u64) -> Self {
         let hour = now / 60;
         // The hour that has not ended does not count, nor do those before the first event.
         let hours = hour.saturating_sub(first / 60).min(USUAL_HOURS);
@@ -61,7 +61,7 @@ mod tests {
     /// The minutes at which a spike begins and ends, for events by minute.
     fn episodes(minutes: u64, events: impl Fn(u64) -> u32) -> Vec<(u64, bool)> {
         const START: u64 = 480_000 * 60;
-        let mut timeline = Timeline::new();
+        let mut timeline = EventTimeline::new();
         let (mut is_spiking, mut changes) = (false, Vec::new());
         for minute in 0..minutes {
             timeline.add(START + minute, events(minute));

@@ -59,7 +59,7 @@ impl ErrorState {
 /// What a [`resolve`](crate::errors::ErrorGroups::resolve) applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Resolution {
+pub enum Resolve {
     /// All events from now on.
     Now,
     /// Events of the release that runs, and of later ones: it contains the fix. An event of an earlier release, as after a
@@ -82,11 +82,11 @@ pub enum ResolvedBy {
 }
 
 impl ResolvedBy {
-    pub(super) fn new(resolution: Resolution, release: &str) -> Self {
+    pub(super) fn new(resolution: Resolve, release: &str) -> Self {
         match resolution {
-            Resolution::Now => Self::Now,
-            Resolution::ThisRelease => Self::Release(release.to_owned()),
-            Resolution::NextRelease => Self::ReleaseAfter(release.to_owned()),
+            Resolve::Now => Self::Now,
+            Resolve::ThisRelease => Self::Release(release.to_owned()),
+            Resolve::NextRelease => Self::ReleaseAfter(release.to_owned()),
         }
     }
 
@@ -152,11 +152,11 @@ mod tests {
             by.applies(of, &releases)
         };
         let of_all = |resolution| ["1.0", "1.1", "1.2"].map(|of| applies(resolution, of));
-        assert_eq!(of_all(Resolution::Now), [true, true, true]);
-        assert_eq!(of_all(Resolution::ThisRelease), [false, true, true]);
-        assert_eq!(of_all(Resolution::NextRelease), [false, false, true]);
+        assert_eq!(of_all(Resolve::Now), [true, true, true]);
+        assert_eq!(of_all(Resolve::ThisRelease), [false, true, true]);
+        assert_eq!(of_all(Resolve::NextRelease), [false, false, true]);
         // A release that was never seen is a later one.
-        assert!(applies(Resolution::NextRelease, "9"));
+        assert!(applies(Resolve::NextRelease, "9"));
     }
 
     #[test]

@@ -14,7 +14,9 @@ use super::releases::Releases;
 use super::state::{ErrorState, Mute};
 use crate::clock::Nanos;
 use crate::errors::event::{ErrorEvent, Frame};
-use crate::errors::grouping::{Place, frames_fingerprint, message_fingerprint, own_fingerprint};
+use crate::errors::grouping::{
+    CapturePlace, frames_fingerprint, message_fingerprint, own_fingerprint,
+};
 use crate::model::EventId;
 use crate::users::UserHash;
 
@@ -33,11 +35,11 @@ const MAX_PATTERNS: usize = 1024;
 pub(super) struct GroupTable {
     pub(super) groups: FxHashMap<u64, GroupEntry>,
     by_fingerprint: FxHashMap<u64, u64>,
-    by_place: FxHashMap<Place, PlaceGroup>,
+    by_place: FxHashMap<CapturePlace, PlaceGroup>,
     /// The groups that merged groups have become.
     merged: FxHashMap<u64, u64>,
     /// How many groups each location has, by its hash, and how many bytes of samples.
-    sources: FxHashMap<u64, SourceUsage>,
+    sources: FxHashMap<u64, LocationUsage>,
     sample_bytes: usize,
     pub(super) releases: Releases,
     pub(super) counts: GroupCounts,
@@ -63,7 +65,7 @@ enum PlaceGroup {
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct SourceUsage {
+struct LocationUsage {
     groups: usize,
     sample_bytes: usize,
 }
@@ -112,7 +114,7 @@ impl GroupTable {
         let number = fingerprint;
         let entry = GroupEntry::new(number, grouped_by, fingerprint, event, arrival.now);
         if grouped_by == GroupedBy::Place {
-            let place = Place::of(event);
+            let place = CapturePlace::of(event);
             self.by_place.insert(place, PlaceGroup::Awaiting(number));
         }
         self.by_fingerprint.insert(fingerprint, number);
@@ -133,7 +135,7 @@ impl GroupTable {
         if let Some(own) = own_fingerprint(event) {
             return known(own, GroupedBy::Fingerprint);
         }
-        let place = Place::of(event);
+        let place = CapturePlace::of(event);
         match self.by_place.get(&place) {
             Some(PlaceGroup::Awaiting(number) | PlaceGroup::Decided(number)) => Ok(*number),
             None if has_backtrace => Err((place.0, GroupedBy::Place)),
@@ -154,7 +156,7 @@ impl GroupTable {
         entry.first_seen = entry.first_seen.min(event.at);
         entry.last_seen = event.at;
         entry.last_event = event.id;
-        let place = Place::of(event);
+        let place = CapturePlace::of(event);
         if let Some(replaced) = push_key(&mut entry.places, place) {
             self.by_place.remove(&replaced);
         }
@@ -261,7 +263,7 @@ impl GroupTable {
 
     /// Decides about the place of an event by its frames.
     fn decide(&mut self, event: &ErrorEvent, frames: &[Frame], number: u64, arrival: &Arrival<'_>) {
-        let place = Place::of(event);
+        let place = CapturePlace::of(event);
         let state = self.by_place.get(&place).copied();
         if !event.fingerprint.is_empty()
             || matches!(state, Some(PlaceGroup::Decided(_) | PlaceGroup::ByMessage))
@@ -304,7 +306,7 @@ impl GroupTable {
     /// The frames of a place have none of the service: its events are grouped by their messages.
     fn decide_by_message(
         &mut self,
-        place: Place,
+        place: CapturePlace,
         group: u64,
         event: &ErrorEvent,
         arrival: &Arrival<'_>,
@@ -354,7 +356,7 @@ impl GroupTable {
     }
 
     /// Sets to which group the events of a place belong. The place is listed with `group`, and removed with it.
-    fn set_place(&mut self, place: Place, group: u64, leads_to: PlaceGroup) {
+    fn set_place(&mut self, place: CapturePlace, group: u64, leads_to: PlaceGroup) {
         let Some(entry) = self.groups.get_mut(&group) else {
             return;
         };
@@ -364,7 +366,7 @@ impl GroupTable {
         self.by_place.insert(place, leads_to);
     }
 
-    fn is_of_place(&self, group: u64, place: Place) -> bool {
+    fn is_of_place(&self, group: u64, place: CapturePlace) -> bool {
         let entry = self.groups.get(&group);
         entry.is_some_and(|entry| entry.places == [place] && entry.grouped_by != GroupedBy::Frames)
     }

@@ -7,7 +7,7 @@ pub(in crate::errors) const HOURS: usize = 7 * 24;
 
 /// The events of a group over time, in a fixed number of counts.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Timeline {
+pub(super) struct EventTimeline {
     minutes: Slots,
     hours: Slots,
 }
@@ -19,7 +19,7 @@ struct Slots {
     counts: Box<[u32]>,
 }
 
-impl Timeline {
+impl EventTimeline {
     pub(super) fn new() -> Self {
         Self {
             minutes: Slots::new(MINUTES),
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn events_leave_the_windows_with_time() {
-        let mut timeline = Timeline::new();
+        let mut timeline = EventTimeline::new();
         for minute in NOW..NOW + 200 {
             timeline.add(minute, 2);
         }
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_goes_on_counting() {
-        let mut timeline = Timeline::new();
+        let mut timeline = EventTimeline::new();
         timeline.add(NOW, 5);
         timeline.add(NOW - 10, 3);
         assert_eq!(timeline.in_minutes(NOW, 60), 8);
@@ -187,20 +187,20 @@ mod tests {
 
     #[test]
     fn parts_make_the_same_timeline_and_merging_adds() {
-        let mut one = Timeline::new();
-        let mut other = Timeline::new();
+        let mut one = EventTimeline::new();
+        let mut other = EventTimeline::new();
         for minute in 0..100 {
             one.add(NOW + minute, 1);
             other.add(NOW + 2 * minute, 2);
         }
         let [minutes, hours] = one.parts();
-        assert_eq!(Timeline::from_parts(&minutes, &hours), one);
+        assert_eq!(EventTimeline::from_parts(&minutes, &hours), one);
         let now = NOW + 198;
         let sum = one.in_hours(now / 60, 168) + other.in_hours(now / 60, 168);
         one.merge(&other);
         assert_eq!(one.in_hours(now / 60, 168), sum);
         // An old timeline does not reset a newer one.
-        let mut old = Timeline::new();
+        let mut old = EventTimeline::new();
         old.add(NOW - 1_000_000, 9);
         one.merge(&old);
         assert_eq!(one.in_hours(now / 60, 168), sum);

@@ -12,7 +12,7 @@ use super::store::GroupStore;
 use super::table::{MAX_GROUPS, MAX_SAMPLE_BYTES};
 use super::{
     ErrorFilter, ErrorGroup, ErrorPatternEvent, ErrorQuery, ErrorSort, ErrorState, GroupedBy, Mute,
-    Resolution,
+    Resolve,
 };
 use crate::clock::Clock;
 use crate::errors::event::{ErrorEvent, Frame};
@@ -279,9 +279,9 @@ fn a_group_knows_users_routes_releases_and_times() {
 #[test]
 fn resolved_groups_regress_as_their_resolution_says() {
     for (resolution, in_this_release) in [
-        (Resolution::Now, true),
-        (Resolution::ThisRelease, true),
-        (Resolution::NextRelease, false),
+        (Resolve::Now, true),
+        (Resolve::ThisRelease, true),
+        (Resolve::NextRelease, false),
     ] {
         let files = Memory::default();
         let mut process = Process::begin("1", Some(&files), 0);
@@ -308,9 +308,7 @@ fn resolved_groups_regress_as_their_resolution_says() {
         next.add(event("a.rs:1:1", "E", "m"));
         assert_eq!(next.only().state.as_str(), "regressed", "{resolution:?}");
         // A rollback: in an earlier release nothing is known to be fixed.
-        next.groups
-            .resolve(number, Resolution::ThisRelease)
-            .unwrap();
+        next.groups.resolve(number, Resolve::ThisRelease).unwrap();
         next.pass(MINUTE);
         let mut rollback = Process::begin("1", Some(&files), next.last);
         rollback.groups.tick();
@@ -351,7 +349,7 @@ fn changes_that_are_not_possible_say_why() {
     let groups = &process.groups;
     let muted = Mute::until_more_than(1, MINUTE);
     for error in [
-        groups.resolve(number ^ 1, Resolution::Now),
+        groups.resolve(number ^ 1, Resolve::Now),
         groups.mute(number, Mute::Until(UNIX_EPOCH)),
         groups.mute(number, Mute::until_more_than(1, Duration::ZERO)),
         groups.unmute(number),
@@ -363,7 +361,7 @@ fn changes_that_are_not_possible_say_why() {
         assert!(error.unwrap_err().is_error_group());
     }
     groups.mute(number, muted).unwrap();
-    groups.resolve(number, Resolution::Now).unwrap();
+    groups.resolve(number, Resolve::Now).unwrap();
     assert_eq!(process.only().state.as_str(), "resolved");
     assert!(groups.mute(number, muted).is_err());
     groups.reopen(number).unwrap();
@@ -520,7 +518,7 @@ fn a_query_selects_and_orders() {
     let many = add("many", "/a", 9);
     let few = add("few", "/b", 2);
     let old = add("old", "/a", 1);
-    process.groups.resolve(old, Resolution::Now).unwrap();
+    process.groups.resolve(old, Resolve::Now).unwrap();
     process
         .groups
         .mute(few, Mute::until_more_than(1, MINUTE))

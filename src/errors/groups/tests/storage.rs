@@ -19,9 +19,7 @@ fn groups_and_states_are_those_of_the_process_before() {
         one.add(event);
         one.clock.advance(MINUTE);
     }
-    one.groups
-        .resolve(resolved, Resolution::NextRelease)
-        .unwrap();
+    one.groups.resolve(resolved, Resolve::NextRelease).unwrap();
     let mute = Mute::until_more_than(5, 60 * MINUTE);
     one.groups.mute(muted, mute).unwrap();
     one.pass(MINUTE);
@@ -62,6 +60,32 @@ fn groups_and_states_are_those_of_the_process_before() {
         assert_eq!(of(&before), of(&after));
     }
     assert_eq!(two.all().len(), 3);
+}
+
+#[test]
+fn the_largest_groups_make_a_file_that_can_be_read_whole() {
+    let files = Memory::default();
+    let mut one = Process::begin("1", Some(&files), 0);
+    one.groups.tick();
+    for n in 0..MAX_GROUPS {
+        let text = "x".repeat(2000);
+        let mut event = event(&format!("{}:{n}:1", "y".repeat(500)), &text, &text);
+        event.fingerprint = vec![n.to_string()];
+        for m in 0..10 {
+            event.route = format!("{}/{m}", "z".repeat(250));
+            one.add_noisy(event.clone());
+        }
+    }
+    let muted = one.all()[MAX_GROUPS - 1].number;
+    let mute = Mute::until_more_than(1000, MINUTE);
+    one.groups.mute(muted, mute).unwrap();
+    one.pass(MINUTE);
+    assert!(lock(&files.files)["error_groups"].len() <= 7 << 20);
+    let two = Process::begin("1", Some(&files), one.last);
+    two.groups.tick();
+    assert!(two.diagnostics.notices().is_empty());
+    assert!(two.all().len() > MAX_GROUPS / 2);
+    assert_eq!(two.groups.show(muted).unwrap().state.as_str(), "muted");
 }
 
 #[test]
@@ -117,7 +141,7 @@ fn a_newer_file_is_left_as_it_is_and_a_damaged_one_is_used_as_far_as_possible() 
         numbers.push(one.add(event("a.rs:1:1", "E", text)).group);
     }
     for number in &numbers {
-        one.groups.resolve(*number, Resolution::Now).unwrap();
+        one.groups.resolve(*number, Resolve::Now).unwrap();
     }
     one.pass(MINUTE);
     let good = lock(&files.files)["error_groups"].clone();
@@ -154,7 +178,7 @@ fn a_disk_that_fails_is_reported_and_tried_again() {
     let mut process = Process::begin("1", Some(&files), 0);
     process.groups.tick();
     let number = process.add(event("a.rs:1:1", "E", "m")).group;
-    process.groups.resolve(number, Resolution::Now).unwrap();
+    process.groups.resolve(number, Resolve::Now).unwrap();
     process.pass(MINUTE);
     // It may hold groups of earlier processes, so nothing is announced and nothing is written.
     assert!(!process.groups.is_stored() && !process.groups.is_loaded());
