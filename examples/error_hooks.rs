@@ -19,7 +19,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use watchpost::Monitor;
-use watchpost::errors::{Backtraces, ErrorFilter, ErrorQuery, Resolve};
+use watchpost::errors::{Backtraces, ErrorFilter, ErrorQuery, ErrorResolution};
 
 #[derive(Debug)]
 struct OutOfStock {
@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let open = ErrorQuery::default().filter(ErrorFilter::Open);
     for group in monitor.errors().list(&open) {
-        monitor.errors().resolve(group.number, Resolve::Now)?;
+        monitor.errors().resolve(group.number, ErrorResolution::Now)?;
         println!("resolved");
     }
     capture(&monitor, 12);

@@ -133,7 +133,7 @@
 //! | state | what it means | how it ends |
 //! |---|---|---|
 //! | open | nobody has dealt with it | |
-//! | resolved | it should not occur again: [now](Resolve::Now), [in this release](Resolve::ThisRelease) or [in the next one](Resolve::NextRelease) | with an event to which the resolution applies: it is regressed |
+//! | resolved | it should not occur again: [now](ErrorResolution::Now), [in this release](ErrorResolution::ThisRelease) or [in the next one](ErrorResolution::NextRelease) | with an event to which the resolution applies: it is regressed |
 //! | regressed | it occurred again | it is resolved again, or reopened |
 //! | muted | its events are counted, and no hook is called | at a time, or with [more events within a period](Mute::UntilMoreThan) |
 //!
@@ -294,8 +294,8 @@ pub use self::durable::{CaptureReceipt, DurableCapture};
 pub use self::event::{Breadcrumb, Cause, ErrorEvent, EventKind, Frame};
 pub use self::global::{ResultExt, capture_error, capture_message};
 pub use self::groups::{
-    ErrorFilter, ErrorGroup, ErrorGroups, ErrorPattern, ErrorPatternEvent, ErrorQuery, ErrorSort,
-    ErrorState, GroupedBy, Mute, Resolve, ResolvedBy, TopCounts,
+    ErrorFilter, ErrorGroup, ErrorGroups, ErrorPattern, ErrorPatternEvent, ErrorQuery,
+    ErrorResolution, ErrorSort, ErrorState, GroupedBy, Mute, ResolvedBy, TopCounts,
 };
 #[cfg(feature = "sentry")]
 pub use self::sentry::SentryIntegration;

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::http::Request;
 use axum::routing::get;
 use tracing_subscriber::layer::SubscriberExt;
-use watchpost::errors::{Backtraces, EventKind, Resolve};
+use watchpost::errors::{Backtraces, ErrorResolution, EventKind};
 use watchpost::testing::Harness;
 use watchpost::{EventId, Level, RecordKind, ResultExt};
 
@@ -602,7 +602,10 @@ async fn states_survive_a_restart_and_hooks_hear_of_a_regression() {
     capture(&first);
     assert!(first.flush(PATIENCE).await);
     let number = first.error_groups()[0].number;
-    first.errors().resolve(number, Resolve::Now).unwrap();
+    first
+        .errors()
+        .resolve(number, ErrorResolution::Now)
+        .unwrap();
     let patience = std::time::Instant::now();
     while !first.errors().is_stored() && patience.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(5)).await;

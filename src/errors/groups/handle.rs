@@ -9,7 +9,7 @@ use super::pattern::{ErrorPattern, ErrorPatternEvent, SeenPattern, sentence};
 use super::query::ErrorQuery;
 use super::saved::{SavedGroups, encode};
 use super::spike::Rate;
-use super::state::{ErrorState, Mute, Resolve, ResolvedBy};
+use super::state::{ErrorResolution, ErrorState, Mute, ResolvedBy};
 use super::store::{GroupStore, Loaded};
 use super::table::{Arrival, GroupCounts, GroupTable, minute_of};
 use crate::clock::{Clock, Nanos, nanos};
@@ -38,11 +38,11 @@ const MAX_MERGED: usize = 32;
 /// ```
 /// # fn main() -> watchpost::Result<()> {
 /// # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
-/// use watchpost::errors::{ErrorFilter, ErrorQuery, Resolve};
+/// use watchpost::errors::{ErrorFilter, ErrorQuery, ErrorResolution};
 ///
 /// for group in monitor.errors().list(&ErrorQuery::default().filter(ErrorFilter::New)) {
 ///     println!("{} events, {} users: {}", group.count, group.users, group.message);
-///     monitor.errors().resolve(group.number, Resolve::NextRelease)?;
+///     monitor.errors().resolve(group.number, ErrorResolution::NextRelease)?;
 /// }
 /// # Ok(())
 /// # }
@@ -183,7 +183,7 @@ impl ErrorGroups {
     /// # Errors
     ///
     /// Returns an error, for which [`is_error_group`](crate::Error::is_error_group) is true, if there is no such group.
-    pub fn resolve(&self, number: u64, resolution: Resolve) -> Result<()> {
+    pub fn resolve(&self, number: u64, resolution: ErrorResolution) -> Result<()> {
         let (now, at) = (self.inner.clock.now(), self.now());
         let by = ResolvedBy::new(resolution, &self.inner.release);
         self.change(number, |entry| {

@@ -19,7 +19,7 @@ pub use self::group::{ErrorGroup, GroupedBy};
 pub use self::handle::ErrorGroups;
 pub use self::pattern::{ErrorPattern, ErrorPatternEvent};
 pub use self::query::{ErrorFilter, ErrorQuery, ErrorSort};
-pub use self::state::{ErrorState, Mute, Resolve, ResolvedBy};
+pub use self::state::{ErrorResolution, ErrorState, Mute, ResolvedBy};
 pub use self::top_counts::TopCounts;
 
 pub(crate) use self::handle::ErrorGroupFigures;

@@ -59,7 +59,7 @@ impl ErrorState {
 /// What a [`resolve`](crate::errors::ErrorGroups::resolve) applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Resolve {
+pub enum ErrorResolution {
     /// All events from now on.
     Now,
     /// Events of the release that runs, and of later ones: it contains the fix. An event of an earlier release, as after a
@@ -82,11 +82,11 @@ pub enum ResolvedBy {
 }
 
 impl ResolvedBy {
-    pub(super) fn new(resolution: Resolve, release: &str) -> Self {
+    pub(super) fn new(resolution: ErrorResolution, release: &str) -> Self {
         match resolution {
-            Resolve::Now => Self::Now,
-            Resolve::ThisRelease => Self::Release(release.to_owned()),
-            Resolve::NextRelease => Self::ReleaseAfter(release.to_owned()),
+            ErrorResolution::Now => Self::Now,
+            ErrorResolution::ThisRelease => Self::Release(release.to_owned()),
+            ErrorResolution::NextRelease => Self::ReleaseAfter(release.to_owned()),
         }
     }
 
@@ -152,11 +152,11 @@ mod tests {
             by.applies(of, &releases)
         };
         let of_all = |resolution| ["1.0", "1.1", "1.2"].map(|of| applies(resolution, of));
-        assert_eq!(of_all(Resolve::Now), [true, true, true]);
-        assert_eq!(of_all(Resolve::ThisRelease), [false, true, true]);
-        assert_eq!(of_all(Resolve::NextRelease), [false, false, true]);
+        assert_eq!(of_all(ErrorResolution::Now), [true, true, true]);
+        assert_eq!(of_all(ErrorResolution::ThisRelease), [false, true, true]);
+        assert_eq!(of_all(ErrorResolution::NextRelease), [false, false, true]);
         // A release that was never seen is a later one.
-        assert!(applies(Resolve::NextRelease, "9"));
+        assert!(applies(ErrorResolution::NextRelease, "9"));
     }
 
     #[test]

@@ -11,8 +11,8 @@ use super::handle::{ErrorGroups, GroupsSetup};
 use super::store::GroupStore;
 use super::table::{MAX_GROUPS, MAX_SAMPLE_BYTES};
 use super::{
-    ErrorFilter, ErrorGroup, ErrorPatternEvent, ErrorQuery, ErrorSort, ErrorState, GroupedBy, Mute,
-    Resolve,
+    ErrorFilter, ErrorGroup, ErrorPatternEvent, ErrorQuery, ErrorResolution, ErrorSort, ErrorState,
+    GroupedBy, Mute,
 };
 use crate::clock::Clock;
 use crate::errors::event::{ErrorEvent, Frame};
@@ -279,9 +279,9 @@ fn a_group_knows_users_routes_releases_and_times() {
 #[test]
 fn resolved_groups_regress_as_their_resolution_says() {
     for (resolution, in_this_release) in [
-        (Resolve::Now, true),
-        (Resolve::ThisRelease, true),
-        (Resolve::NextRelease, false),
+        (ErrorResolution::Now, true),
+        (ErrorResolution::ThisRelease, true),
+        (ErrorResolution::NextRelease, false),
     ] {
         let files = Memory::default();
         let mut process = Process::begin("1", Some(&files), 0);
@@ -308,7 +308,9 @@ fn resolved_groups_regress_as_their_resolution_says() {
         next.add(event("a.rs:1:1", "E", "m"));
         assert_eq!(next.only().state.as_str(), "regressed", "{resolution:?}");
         // A rollback: in an earlier release nothing is known to be fixed.
-        next.groups.resolve(number, Resolve::ThisRelease).unwrap();
+        next.groups
+            .resolve(number, ErrorResolution::ThisRelease)
+            .unwrap();
         next.pass(MINUTE);
         let mut rollback = Process::begin("1", Some(&files), next.last);
         rollback.groups.tick();
@@ -349,7 +351,7 @@ fn changes_that_are_not_possible_say_why() {
     let groups = &process.groups;
     let muted = Mute::until_more_than(1, MINUTE);
     for error in [
-        groups.resolve(number ^ 1, Resolve::Now),
+        groups.resolve(number ^ 1, ErrorResolution::Now),
         groups.mute(number, Mute::Until(UNIX_EPOCH)),
         groups.mute(number, Mute::until_more_than(1, Duration::ZERO)),
         groups.unmute(number),
@@ -361,7 +363,7 @@ fn changes_that_are_not_possible_say_why() {
         assert!(error.unwrap_err().is_error_group());
     }
     groups.mute(number, muted).unwrap();
-    groups.resolve(number, Resolve::Now).unwrap();
+    groups.resolve(number, ErrorResolution::Now).unwrap();
     assert_eq!(process.only().state.as_str(), "resolved");
     assert!(groups.mute(number, muted).is_err());
     groups.reopen(number).unwrap();
@@ -518,7 +520,7 @@ fn a_query_selects_and_orders() {
     let many = add("many", "/a", 9);
     let few = add("few", "/b", 2);
     let old = add("old", "/a", 1);
-    process.groups.resolve(old, Resolve::Now).unwrap();
+    process.groups.resolve(old, ErrorResolution::Now).unwrap();
     process
         .groups
         .mute(few, Mute::until_more_than(1, MINUTE))

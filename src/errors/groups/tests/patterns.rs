@@ -22,7 +22,10 @@ fn hooks_hear_of_new_errors_regressions_and_spikes_once() {
     process.pass(Duration::from_secs(1));
     assert_eq!(patterns(&seen), [""; 0]);
 
-    process.groups.resolve(number, Resolve::Now).unwrap();
+    process
+        .groups
+        .resolve(number, ErrorResolution::Now)
+        .unwrap();
     process.add(event("a.rs:1:1", "E", "m"));
     process.add(event("a.rs:1:1", "E", "m"));
     process.pass(Duration::from_secs(1));

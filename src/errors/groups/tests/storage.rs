@@ -19,7 +19,9 @@ fn groups_and_states_are_those_of_the_process_before() {
         one.add(event);
         one.clock.advance(MINUTE);
     }
-    one.groups.resolve(resolved, Resolve::NextRelease).unwrap();
+    one.groups
+        .resolve(resolved, ErrorResolution::NextRelease)
+        .unwrap();
     let mute = Mute::until_more_than(5, 60 * MINUTE);
     one.groups.mute(muted, mute).unwrap();
     one.pass(MINUTE);
@@ -141,7 +143,7 @@ fn a_newer_file_is_left_as_it_is_and_a_damaged_one_is_used_as_far_as_possible() 
         numbers.push(one.add(event("a.rs:1:1", "E", text)).group);
     }
     for number in &numbers {
-        one.groups.resolve(*number, Resolve::Now).unwrap();
+        one.groups.resolve(*number, ErrorResolution::Now).unwrap();
     }
     one.pass(MINUTE);
     let good = lock(&files.files)["error_groups"].clone();
@@ -178,7 +180,10 @@ fn a_disk_that_fails_is_reported_and_tried_again() {
     let mut process = Process::begin("1", Some(&files), 0);
     process.groups.tick();
     let number = process.add(event("a.rs:1:1", "E", "m")).group;
-    process.groups.resolve(number, Resolve::Now).unwrap();
+    process
+        .groups
+        .resolve(number, ErrorResolution::Now)
+        .unwrap();
     process.pass(MINUTE);
     // It may hold groups of earlier processes, so nothing is announced and nothing is written.
     assert!(!process.groups.is_stored() && !process.groups.is_loaded());
