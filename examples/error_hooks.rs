@@ -7,10 +7,10 @@
 //! It ends after some seconds, and prints:
 //!
 //! ```text
-//! new: New error: OutOfStock: item 0 is out of stock, at examples/error_hooks.rs:82:13
-//! spike: 12 events within five minutes: OutOfStock: item 0 is out of stock, at examples/error_hooks.rs:82:13
+//! new: New error: error_hooks::OutOfStock: item 0 is out of stock, at examples/error_hooks.rs:81:27
+//! spike: 12 events within five minutes: error_hooks::OutOfStock: item 0 is out of stock, at examples/error_hooks.rs:81:27
 //! resolved
-//! regression: Resolved error occurs again: OutOfStock: item 0 is out of stock, at examples/error_hooks.rs:82:13
+//! regression: Resolved error occurs again: error_hooks::OutOfStock: item 0 is out of stock, at examples/error_hooks.rs:81:27
 //! 13 events, 5 users, 1 route, regressed
 //! ```
 
