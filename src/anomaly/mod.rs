@@ -56,7 +56,8 @@
 //!
 //! `Monitor::watch` and the method `watch` of counters, gauges and histograms add series of the host. The value they return
 //! sets the direction, the least effect, the sensitivity and the detector. At most `anomaly.max_series` series are watched
-//! (2,000), of about 2 KiB each; `watchpost_anomaly_series` says how many are, and for how many there is no room.
+//! (2,000), of 1.7 KiB each: 1 KiB for the detector, the rest for
+//! what names it, its last sample and the bands of the last two hours; `watchpost_anomaly_series` says how many are, and for how many there is no room.
 //!
 //! # Hooks
 //!
@@ -77,7 +78,8 @@
 //! Anomalies that begin at most five minutes after one another form an episode; `Monitor::episodes` has them with their
 //! members, the oddest first. `Monitor::odd_at` and `Monitor::odd_between` rank what was odd at some time: the last 500
 //! anomalies, and before those what has a flag in the [history](crate::history), whose points say whether they contain an
-//! anomaly. `Monitor::watched_series` has the last value of each series and the band of what was normal.
+//! anomaly. `Monitor::watched_series` has the last value of each series, the band of what was normal, and the
+//! bands of the last two hours for a chart.
 //!
 //! # Restarts
 //!
@@ -131,7 +133,7 @@
 //! # What is anomalous
 //!
 //! Five deviations are watched: the latest value; the latest value given the one before; the mean of the last twelve; the
-//! mean of the last fifty; and how much the values vary. For each of them, in both directions, the detector counts how large
+//! mean of the last fifty; and how much the values vary, of counts: how much more than by chance. For each of them, in both directions, the detector counts how large
 //! its excursions get, and sets the limit where as many of them happen as false alarms are allowed. So the limits fit
 //! heavy tails, bursts and rare events without an assumption about their distribution.
 //!
@@ -171,7 +173,8 @@
 //!
 //! # Cost
 //!
-//! A detector takes about 160 ns for each sample and 1 KiB of memory; it allocates nothing. Requests pay nothing: series are
+//! A detector takes about 110 ns for each sample and 1 KiB of memory; it allocates nothing. Two thousand series take about
+//! 0.4 ms of a snapshot. Requests pay nothing: series are
 //! judged when a snapshot is taken.
 
 mod config;
@@ -182,8 +185,8 @@ pub use self::config::AnomalyConfig;
 #[cfg(feature = "history")]
 pub use self::enabled::{
     AdaptiveDetector, Anomaly, AnomalyChange, AnomalyEpisode, AnomalyKind, AnomalyState,
-    Assessment, Detector, DetectorConfig, Direction, Measure, Observation, OddSeries, Onset,
-    ThreeSigma, Watch, WatchedFigure, WatchedSeries,
+    Assessment, Detector, DetectorConfig, Direction, Measure, NormalBand, Observation, OddSeries,
+    Onset, ThreeSigma, Watch, WatchedFigure, WatchedSeries,
 };
 
 #[cfg(feature = "dashboard")]

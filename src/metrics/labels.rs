@@ -128,6 +128,21 @@ pub(crate) fn label_pairs(text: &str) -> impl Iterator<Item = (&str, String)> {
     pairs(text).map(|(label, value)| (label, unescaped(value)))
 }
 
+/// The canonical text of those of the labels of a canonical text that are wanted.
+#[cfg(feature = "history")]
+pub(crate) fn labels_among(text: &str, wanted: &[&str]) -> String {
+    let mut among = String::new();
+    for (label, value) in pairs(text).filter(|(label, _)| wanted.contains(label)) {
+        if !among.is_empty() {
+            among.push(',');
+        }
+        for part in [label, "=\"", value, "\""] {
+            among.push_str(part);
+        }
+    }
+    among
+}
+
 /// The value of a label in a canonical text, unescaped. Allocates only if it has escapes.
 #[cfg(feature = "history")]
 pub(crate) fn label_value<'a>(text: &'a str, label: &str) -> Option<Cow<'a, str>> {

@@ -429,8 +429,11 @@ pub(crate) use self::own_histograms::is_in_own_namespace;
 pub(crate) use self::snapshot::MetricSnapshot;
 #[cfg(feature = "history")]
 pub(crate) use self::{
-    context::SeriesWatches, handles::HandleSeries, histogram_values::HistogramSum,
-    labels::label_value, snapshot::Snapshot,
+    context::SeriesWatches,
+    handles::HandleSeries,
+    histogram_values::HistogramSum,
+    labels::{label_value, labels_among},
+    snapshot::Snapshot,
 };
 #[cfg(feature = "dashboard")]
 pub(crate) use self::{

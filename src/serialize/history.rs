@@ -2,7 +2,8 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::forms::{Map, Millis, OptionalTime, Time};
 use crate::anomaly::{
-    Anomaly, AnomalyEpisode, AnomalyKind, AnomalyState, OddSeries, WatchedFigure, WatchedSeries,
+    Anomaly, AnomalyEpisode, AnomalyKind, AnomalyState, NormalBand, OddSeries, WatchedFigure,
+    WatchedSeries,
 };
 use crate::history::{Marker, MarkerKind, MetricInfo, MetricKind, Point, ResultSeries};
 use crate::summary::{
@@ -122,8 +123,9 @@ as_struct!(AnomalyEpisode { number, members } with {
     since: Time as "since",
     until: OptionalTime as "until",
 });
+as_struct!(NormalBand { expected, lower, upper } with { at: Time as "at" });
 as_struct!(WatchedSeries {
-    metric, figure, name, value, expected, lower, upper, score, learning, anomalous,
+    metric, figure, name, value, expected, lower, upper, score, learning, anomalous, bands,
 } with {
     labels: Map as "labels",
     at: Time as "at",

@@ -12,7 +12,8 @@ pub use self::config::{DetectorConfig, Direction, Measure};
 pub use self::detector::{AnomalyChange, AnomalyKind, Assessment, Detector, Observation, Onset};
 pub use self::three_sigma::ThreeSigma;
 pub use self::watching::{
-    Anomaly, AnomalyEpisode, AnomalyState, OddSeries, Watch, WatchedFigure, WatchedSeries,
+    Anomaly, AnomalyEpisode, AnomalyState, NormalBand, OddSeries, Watch, WatchedFigure,
+    WatchedSeries,
 };
 
 #[cfg(feature = "dashboard")]

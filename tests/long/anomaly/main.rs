@@ -38,7 +38,7 @@ const SLOW_SERIES: u64 = 10;
 const SLOW_DAYS: u32 = 60;
 const SLOW_STEP: u32 = 300;
 /// Of each change.
-const REPEATS: u64 = 20;
+const REPEATS: u64 = 60;
 const HISTORY_DAYS: u32 = 8;
 /// The knob for the benchmark.
 const NAB_KNOB: f64 = 16.0;

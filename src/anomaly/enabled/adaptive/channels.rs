@@ -19,7 +19,7 @@ pub(super) const CHANNELS: usize = 5;
 /// (several channels find the same deviation, and their margins) is a third to a half. Deviations that last get the
 /// largest part, since people care for these most.
 pub(super) const SHARES: [f32; CHANNELS] = [0.2, 0.4, 0.7, 0.3, 0.3];
-/// Counts have no second and fourth channel, so that the others get more.
+/// Counts have no second channel, so that the others get more.
 pub(super) const COUNT_FACTOR: f32 = 1.2;
 
 /// Residuals beyond this many mean deviations count as this many: 30 standard deviations.
@@ -56,6 +56,8 @@ pub(super) struct Deviations {
     pub(super) usual_variation: f32,
     pub(super) variation: f32,
     pub(super) variation_noise: f32,
+    /// The channel that a larger variation is a sign of: [`VARIATION`], unless a single value or a shift causes it.
+    pub(super) variation_cause: usize,
 }
 
 impl Deviations {
@@ -71,6 +73,7 @@ impl Deviations {
             usual_variation: 0.0,
             variation: 0.0,
             variation_noise: 0.0,
+            variation_cause: VARIATION,
         }
     }
 }
@@ -89,13 +92,14 @@ pub(super) struct Channels {
     pub(super) expected_means: [f32; 2],
     /// Of ratios, the mean number of all events.
     pub(super) mean_of: f32,
-    /// The mean size of the latest innovations.
+    /// The mean size of the latest innovations; of counts, the excess of their variance.
     pub(super) size: f32,
     /// The smallest usual difference between two values.
     pub(super) quantum: f32,
     pub(super) last_value: f32,
     pub(super) last_residual: f32,
-    /// The covariance of a residual with the one before, and the variance of that one.
+    /// The covariance of a residual with the one before, and the variance of that one. Of counts, the former is that of the
+    /// latest ones, in the unit of their excess variance.
     pub(super) covariance: f32,
     pub(super) variance: f32,
     /// Residuals in a row, more or less, that were beyond the clip.
@@ -122,11 +126,18 @@ impl Channels {
     }
 
     /// Forgets the latest values, which say nothing about the next one after a gap.
-    pub(super) fn interrupt(&mut self) {
+    pub(super) fn interrupt(&mut self, counted: bool) {
         self.levels.season.interrupt();
         self.means = self.expected_means;
-        self.size = self.scales[INNOVATION];
+        self.size = if counted {
+            self.usual_variation
+        } else {
+            self.scales[INNOVATION]
+        };
         self.last_residual = 0.0;
+        if counted {
+            self.covariance = 0.0;
+        }
     }
 
     /// How far a residual may move a level. The limit doubles with each dozen residuals in a row beyond it, so that a

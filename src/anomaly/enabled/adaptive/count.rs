@@ -3,8 +3,10 @@
 //! A count is compared with the expected one by its deviance under a Poisson distribution, which works for counts of any
 //! size. Counts that vary more than that have larger scales, which are learned.
 
+use std::f32::consts::SQRT_2;
+
 use super::channels::When;
-use super::channels::{CLIP, Channels, Deviations, LONG_MEAN, MEAN, RESIDUAL};
+use super::channels::{CLIP, Channels, Deviations, LONG_MEAN, MEAN, RESIDUAL, VARIATION};
 use super::levels::{ERROR_MEMORY, Speed, least, most, toward, within};
 
 const SCALE_MEMORY: f32 = 8000.0;
@@ -14,6 +16,12 @@ const MEAN_WORTH: f32 = 24.0;
 /// The long mean reaches over this many expected events, within these numbers of samples.
 const LONG_MEAN_EVENTS: f32 = 8.0;
 const LONG_MEAN_SAMPLES: (f32, f32) = (24.0, 360.0);
+/// Counts that are farther than this many standard deviations and events above the expected one count as that in the
+/// variation, so that a single large count is not one.
+const VARIATION_CLIP: f32 = 3.0;
+/// A variation is the sign of a shift if this share of it lasts, and of a single value if this share is of the latest one.
+const MAINLY: f32 = 0.5;
+const MOST: f32 = 0.75;
 /// The mean deviance of a Poisson distribution is 0.8. A smaller one was learned from few events.
 const LEAST_SCALE: f32 = 0.8;
 /// The least and the largest expected count.
@@ -59,6 +67,24 @@ impl Channels {
         let long_mean = deviance(worth * self.means[1], worth * self.expected_means[1]);
         let long_scale = most(self.scales[LONG_MEAN], LEAST_SCALE);
 
+        let away = capped(value, expected) - expected;
+        let excess = excess_variance(value, expected);
+        toward(&mut self.size, excess, samples.recip());
+        // Counts that stay away from the expected one have deviations with the sign of the one before.
+        let lasting = away * self.last_residual / (SQRT_2 * expected);
+        toward(&mut self.covariance, lasting, samples.recip());
+        self.last_residual = away;
+        let grown = self.size - self.usual_variation;
+        let cause = if self.covariance > MAINLY * grown {
+            MEAN
+        } else if excess / samples > MOST * grown {
+            RESIDUAL
+        } else {
+            VARIATION
+        };
+        let varied = worth.sqrt() * grown;
+        let variation_scale = most(self.scales[VARIATION], LEAST_SCALE);
+
         let difference = self.means[0] - self.expected_means[0];
         let long_difference = self.means[1] - self.expected_means[1];
         let deviations = Deviations {
@@ -66,14 +92,14 @@ impl Channels {
                 residual / scale,
                 0.0,
                 mean / mean_scale,
-                0.0,
+                varied / variation_scale,
                 long_mean / long_scale,
             ],
             differences: [
                 (value - expected) / of,
                 0.0,
                 difference / of,
-                0.0,
+                spread_by(grown, expected) / of,
                 long_difference / of,
             ],
             expected: expectation.best,
@@ -81,9 +107,10 @@ impl Channels {
             level: expectation.level,
             recent: expectation.level + difference / of,
             noise: mean_scale * (expected / MEAN_WORTH).sqrt() / of,
-            usual_variation: 0.0,
-            variation: 0.0,
-            variation_noise: 0.0,
+            usual_variation: self.usual_variation,
+            variation: self.size,
+            variation_noise: variation_scale / worth.sqrt(),
+            variation_cause: cause,
         };
 
         let part = n.recip();
@@ -91,7 +118,7 @@ impl Channels {
             most(part, 1.0 / SCALE_MEMORY),
             most(part, 1.0 / ERROR_MEMORY),
         );
-        let [residual_mean, _, mean_mean, _, long_mean_mean] = &mut self.scales;
+        let [residual_mean, _, mean_mean, variation_mean, long_mean_mean] = &mut self.scales;
         toward(residual_mean, least(residual.abs(), CLIP * scale), fast);
         toward(mean_mean, least(mean.abs(), CLIP * mean_scale), fast);
         toward(
@@ -99,6 +126,12 @@ impl Channels {
             least(long_mean.abs(), CLIP * long_scale),
             fast,
         );
+        toward(
+            variation_mean,
+            least(varied.abs(), CLIP * variation_scale),
+            slow,
+        );
+        toward(&mut self.usual_variation, self.size, slow);
 
         let clip = CLIP * scale * most(expected, 1.0).sqrt();
         let reach = self.reach(value - expected, clip);
@@ -142,6 +175,25 @@ fn deviance(count: f32, expected: f32) -> f32 {
     (2.0 * most(half, 0.0)).sqrt().copysign(difference)
 }
 
+/// By how much the square of a deviation is above that of a Poisson distribution, in standard deviations of the latter. Its
+/// mean is zero for counts of any size, also for rare events, where it says whether they come together.
+fn excess_variance(count: f32, expected: f32) -> f32 {
+    let count = capped(count, expected);
+    let difference = count - expected;
+    (difference * difference - count) / (SQRT_2 * expected)
+}
+
+/// A count as it counts in the variation.
+fn capped(count: f32, expected: f32) -> f32 {
+    least(count, expected + VARIATION_CLIP * (expected.sqrt() + 1.0))
+}
+
+/// How much larger a standard deviation is with this excess variance.
+fn spread_by(excess: f32, expected: f32) -> f32 {
+    let root = expected.sqrt();
+    root * (most(1.0 + SQRT_2 * excess, 0.0).sqrt() - 1.0)
+}
+
 /// The counts with the deviances `lower` and `upper`, nearly.
 pub(super) fn band(expected: f32, lower: f32, upper: f32) -> (f32, f32) {
     let root = counted(expected).sqrt();
@@ -159,6 +211,25 @@ mod tests {
         assert!((deviance(9_700.0, 10_000.0) + 3.0).abs() < 0.05);
         assert_eq!(deviance(2.0, 2.0), 0.0);
         assert!((deviance(0.0, 2.0) + 2.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_excess_variance_of_a_poisson_distribution_is_zero() {
+        for expected in [0.02_f32, 0.5, 2.0, 9.0] {
+            // Sums over the whole distribution.
+            let (mut share, mut mean, mut square) = ((-expected).exp(), 0.0, 0.0);
+            for count in 0..60_u8 {
+                let excess = excess_variance(f32::from(count), expected);
+                mean += share * excess;
+                square += share * excess * excess;
+                share *= expected / f32::from(count + 1);
+            }
+            assert!(mean.abs() < 0.07, "{expected}: {mean}");
+            assert!((0.7..1.1).contains(&square), "{expected}: {square}");
+        }
+        // A variance of three times the mean, and none.
+        assert!((spread_by(SQRT_2, 4.0) - 2.0 * (3.0_f32.sqrt() - 1.0)).abs() < 1e-5);
+        assert_eq!(spread_by(-5.0, 4.0), -2.0);
     }
 
     #[test]

@@ -17,8 +17,10 @@ const LONG_MEAN_CLIP: f32 = 3.0;
 /// The least scales of the means, as shares of that of the residual: the roots of the numbers of samples.
 const MEAN_FLOOR: f32 = 0.288_7;
 const LONG_MEAN_FLOOR: f32 = 0.141_4;
-/// Mean deviations that an innovation counts at most in the variation.
-const VARIATION_CLIP: f32 = 6.0;
+/// Samples of the variation, and mean deviations that an innovation counts at most in it. As in the long mean, bursts count
+/// little, so that more noise between them is seen.
+const VARIATION_SAMPLES: f32 = 24.0;
+const VARIATION_CLIP: f32 = 3.0;
 const VARIATION_FLOOR: f32 = 0.05;
 /// Samples before residuals are clipped.
 const FREE: f32 = 8.0;
@@ -87,7 +89,7 @@ impl Channels {
         let long_scale = most(self.scales[LONG_MEAN], floor * LONG_MEAN_FLOOR);
 
         let size = least(innovation.abs(), VARIATION_CLIP * innovation_scale);
-        toward(&mut self.size, size, 1.0 / MEAN_SAMPLES);
+        toward(&mut self.size, size, 1.0 / VARIATION_SAMPLES);
         let variation = ((self.size / innovation_scale + 0.1) / 1.1).ln();
         let variation_scale = most(self.scales[VARIATION], VARIATION_FLOOR);
         let varied = variation - self.usual_variation;
@@ -115,6 +117,7 @@ impl Channels {
             usual_variation: self.usual_variation,
             variation,
             variation_noise: variation_scale,
+            variation_cause: VARIATION,
         };
 
         let found = [residual, innovation, self.means[0], varied, self.means[1]];

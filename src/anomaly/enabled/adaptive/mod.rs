@@ -57,7 +57,7 @@ const LEAST_LATENCY: f64 = 1e-9;
 /// The default detector. It learns the level of a series, what is usual at each hour of the day and of the week, and how
 /// far the values stray from that.
 ///
-/// A sample takes about 160 ns and allocates nothing. A detector has less than 1 KiB, and so has its encoded state.
+/// A sample takes about 110 ns and allocates nothing. A detector has less than 1 KiB, and so has its encoded state.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -94,6 +94,20 @@ struct Worst {
     score: f32,
     channel: usize,
     upward: bool,
+}
+
+impl Worst {
+    /// A variation that is the sign of a shift or of a single value is reported as that.
+    fn named(self, deviations: &Deviations) -> Self {
+        if self.channel != VARIATION || !self.upward || deviations.variation_cause == VARIATION {
+            return self;
+        }
+        Self {
+            channel: deviations.variation_cause,
+            upward: deviations.differences[MEAN] > 0.0,
+            ..self
+        }
+    }
 }
 
 impl AdaptiveDetector {
@@ -354,7 +368,7 @@ impl Detector for AdaptiveDetector {
         };
         match follows {
             Follows::Closely => {}
-            Follows::AfterGap => self.state.channels.interrupt(),
+            Follows::AfterGap => self.state.channels.interrupt(counted),
             Follows::AfterLongGap => {
                 ended = self
                     .state
@@ -378,7 +392,7 @@ impl Detector for AdaptiveDetector {
         let time = WeekTime::at(seconds);
         let deviations = self.deviations(value, of, time);
         let (expected, lower, upper) = self.band(&deviations, of);
-        let worst = self.judge(&deviations);
+        let worst = self.judge(&deviations).named(&deviations);
         let change = match self.follow(worst, &deviations) {
             Turn::None => ended,
             Turn::Began => Some(AnomalyChange::Began(self.onset(

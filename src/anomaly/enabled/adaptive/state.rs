@@ -4,14 +4,17 @@ use super::super::course::{CALM, Course};
 use super::super::pace::Pace;
 #[cfg(test)]
 use super::super::week_time::WEEK;
-use super::channels::{CHANNELS, Channels};
+use super::channels::{CHANNELS, Channels, LONG_MEAN, VARIATION};
 use super::levels::EXPECTATIONS;
 #[cfg(test)]
 use super::season::DAY;
 use super::tail::{BINS, Tail};
 
-/// The version of the encoded state. Later versions read this one too.
-const VERSION: u8 = 1;
+/// The version of the encoded state, and the first one, which is read too: counts had no variation then.
+const VERSION: u8 = 2;
+const FIRST_VERSION: u8 = 1;
+/// The code of the first measure that is one of counts.
+const COUNTED: u8 = 2;
 /// The most alarms that a series may have had beyond its rate before its limits rise.
 pub(super) const CREDIT: f32 = 5.0;
 
@@ -129,7 +132,8 @@ impl State {
     pub(super) fn decode(measure: u8, bytes: &[u8]) -> Option<Self> {
         let mut reader = StateReader(bytes);
         let [version, stored_measure, left, varied] = reader.take()?;
-        if version != VERSION || stored_measure != measure || u16::from(left) > CALM || varied > 1 {
+        let is_known = (FIRST_VERSION..=VERSION).contains(&version);
+        if !is_known || stored_measure != measure || u16::from(left) > CALM || varied > 1 {
             return None;
         }
         let mut state = Self::new();
@@ -156,11 +160,15 @@ impl State {
             }
             tail.largest = f32::from_le_bytes(reader.take()?);
         }
-        (reader.0.is_empty() && state.is_sound()).then_some(state)
+        if version == FIRST_VERSION && measure >= COUNTED {
+            // The nearest that is known about them, until they are.
+            state.tails[VARIATION] = state.tails[LONG_MEAN];
+        }
+        (reader.0.is_empty() && state.is_sound(measure)).then_some(state)
     }
 
     /// Whether the numbers can be calculated with.
-    fn is_sound(mut self) -> bool {
+    fn is_sound(mut self, measure: u8) -> bool {
         let tails = self
             .tails
             .as_flattened()
@@ -170,7 +178,7 @@ impl State {
         let sound = self.n > 0
             && self.turned <= self.n.saturating_add(1)
             && self.total >= 0.0
-            && self.channels.size >= 0.0;
+            && (self.channels.size >= 0.0 || measure >= COUNTED);
         let time = self.pace.last.is_finite();
         tails
             && scales

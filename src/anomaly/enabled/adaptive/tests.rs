@@ -328,8 +328,37 @@ fn a_state_is_restored() {
     ] {
         assert!(!restored.restore(wrong));
     }
-    bytes[0] = 2;
+    bytes[0] = 3;
     assert!(!restored.restore(&bytes));
+}
+
+#[test]
+fn the_state_of_counts_is_restored_also_from_the_first_version() {
+    let mut series = Series::of(Measure::Count);
+    for n in 0..5000_u32 {
+        // Less variation than by chance: the excess is negative.
+        series.observe(f64::from(4 + n % 2));
+    }
+    let mut bytes = Vec::new();
+    series.detector.encode(&mut bytes);
+    for version in [2, 1] {
+        bytes[0] = version;
+        let mut restored = AdaptiveDetector::new(DetectorConfig::new(Measure::Count, STEP));
+        assert!(restored.restore(&bytes), "version {version}");
+        let mut time = series.time;
+        // After a gap too, the usual variation is none.
+        for step in [1, 300] {
+            time += STEP * step;
+            for n in 0..200_u32 {
+                time += STEP;
+                let observation = Observation::new(time, f64::from(4 + n % 2));
+                assert!(
+                    !restored.observe(&observation).anomalous,
+                    "version {version}"
+                );
+            }
+        }
+    }
 }
 
 #[test]

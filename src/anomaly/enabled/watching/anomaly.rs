@@ -151,6 +151,23 @@ pub struct WatchedSeries {
     pub learning: bool,
     /// Whether an anomaly is under way.
     pub anomalous: bool,
+    /// The bands of normal values at every 45th of the last 720 snapshots, the oldest first: with the default interval, those
+    /// of the last two hours, since the start of the process.
+    pub bands: Vec<NormalBand>,
+}
+
+/// What was normal for a series at some time. See [`WatchedSeries::bands`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct NormalBand {
+    /// The time of the sample, in whole seconds.
+    pub at: SystemTime,
+    /// The value that was expected: NaN if nothing was.
+    pub expected: f64,
+    /// The low end of the band of normal values.
+    pub lower: f64,
+    /// The high end of the band of normal values.
+    pub upper: f64,
 }
 
 /// `value`, `rate`, `share`, or a quantile such as `p95`.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::anomaly::WatchedFigure;
-use super::series::{Reading, SeriesIdentity};
+use super::series::{GroupKey, SeriesIdentity};
 
 /// The maximum number of series whose bands are kept.
 const MAX_SERIES: usize = 16;
@@ -53,7 +53,7 @@ impl SeriesBands {
 /// The bands of all series that stand for the whole service.
 #[derive(Debug, Default)]
 pub(super) struct BandHistory {
-    series: BTreeMap<(String, Arc<str>), KeptBands>,
+    series: BTreeMap<GroupKey, KeptBands>,
 }
 
 #[derive(Debug)]
@@ -70,21 +70,20 @@ struct KeptBands {
 
 impl BandHistory {
     /// Adds the bands of a snapshot.
-    pub(super) fn add(&mut self, readings: &[(Arc<SeriesIdentity>, Reading)]) {
-        for (identity, reading) in readings {
-            let is_whole = identity.labels.is_empty() || identity.rule.name == POOL_USE;
-            if !is_whole || reading.learning || !reading.upper.is_finite() {
+    pub(super) fn add(&mut self, series: &[Arc<SeriesIdentity>]) {
+        for identity in series {
+            let is_whole = identity.labels_text.is_empty() || identity.rule.name == POOL_USE;
+            let reading = identity.reading().filter(|_| is_whole);
+            let known = reading.filter(|it| !it.learning && it.upper.is_finite());
+            let Some(reading) = known else {
                 continue;
-            }
-            let key = (
-                identity.rule.name.clone(),
-                Arc::clone(&identity.labels_text),
-            );
+            };
+            let key = identity.key();
             if self.series.len() >= MAX_SERIES && !self.series.contains_key(&key) {
                 continue;
             }
             let kept = self.series.entry(key).or_insert_with(|| KeptBands {
-                metric: identity.metric.clone(),
+                metric: identity.metric().to_owned(),
                 figure: identity.figure(),
                 fine: VecDeque::new(),
                 coarse: VecDeque::new(),

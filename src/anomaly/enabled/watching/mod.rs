@@ -15,7 +15,7 @@ mod watch;
 mod watcher;
 
 pub use self::anomaly::{
-    Anomaly, AnomalyEpisode, AnomalyState, OddSeries, WatchedFigure, WatchedSeries,
+    Anomaly, AnomalyEpisode, AnomalyState, NormalBand, OddSeries, WatchedFigure, WatchedSeries,
 };
 pub use self::watch::Watch;
 

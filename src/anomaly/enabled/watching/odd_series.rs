@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::anomaly::{Anomaly, OddSeries};
-use super::groups::grouped;
 use super::rules::WatchRule;
 use super::series::time_of;
 use super::watch::describe;
 use crate::history::FlaggedSeries;
-use crate::metrics::label_pairs;
+use crate::metrics::{label_pairs, labels_among};
 
 impl OddSeries {
     pub(super) fn of_anomaly(anomaly: Anomaly) -> Self {
@@ -87,6 +86,64 @@ fn labels_of(series: &FlaggedSeries, rules: &[Arc<WatchRule>]) -> Arc<str> {
     }
     finest.map_or_else(
         || Arc::clone(&series.key.labels),
-        |by| grouped(by, &series.key.labels),
+        |by| labels_among(&series.key.labels, by).into(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::default_rules;
+    use super::*;
+    use crate::history::SeriesKey;
+
+    fn flagged(name: &str, labels: &str, since: i64, score: f64) -> FlaggedSeries {
+        FlaggedSeries {
+            key: SeriesKey {
+                name: name.into(),
+                labels: labels.into(),
+            },
+            since,
+            until: since + 20_000,
+            steps: 3,
+            score,
+        }
+    }
+
+    #[test]
+    fn series_that_one_value_was_calculated_from_are_one() {
+        const REQUESTS: &str = "http_server_request_duration_seconds";
+        let rules: Vec<_> = default_rules().into_iter().map(Arc::new).collect();
+        let labels = |status: u32, route: &str| {
+            format!(
+                "http_request_method=\"GET\",http_response_status_code=\"{status}\",http_route=\"{route}\""
+            )
+        };
+        let all = vec![
+            flagged(REQUESTS, &labels(200, "/a"), 10_000, 2.0),
+            flagged(REQUESTS, &labels(500, "/a"), 30_000, 8.0),
+            flagged(REQUESTS, &labels(200, "/b\\\\\\\""), 10_000, 4.0),
+            flagged("stopped", "x=\"1\"", 10_000, 1.0),
+        ];
+        let odd = odd_before(all, &rules, &[]);
+        let names: Vec<_> = odd.iter().map(|it| (&*it.name, it.score)).collect();
+        let route =
+            |route: &str| format!("{REQUESTS}{{http_request_method=GET,http_route={route}}}");
+        let expected = [
+            (route("/a"), 8.0),
+            (route("/b\\\""), 4.0),
+            ("stopped{x=1}".to_owned(), 1.0),
+        ];
+        assert_eq!(
+            names,
+            expected.each_ref().map(|(name, score)| (&**name, *score))
+        );
+        assert_eq!(odd[0].since, time_of(10_000));
+        assert_eq!(odd[0].until, Some(time_of(50_000)));
+        assert_eq!(odd[0].labels[1], ("http_route".to_owned(), "/a".to_owned()));
+
+        // What an anomaly in the list says already is left out.
+        let again = vec![flagged("stopped", "x=\"1\"", 25_000, 1.0)];
+        assert_eq!(odd_before(again.clone(), &rules, &odd), []);
+        assert_eq!(odd_before(again, &rules, &odd[..2]).len(), 1);
+    }
 }

@@ -1,34 +1,61 @@
 //! One watched series: its detector, and the anomaly that is under way.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::anomaly::{AnomalyState, WatchedFigure, WatchedSeries};
+use super::anomaly::{AnomalyState, NormalBand, WatchedFigure, WatchedSeries};
 use super::rules::{Quantity, WatchRule};
 use super::sentence::ValueUnit;
+use super::watch::describe;
 use crate::anomaly::{AdaptiveDetector, AnomalyChange, Assessment, Detector, Observation, Onset};
-use crate::model::catch_panic;
+use crate::metrics::label_pairs;
+use crate::model::{catch_panic, lock, lock_for_status};
 
 /// The least number of steps from one report of a series to the next. The detectors of this crate keep it by themselves.
 const QUIET_STEPS: u64 = 50;
 /// The time after which the default detector knows the hours of the day.
 const HOURS_KNOWN: Duration = Duration::from_secs(2 * 86_400);
+/// The bands that are kept of a series, and the samples from one to the next: two hours of samples every ten seconds. Bands
+/// move slowly.
+const MAX_BANDS: usize = 16;
+const BAND_EVERY: u32 = 45;
 /// The maximum size of the state of a detector.
 pub(super) const MAX_STATE: usize = 1024;
 
-/// What a watched series is.
+/// The key of a group over restarts: the name of its rule and its labels.
+pub(super) type GroupKey = (String, Arc<str>);
+
+/// What a watched series is, and what readers see of it. Its names are made when they are needed, since there are many
+/// series and few reports.
 #[derive(Debug)]
 pub(super) struct SeriesIdentity {
     pub(super) rule: Arc<WatchRule>,
-    /// The exposed name of the metric.
-    pub(super) metric: String,
     /// The labels of the group, in canonical form.
     pub(super) labels_text: Arc<str>,
-    pub(super) labels: Vec<(String, String)>,
-    pub(super) name: String,
     pub(super) quantity: Quantity,
-    pub(super) unit: ValueUnit,
+    /// No code of the host runs under this lock.
+    latest: Mutex<LatestReading>,
+}
+
+/// What is known after the last sample, and what was normal before it.
+#[derive(Debug, Default)]
+struct LatestReading {
+    reading: Option<Reading>,
+    /// The oldest first.
+    bands: Vec<PastBand>,
+    /// The samples since the last of them.
+    since: u32,
+}
+
+/// A band of the last hours.
+#[derive(Debug, Clone, Copy)]
+struct PastBand {
+    /// Seconds since the Unix epoch.
+    at: u32,
+    expected: f32,
+    lower: f32,
+    upper: f32,
 }
 
 /// What is known after a sample. The values are in the unit of reports.
@@ -62,7 +89,6 @@ pub(super) struct WatchedState {
     /// `None` if it panicked.
     detector: Option<Box<dyn Detector>>,
     pub(super) samples: u32,
-    pub(super) reading: Option<Reading>,
     pub(super) open: Option<OpenAnomaly>,
     /// The step before which no anomaly is reported.
     quiet_until: u64,
@@ -89,6 +115,68 @@ pub(super) struct StoredState {
 }
 
 impl SeriesIdentity {
+    pub(super) fn new(rule: &Arc<WatchRule>, labels: &Arc<str>, quantity: Quantity) -> Self {
+        Self {
+            rule: Arc::clone(rule),
+            labels_text: Arc::clone(labels),
+            quantity,
+            latest: Mutex::default(),
+        }
+    }
+
+    /// The key over restarts.
+    pub(super) fn key(&self) -> GroupKey {
+        (self.rule.name.clone(), Arc::clone(&self.labels_text))
+    }
+
+    /// The exposed name of the metric.
+    pub(super) fn metric(&self) -> &str {
+        self.rule.metric()
+    }
+
+    pub(super) fn labels(&self) -> Vec<(String, String)> {
+        let labels = label_pairs(&self.labels_text);
+        labels
+            .map(|(label, value)| (label.to_owned(), value))
+            .collect()
+    }
+
+    /// The series in words.
+    pub(super) fn name(&self) -> String {
+        let labels: Vec<_> = label_pairs(&self.labels_text).collect();
+        if self.rule.by.is_some() {
+            let label = |wanted: &str| {
+                let found = labels.iter().find(|(label, _)| *label == wanted);
+                found.map_or_else(String::new, |(_, value)| value.clone())
+            };
+            return (self.rule.describe)(&label);
+        }
+        let name = describe(self.metric(), &labels);
+        match self.quantity {
+            Quantity::Quantile(_) => format!("{} of {name}", self.figure()),
+            _ => name,
+        }
+    }
+
+    /// The unit of the reported values.
+    pub(super) fn unit(&self) -> ValueUnit {
+        ValueUnit::of(self.metric(), self.figure())
+    }
+
+    /// What is known after the last sample.
+    pub(super) fn reading(&self) -> Option<Reading> {
+        lock(&self.latest).reading
+    }
+
+    fn set_reading(&self, reading: Reading) {
+        lock(&self.latest).set(reading);
+    }
+
+    /// Forgets what was known, since the series is not watched any more.
+    pub(super) fn clear(&self) {
+        *lock(&self.latest) = LatestReading::default();
+    }
+
     pub(super) fn figure(&self) -> WatchedFigure {
         self.quantity.figure()
     }
@@ -101,12 +189,17 @@ impl SeriesIdentity {
         }
     }
 
-    pub(super) fn watched(&self, reading: &Reading) -> WatchedSeries {
-        WatchedSeries {
-            metric: self.metric.clone(),
+    /// The series as readers get it. `None` before its first sample.
+    pub(super) fn watched(&self) -> Option<WatchedSeries> {
+        let (reading, bands) = {
+            let latest = lock_for_status(&self.latest)?;
+            (latest.reading?, latest.bands.clone())
+        };
+        Some(WatchedSeries {
+            metric: self.metric().to_owned(),
             figure: self.figure(),
-            labels: self.labels.clone(),
-            name: self.name.clone(),
+            labels: self.labels(),
+            name: self.name(),
             at: time_of(reading.at),
             value: reading.value,
             expected: reading.expected,
@@ -115,6 +208,40 @@ impl SeriesIdentity {
             score: reading.score,
             learning: reading.learning,
             anomalous: reading.anomalous,
+            bands: bands.into_iter().map(PastBand::public).collect(),
+        })
+    }
+}
+
+impl LatestReading {
+    fn set(&mut self, reading: Reading) {
+        self.since += 1;
+        if self.since >= BAND_EVERY && !reading.learning {
+            self.since = 0;
+            if self.bands.len() >= MAX_BANDS {
+                self.bands.remove(0);
+            }
+            if self.bands.capacity() == 0 {
+                self.bands.reserve_exact(MAX_BANDS);
+            }
+            self.bands.push(PastBand {
+                at: u32::try_from(reading.at / 1000).unwrap_or_default(),
+                expected: reading.expected as f32,
+                lower: reading.lower as f32,
+                upper: reading.upper as f32,
+            });
+        }
+        self.reading = Some(reading);
+    }
+}
+
+impl PastBand {
+    fn public(self) -> NormalBand {
+        NormalBand {
+            at: time_of(i64::from(self.at) * 1000),
+            expected: f64::from(self.expected),
+            lower: f64::from(self.lower),
+            upper: f64::from(self.upper),
         }
     }
 }
@@ -132,7 +259,6 @@ impl WatchedState {
         Self {
             detector,
             samples: 0,
-            reading: None,
             open: None,
             quiet_until: 0,
         }
@@ -160,8 +286,8 @@ impl WatchedState {
     }
 
     /// What is stored. `None` if there is nothing to go on from.
-    pub(super) fn stored(&self) -> Option<StoredState> {
-        let (detector, reading) = (self.detector.as_ref()?, self.reading?);
+    pub(super) fn stored(&self, identity: &SeriesIdentity) -> Option<StoredState> {
+        let (detector, reading) = (self.detector.as_ref()?, identity.reading()?);
         let mut state = Vec::new();
         catch_panic(|| detector.encode(&mut state))?;
         (!state.is_empty() && state.len() <= MAX_STATE).then_some(StoredState {
@@ -208,7 +334,7 @@ impl WatchedState {
             anomalous: assessment.anomalous,
             knows_hours: is_default && watched_for >= HOURS_KNOWN,
         };
-        self.reading = Some(reading);
+        identity.set_reading(reading);
         Some((reading, self.follow(&assessment, now.step)))
     }
 

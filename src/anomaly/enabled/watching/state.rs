@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use super::anomaly::{Anomaly, AnomalyState, WatchedFigure};
-use super::groups::GroupKey;
-use super::series::{MAX_STATE, StoredState, time_of};
+use super::series::{GroupKey, MAX_STATE, StoredState, time_of};
 use super::watcher::WatcherState;
 use crate::anomaly::AnomalyKind;
 use crate::files::{header, put, records};

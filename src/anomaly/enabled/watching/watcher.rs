@@ -12,13 +12,13 @@ use super::anomaly::{Anomaly, AnomalyEpisode, AnomalyState, OddSeries, WatchedSe
 use super::bands::BandHistory;
 #[cfg(feature = "dashboard")]
 use super::bands::SeriesBands;
-use super::groups::{GroupConfig, GroupKey, SeriesEvent, SeriesGroups};
+use super::groups::{GroupConfig, SeriesEvent, SeriesGroups};
 use super::log::AnomalyLog;
 use super::odd_series::odd_before;
 use super::rules::{WatchRule, default_rules};
 use super::selector::Selector;
 use super::sentence::{Told, of_begin, of_end, of_gone};
-use super::series::{Reading, SeriesChange, SeriesIdentity, StoredState, time_of};
+use super::series::{GroupKey, Reading, SeriesChange, SeriesIdentity, StoredState, time_of};
 use super::watch::{Watch, WatchList};
 use crate::anomaly::{AnomalyConfig, AnomalyKind, Onset};
 use crate::error::Result;
@@ -74,7 +74,7 @@ struct Judge {
 #[derive(Debug)]
 struct Seen {
     log: Mutex<AnomalyLog>,
-    readings: Mutex<Vec<(Arc<SeriesIdentity>, Reading)>>,
+    series: Mutex<Vec<Arc<SeriesIdentity>>>,
     bands: Mutex<BandHistory>,
     watched: AtomicUsize,
     left_out: AtomicUsize,
@@ -123,7 +123,7 @@ impl AnomalyWatcher {
         };
         let seen = Seen {
             log: Mutex::new(AnomalyLog::new(step)),
-            readings: Mutex::default(),
+            series: Mutex::default(),
             bands: Mutex::default(),
             watched: AtomicUsize::new(0),
             left_out: AtomicUsize::new(0),
@@ -210,11 +210,9 @@ impl AnomalyWatcher {
 
     /// The watched series, by metric and labels.
     pub(crate) fn series(&self) -> Vec<WatchedSeries> {
-        let readings = lock_for_status(&self.seen.readings).map(|readings| readings.clone());
-        let readings = readings.into_iter().flatten();
-        let mut all: Vec<_> = readings
-            .map(|(identity, reading)| identity.watched(&reading))
-            .collect();
+        let series = lock_for_status(&self.seen.series).map(|series| series.clone());
+        let series = series.into_iter().flatten();
+        let mut all: Vec<_> = series.filter_map(|it| it.watched()).collect();
         all.sort_by(|one, other| {
             (&one.metric, &one.name, &one.labels).cmp(&(&other.metric, &other.name, &other.labels))
         });
@@ -285,14 +283,14 @@ impl AnomalyWatcher {
         for identity in &outcome.panicked {
             judge.diagnostics.report(format!(
                 "the detector of {} panicked: the series is not watched any more; fix the detector given to `.detector(..)`",
-                identity.name
+                identity.name()
             ));
         }
         self.report(&mut judge, events, now);
         if outcome.has_swept {
             self.end_lost(&judge, now);
         }
-        let readings = judge.groups.readings();
+        let series = judge.groups.identities();
         self.seen.watched.store(judge.groups.watched(), Relaxed);
         self.seen.left_out.store(outcome.left_out, Relaxed);
         if outcome.left_out > 0 {
@@ -301,8 +299,8 @@ impl AnomalyWatcher {
             );
         }
         drop(judge);
-        lock(&self.seen.bands).add(&readings);
-        let before = std::mem::replace(&mut *lock(&self.seen.readings), readings);
+        lock(&self.seen.bands).add(&series);
+        let before = std::mem::replace(&mut *lock(&self.seen.series), series);
         drop(before);
         outcome.anomalies
     }
@@ -380,14 +378,14 @@ impl Judge {
         let SeriesEvent {
             identity, reading, ..
         } = event;
+        let name = identity.name();
         Anomaly {
             number: 0,
             episode: 0,
             state: AnomalyState::Began,
-            metric: identity.metric.clone(),
+            metric: identity.metric().to_owned(),
             figure: identity.figure(),
-            labels: identity.labels.clone(),
-            name: identity.name.clone(),
+            labels: identity.labels(),
             value: reading.value,
             expected: reading.expected,
             lower: reading.lower,
@@ -399,7 +397,8 @@ impl Judge {
             until: None,
             hour_of_week: onset.hour_of_week,
             traces: self.traces(event, onset),
-            sentence: of_begin(&told(identity, reading, onset.kind, onset.upward)),
+            sentence: of_begin(&told(&name, identity, reading, onset.kind, onset.upward)),
+            name,
         }
     }
 
@@ -408,7 +407,7 @@ impl Judge {
         let since = onset.since.duration_since(UNIX_EPOCH).unwrap_or_default();
         // The values of the first odd step were recorded before its time.
         let since = since.saturating_sub(self.groups.step());
-        let metric = &event.identity.metric;
+        let metric = event.identity.metric();
         let mut exemplars = self.metrics.exemplars(metric, &event.labels);
         exemplars.retain(|exemplar| u128::from(exemplar.wall) >= since.as_nanos());
         exemplars.sort_by(|one, other| other.value.total_cmp(&one.value));
@@ -433,24 +432,26 @@ fn end(anomaly: &mut Anomaly, event: &SeriesEvent, state: AnomalyState, now: Sys
     anomaly.state = state;
     anomaly.until = Some(now.max(anomaly.since));
     anomaly.value = reading.value;
+    let name = anomaly.name.clone();
     // The band is that of the begin.
     let told = Told {
         lower: anomaly.lower,
         upper: anomaly.upper,
-        ..told(identity, reading, anomaly.kind, anomaly.upward)
+        ..told(&name, identity, reading, anomaly.kind, anomaly.upward)
     };
     anomaly.sentence = of_end(&told, state, anomaly.duration(now));
 }
 
 fn told<'a>(
-    identity: &'a SeriesIdentity,
+    name: &'a str,
+    identity: &SeriesIdentity,
     reading: &Reading,
     kind: AnomalyKind,
     upward: bool,
 ) -> Told<'a> {
     Told {
-        name: &identity.name,
-        unit: identity.unit,
+        name,
+        unit: identity.unit(),
         value: reading.value,
         lower: reading.lower,
         upper: reading.upper,

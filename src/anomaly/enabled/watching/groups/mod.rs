@@ -6,13 +6,13 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::anomaly::AnomalyState;
-use super::rules::{Quantity, SeriesLabels, SeriesRole, WatchRule};
-use super::sentence::ValueUnit;
-use super::series::{Now, Reading, SeriesChange, SeriesIdentity, StoredState, WatchedState};
-use super::watch::describe;
+use super::rules::{Quantity, SeriesRole, WatchRule};
+use super::series::{
+    GroupKey, Now, Reading, SeriesChange, SeriesIdentity, StoredState, WatchedState,
+};
 use crate::clock::Nanos;
 use crate::history::{OddStep, RecordedStep, SeriesKey, SeriesKind, Step, TakenSnapshot};
-use crate::metrics::{HistogramValues, label_pairs};
+use crate::metrics::{HistogramValues, label_pairs, labels_among};
 
 /// The maximum number of groups of one rule that are known, unless `anomaly.max_series` is higher.
 const MAX_KNOWN: usize = 2000;
@@ -24,9 +24,6 @@ const GONE_AFTER: u64 = 360;
 const BUSIER: f32 = 1.5;
 /// The steps of the memory of how busy a group is.
 const BUSY_MEMORY: f32 = 360.0;
-
-/// The key of a group over restarts: the name of its rule and its labels.
-pub(super) type GroupKey = (String, Arc<str>);
 
 /// The groups of all rules.
 #[derive(Debug)]
@@ -181,7 +178,7 @@ impl SeriesGroups {
     /// The states of all series, to be stored. Those of series without values come last, the newest first.
     pub(super) fn states(&self) -> Vec<(GroupKey, StoredState)> {
         let watched = self.groups.iter().filter_map(|group| {
-            let stored = group.watched.as_ref()?.stored()?;
+            let stored = group.watched.as_ref()?.stored(&group.identity)?;
             Some((group.identity.key(), stored))
         });
         let mut all: Vec<_> = watched.collect();
@@ -202,13 +199,11 @@ impl SeriesGroups {
         watched.chain(stored).collect()
     }
 
-    /// The watched series and what is known of them.
-    pub(super) fn readings(&self) -> Vec<(Arc<SeriesIdentity>, Reading)> {
+    /// The watched series.
+    pub(super) fn identities(&self) -> Vec<Arc<SeriesIdentity>> {
         let mut all = Vec::with_capacity(self.watched);
-        all.extend(self.groups.iter().filter_map(|group| {
-            let reading = group.watched.as_ref()?.reading?;
-            Some((Arc::clone(&group.identity), reading))
-        }));
+        let watched = self.groups.iter().filter(|group| group.watched.is_some());
+        all.extend(watched.map(|group| Arc::clone(&group.identity)));
         all
     }
 
@@ -288,7 +283,7 @@ impl SeriesGroups {
         let roles: Vec<_> = roles.collect();
         let mut is_left_out = false;
         let groups = roles.into_iter().filter_map(|(place, role)| {
-            let group = self.group(place, key, kind, &labels);
+            let group = self.group(place, key, kind);
             let rule = self.rules.get(place)?;
             is_left_out |= group.is_none() && rule.rule.by.is_none();
             Some((group?, role))
@@ -297,18 +292,12 @@ impl SeriesGroups {
     }
 
     /// The group of a series in a rule. `None` if the rule has too many.
-    fn group(
-        &mut self,
-        place: usize,
-        key: &SeriesKey,
-        kind: SeriesKind,
-        labels: &SeriesLabels<'_>,
-    ) -> Option<usize> {
+    fn group(&mut self, place: usize, key: &SeriesKey, kind: SeriesKind) -> Option<usize> {
         let watched = self.rules.get_mut(place)?;
         let rule = &watched.rule;
         let text: Arc<str> = match rule.by {
             None => Arc::clone(&key.labels),
-            Some(by) => grouped(by, &key.labels),
+            Some(by) => labels_among(&key.labels, by).into(),
         };
         if let Some(group) = self.by_key.get(&(place, Arc::clone(&text))) {
             return Some(*group);
@@ -317,18 +306,7 @@ impl SeriesGroups {
             return None;
         }
         watched.known += 1;
-        let quantity = rule.quantity_of(kind);
-        let labels: Vec<(String, String)> = match rule.by {
-            None => labels
-                .iter()
-                .map(|(l, v)| ((*l).to_owned(), v.clone()))
-                .collect(),
-            Some(by) => {
-                let labels = labels.iter().filter(|(label, _)| by.contains(label));
-                labels.map(|(l, v)| ((*l).to_owned(), v.clone())).collect()
-            }
-        };
-        let identity = SeriesIdentity::new(rule, &text, labels, quantity);
+        let identity = SeriesIdentity::new(rule, &text, rule.quantity_of(kind));
         let index = self.groups.len();
         self.groups.push(SeriesGroup {
             rule: place,
@@ -393,7 +371,7 @@ impl SeriesGroups {
         let Some((reading, change)) =
             watched.observe(&group.identity, config.step, at, (value, of))
         else {
-            let end = watched.open.take().zip(watched.reading);
+            let end = watched.open.take().zip(group.identity.reading());
             outcome
                 .events
                 .extend(end.map(|(open, reading)| SeriesEvent {
@@ -506,11 +484,13 @@ impl SeriesGroups {
         watched: &WatchedState,
         state: AnomalyState,
     ) -> Option<SeriesEvent> {
-        if let Some(stored) = watched.stored().filter(|_| self.has_room()) {
+        let reading = identity.reading();
+        if let Some(stored) = watched.stored(identity).filter(|_| self.has_room()) {
             let stored = StoredState { open: 0, ..stored };
             self.stored.insert(identity.key(), stored);
         }
-        let (open, reading) = (watched.open?, watched.reading?);
+        identity.clear();
+        let (open, reading) = (watched.open?, reading?);
         Some(SeriesEvent {
             identity: Arc::clone(identity),
             group: usize::MAX,
@@ -604,59 +584,6 @@ impl SeriesGroup {
             Quantity::Gauge | Quantity::Natural { .. } => Some((self.part, 1.0)),
         }
     }
-}
-
-impl SeriesIdentity {
-    fn new(
-        rule: &Arc<WatchRule>,
-        text: &Arc<str>,
-        labels: Vec<(String, String)>,
-        quantity: Quantity,
-    ) -> Self {
-        let metric = rule.metric().to_owned();
-        let label = |wanted: &str| {
-            let found = labels.iter().find(|(label, _)| label == wanted);
-            found.map_or_else(String::new, |(_, value)| value.clone())
-        };
-        let name = if rule.by.is_some() {
-            (rule.describe)(&label)
-        } else {
-            let labels: Vec<_> = labels.iter().map(|(l, v)| (&**l, v.clone())).collect();
-            describe(&metric, &labels)
-        };
-        let name = match quantity {
-            Quantity::Quantile(_) if rule.by.is_none() => {
-                format!("{} of {name}", quantity.figure())
-            }
-            _ => name,
-        };
-        Self {
-            unit: ValueUnit::of(&metric, quantity.figure()),
-            rule: Arc::clone(rule),
-            labels_text: Arc::clone(text),
-            metric,
-            labels,
-            name,
-            quantity,
-        }
-    }
-
-    /// The key over restarts.
-    pub(super) fn key(&self) -> GroupKey {
-        (self.rule.name.clone(), Arc::clone(&self.labels_text))
-    }
-}
-
-/// The labels of a canonical text that a group has.
-pub(super) fn grouped(by: &[&str], labels: &str) -> Arc<str> {
-    let mut text = String::new();
-    for (label, value) in label_pairs(labels).filter(|(label, _)| by.contains(label)) {
-        text.push_str(label);
-        text.push('=');
-        text.push_str(&value);
-        text.push('\n');
-    }
-    text.into()
 }
 
 fn histogram((_, _, step): &RecordedStep) -> Option<&HistogramValues> {

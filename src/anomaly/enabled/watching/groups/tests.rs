@@ -46,9 +46,9 @@ impl Steps {
     }
 
     fn routes(&self) -> Vec<String> {
-        let readings = self.groups.readings().into_iter();
-        readings
-            .map(|(identity, _)| identity.labels[1].1.clone())
+        let watched = self.groups.identities().into_iter();
+        watched
+            .map(|identity| identity.labels().remove(1).1)
             .collect()
     }
 }
@@ -85,9 +85,9 @@ fn a_series_without_values_is_forgotten_and_goes_on_when_it_returns() {
     assert_eq!(steps.routes(), ["/2"]);
     assert_eq!(steps.groups.states().len(), 2);
     steps.step([(1, 3.0), (2, 1.0)].into_iter());
-    let readings = steps.groups.readings();
-    assert_eq!(readings.len(), 2);
-    assert!(readings.iter().all(|(_, reading)| !reading.learning));
+    let watched = steps.groups.identities();
+    assert_eq!(watched.len(), 2);
+    assert!(watched.iter().all(|it| !it.watched().unwrap().learning));
     assert_eq!(steps.groups.states().len(), 2);
 }
 
