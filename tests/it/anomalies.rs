@@ -10,8 +10,9 @@ use axum::routing::get;
 use watchpost::Subscription;
 use watchpost::anomaly::{
     Anomaly, AnomalyChange, AnomalyConfig, AnomalyKind, AnomalyState, Assessment, Detector,
-    Direction, Observation, OddSeries, Onset, WatchedFigure, WatchedSeries,
+    Direction, Observation, OddSeries, Onset, ThreeSigma, WatchedFigure, WatchedSeries,
 };
+use watchpost::db::{ConnectionPool, DbSystem, PoolState};
 use watchpost::history::MetricQuery;
 use watchpost::metrics::Gauge;
 use watchpost::testing::Harness;
@@ -580,6 +581,124 @@ async fn a_slow_route_is_reported_in_a_sentence_with_its_traces() {
     ] {
         assert!(names.iter().any(|known| known == name), "{name}: {names:?}");
     }
+}
+
+/// A pool of ten connections, three of them in use, for which two requests wait.
+struct Pool;
+
+impl ConnectionPool for Pool {
+    fn state(&self) -> Option<PoolState> {
+        Some(PoolState::new(3, 7).max(10).pending(2))
+    }
+}
+
+/// All but the CPU use, which is measured over real time.
+#[tokio::test]
+async fn each_default_series_is_watched() {
+    let harness = Harness::new();
+    harness.read_system();
+    let pool = Arc::new(Pool);
+    harness.watch_pool("orders", &pool);
+    harness
+        .metrics()
+        .watch_runtime("main", &tokio::runtime::Handle::current());
+    let app = Router::new()
+        .route("/api/content", get(async || "content"))
+        .layer(harness.layer());
+    let db = harness.db(DbSystem::Postgresql).namespace("shop");
+    for _ in 0..3 {
+        send(&app, get_request("/api/content")).await;
+        db.query("SELECT * FROM orders WHERE id = 17").finish();
+        harness
+            .external("pay")
+            .call("GET", "https://pay.example/charges")
+            .status(200)
+            .finish();
+        harness.advance(STEP);
+        harness.read_system();
+        harness.snapshot();
+    }
+    let all = harness.watched_series();
+    let names: Vec<_> = all.iter().map(|it| &*it.name).collect();
+    for name in [
+        "requests",
+        "requests of GET /api/content",
+        "error rate",
+        "error rate of GET /api/content",
+        "p95 of GET /api/content",
+        "p95",
+        "p95 of SELECT orders",
+        "failure rate of SELECT orders",
+        "p95 of calls to pay",
+        "failure rate of calls to pay",
+        "use of the pool orders",
+        "queue of the pool orders",
+        "queue of the runtime main",
+        "memory",
+        "log errors",
+    ] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+    let value = |name: &str| all.iter().find(|it| it.name == name).unwrap().value;
+    assert_eq!(value("use of the pool orders"), 0.3);
+    assert_eq!(value("queue of the pool orders"), 2.0);
+    assert_eq!(value("error rate"), 0.0);
+}
+
+#[test]
+fn handles_of_all_kinds_are_watched_and_three_sigma_reports() {
+    let harness = harness();
+    let jobs = harness
+        .metrics()
+        .counter("jobs")
+        .build()
+        .with([("queue", "mail")]);
+    let level = harness.metrics().up_down_counter("level").build();
+    let took = harness.metrics().histogram("took").unit("s").build();
+    let gauge = temperature(&harness);
+    jobs.watch().minimum_share(0.5);
+    level.watch();
+    took.watch().quantile(0.5);
+    gauge
+        .watch()
+        .detector(|step| ThreeSigma::new(step).sigmas(5.0));
+    let (reports, _subscription) = listen(&harness);
+    let step = |temperature: f64| {
+        jobs.add(20);
+        level.add(1);
+        took.record(0.1);
+        odd(&harness, &gauge, temperature);
+    };
+    for n in 0..100 {
+        step(f64::from(20 + n % 3));
+    }
+    let all = harness.watched_series();
+    let figures: Vec<_> = all
+        .iter()
+        .map(|it| (&*it.name, it.figure.to_string()))
+        .collect();
+    for (name, figure) in [
+        ("jobs_total{queue=mail}", "rate"),
+        ("level", "value"),
+        ("p50 of took_seconds", "p50"),
+        (TEMPERATURE, "value"),
+    ] {
+        assert!(
+            figures.contains(&(name, figure.to_owned())),
+            "{name}: {figures:?}"
+        );
+    }
+    assert_eq!(take(&reports), []);
+    // Five standard deviations of the rule are not the limits of the default detector.
+    step(27.0);
+    let [begun] = &take(&reports)[..] else {
+        panic!("one report");
+    };
+    assert_eq!(
+        (&*begun.metric, begun.state),
+        (TEMPERATURE, AnomalyState::Began)
+    );
+    assert!((begun.upper - 21.0 - 5.0 * 0.816).abs() < 0.3, "{begun:?}");
 }
 
 #[test]

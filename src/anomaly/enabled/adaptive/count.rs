@@ -7,7 +7,7 @@ use std::f32::consts::SQRT_2;
 
 use super::channels::When;
 use super::channels::{CLIP, Channels, Deviations, LONG_MEAN, MEAN, RESIDUAL, VARIATION};
-use super::levels::{ERROR_MEMORY, Speed, least, most, toward, within};
+use super::levels::{ERROR_MEMORY, ExpectedValue, Speed, least, most, toward, within};
 
 const SCALE_MEMORY: f32 = 8000.0;
 /// Samples of the mean, and the number of independent samples that it is worth.
@@ -35,12 +35,7 @@ const SLOWEST: f32 = 0.1;
 impl Channels {
     /// Compares a count, out of `of` events, with what is expected of the sample, and learns it.
     pub(super) fn count(&mut self, value: f32, of: f32, when: &When) -> Deviations {
-        let When {
-            time,
-            n,
-            days,
-            bases,
-        } = *when;
+        let When { time, n, days, .. } = *when;
         if self.mean_of == 0.0 {
             self.levels.start(value / of);
             self.mean_of = of;
@@ -67,21 +62,7 @@ impl Channels {
         let long_mean = deviance(worth * self.means[1], worth * self.expected_means[1]);
         let long_scale = most(self.scales[LONG_MEAN], LEAST_SCALE);
 
-        let away = capped(value, expected) - expected;
-        let excess = excess_variance(value, expected);
-        toward(&mut self.size, excess, samples.recip());
-        // Counts that stay away from the expected one have deviations with the sign of the one before.
-        let lasting = away * self.last_residual / (SQRT_2 * expected);
-        toward(&mut self.covariance, lasting, samples.recip());
-        self.last_residual = away;
-        let grown = self.size - self.usual_variation;
-        let cause = if self.covariance > MAINLY * grown {
-            MEAN
-        } else if excess / samples > MOST * grown {
-            RESIDUAL
-        } else {
-            VARIATION
-        };
+        let (grown, cause) = self.vary(value, expected, samples);
         let varied = worth.sqrt() * grown;
         let variation_scale = most(self.scales[VARIATION], LEAST_SCALE);
 
@@ -133,6 +114,21 @@ impl Channels {
         );
         toward(&mut self.usual_variation, self.size, slow);
 
+        self.learn_rate((value, of), &expectation, scale, when);
+        deviations
+    }
+
+    /// Learns what is expected of a count out of `of` events.
+    fn learn_rate(
+        &mut self,
+        (value, of): (f32, f32),
+        expectation: &ExpectedValue,
+        scale: f32,
+        when: &When,
+    ) {
+        let expected = counted(expectation.best * of);
+        let part = when.n.recip();
+        let slow = most(part, 1.0 / ERROR_MEMORY);
         let clip = CLIP * scale * most(expected, 1.0).sqrt();
         let reach = self.reach(value - expected, clip);
         let share = (expected + within(value - expected, reach)) / of;
@@ -141,7 +137,7 @@ impl Channels {
             Speed::LEVEL,
         );
         toward(&mut self.mean_of, of, most(part, level));
-        if days > 1.0 {
+        if when.days > 1.0 {
             for (error, expected) in self.levels.errors.iter_mut().zip(expectation.values) {
                 let deviance = deviance(value, counted(expected * of));
                 toward(error, least(deviance * deviance, CLIP * CLIP), slow);
@@ -151,10 +147,31 @@ impl Channels {
             least: part,
             weight: of / self.mean_of,
             level,
-            bases,
+            bases: when.bases,
         };
-        self.levels.learn(time, &expectation, [share; 3], &speed);
-        deviations
+        self.levels
+            .learn(when.time, expectation, [share; 3], &speed);
+    }
+
+    /// Adds a count to the variation of the last `samples`. Returns by how much that is more than usual, and the channel that
+    /// it is a sign of.
+    fn vary(&mut self, value: f32, expected: f32, samples: f32) -> (f32, usize) {
+        let away = capped(value, expected) - expected;
+        let excess = excess_variance(value, expected);
+        toward(&mut self.size, excess, samples.recip());
+        // Counts that stay away from the expected one have deviations with the sign of the one before.
+        let lasting = away * self.last_residual / (SQRT_2 * expected);
+        toward(&mut self.covariance, lasting, samples.recip());
+        self.last_residual = away;
+        let grown = self.size - self.usual_variation;
+        let cause = if self.covariance > MAINLY * grown {
+            MEAN
+        } else if excess / samples > MOST * grown {
+            RESIDUAL
+        } else {
+            VARIATION
+        };
+        (grown, cause)
     }
 }
 
