@@ -165,8 +165,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
 
     // The parts below need the worker's runtime, or only what stands already. None of them waits for anything.
     let health = health(&base, &worker, keys.clone());
-    let has_lines = base.config.logs.console || log_files.is_some();
-    let inbound = layer_context(&base, &tracing, &users, has_lines);
+    let inbound = layer_context(&base, &tracing, &users, log_files.is_some());
     let (queries, calls) = outgoing(&base, &tracing);
     let content = ContentInstruments::new(&base.metrics, &base.clock);
     let Foundation {
@@ -237,8 +236,7 @@ fn alerts(
         data_dir.map(DataDir::path),
         &base.clock,
         &base.diagnostics,
-        levels,
-        (&base.record_queue, &base.requests),
+        (levels, &base.record_queue, &base.requests),
     )
 }
 
@@ -565,14 +563,14 @@ fn layer_context(
     base: &Foundation,
     tracing: &Tracing,
     users: &Arc<UserTracker>,
-    has_lines: bool,
+    has_log_files: bool,
 ) -> LayerContext {
     LayerContext::new(LayerSetup {
         requests: &base.requests,
         metrics: &base.metrics,
         record_queue: &base.record_queue,
         diagnostics: &base.diagnostics,
-        log_mode: request_log_mode(&base.config, has_lines),
+        log_mode: request_log_mode(&base.config, base.config.logs.console || has_log_files),
         config: http(&base.config),
         traces: tracing.traces.clone(),
         users: Arc::clone(users),

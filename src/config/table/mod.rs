@@ -15,8 +15,8 @@ use super::value::{
     DirectoryParser, DsnParser, GrpcMethodItem, HeaderNameItem, HeadersParser, HistogramsParser,
     ListParser, NetworkItem, OptionalParser, OptionalTextParser, PermissionsParser,
     PropagatorsParser, QueryNameItem, RatioParser, ReceiverUrlItem, RequestMethodItem,
-    SecretKeyItem, SecretPathItem, SecretTextParser, StatusItem, TextParser,
-    TokenParser, UrlParser,
+    SecretKeyItem, SecretPathItem, SecretTextParser, StatusItem, TextParser, TokenParser,
+    UrlParser,
 };
 use crate::trace::SpanLimits;
 

@@ -195,7 +195,7 @@ mod tests {
             "{\"a\":\"\n\"}",
             r#"{"a":99999999999999999999}"#,
             r#"{"a":nul}"#,
-            r#"{a:1}"#,
+            r"{a:1}",
         ] {
             assert_eq!(flat_object(json.as_bytes()), None, "{json}");
         }

@@ -313,10 +313,10 @@ mod tests {
 
     #[test]
     fn nothing_that_reads_or_changes_is_open() {
+        use AlertAction::{Acknowledge, EndSilence, Silence};
         for route in ROUTES {
             let is_open = matches!(route.action, Action::Page | Action::Login);
             assert_eq!(route.need == Need::Nothing, is_open, "{}", route.path);
-            use AlertAction::{Acknowledge, EndSilence, Silence};
             let changes = matches!(
                 route.action,
                 Action::TestError

@@ -50,17 +50,14 @@ pub(super) fn parameterize(message: &str) -> String {
             let len = rule(at).filter(|len| *len > 0)?;
             Some((*placeholder, rest.split_at_checked(len)?))
         });
-        match found {
-            Some((placeholder, (replaced, after))) => {
-                out.push_str(placeholder);
-                before = replaced.chars().next_back();
-                rest = after;
-            }
-            None => {
-                out.push(first);
-                before = Some(first);
-                rest = rest.get(first.len_utf8()..).unwrap_or_default();
-            }
+        if let Some((placeholder, (replaced, after))) = found {
+            out.push_str(placeholder);
+            before = replaced.chars().next_back();
+            rest = after;
+        } else {
+            out.push(first);
+            before = Some(first);
+            rest = rest.get(first.len_utf8()..).unwrap_or_default();
         }
     }
     out

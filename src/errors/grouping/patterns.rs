@@ -215,7 +215,7 @@ pub(super) fn duration(at: At<'_>) -> Option<usize> {
     at.is_word_end(len).then_some(len)
 }
 
-/// A transaction ID of OpenStack Swift.
+/// A transaction ID of `OpenStack` Swift.
 pub(super) fn transaction(at: At<'_>) -> Option<usize> {
     if !at.is_word_start() {
         return None;

@@ -26,9 +26,8 @@ impl Releases {
         let place = |of: &str| self.0.iter().position(|have| have == of);
         match (place(release), place(other)) {
             (Some(release), Some(other)) => release > other,
-            (None, _) => true,
-            // The other one has left the list, so it is older.
-            (Some(_), None) => true,
+            // If the other one has left the list, it is older.
+            (None, _) | (Some(_), None) => true,
         }
     }
 
@@ -40,8 +39,11 @@ impl Releases {
     pub(super) fn restore(&mut self, earlier: Vec<String>) -> bool {
         let own = std::mem::replace(&mut self.0, earlier);
         self.0.truncate(MAX_RELEASES);
-        own.iter()
-            .fold(false, |is_new, release| self.begin(release) || is_new)
+        let mut is_new = false;
+        for release in &own {
+            is_new |= self.begin(release);
+        }
+        is_new
     }
 }
 

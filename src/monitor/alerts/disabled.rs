@@ -21,8 +21,7 @@ impl AlertsHandle {
         _: Option<&Path>,
         _: &Clock,
         _: &Arc<Diagnostics>,
-        _: &Arc<LevelDirectives>,
-        _: (&Arc<RecordQueue>, &Arc<Requests>),
+        _: (&Arc<LevelDirectives>, &Arc<RecordQueue>, &Arc<Requests>),
     ) -> (Self, Vec<PeriodicTask>) {
         (Self, Vec::new())
     }

@@ -26,8 +26,11 @@ impl AlertsHandle {
         data_dir: Option<&Path>,
         clock: &Clock,
         diagnostics: &Arc<Diagnostics>,
-        levels: &Arc<LevelDirectives>,
-        (record_queue, requests): (&Arc<RecordQueue>, &Arc<Requests>),
+        (levels, record_queue, requests): (
+            &Arc<LevelDirectives>,
+            &Arc<RecordQueue>,
+            &Arc<Requests>,
+        ),
     ) -> (Self, Vec<PeriodicTask>) {
         let log = OwnLog {
             record_queue: Arc::clone(record_queue),

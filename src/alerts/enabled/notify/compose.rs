@@ -13,6 +13,7 @@ use crate::alerts::enabled::labels::hash_of;
 /// The maximum number of alerts in one notification.
 const MAX_ALERTS: usize = 1000;
 
+#[derive(Clone, Copy)]
 pub(super) struct GroupView<'a> {
     pub(super) key: &'a str,
     pub(super) group: &'a AlertGroup,

@@ -1,5 +1,6 @@
 //! What one channel has still to deliver. Pure: it gets the time from its caller, in milliseconds since the Unix epoch.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -107,12 +108,12 @@ impl ChannelOutbox {
             into.attempts = into.attempts.max(group.attempts);
             into.due = into.due.or(group.due);
             for (fingerprint, mut member) in group.members {
-                if !into.members.contains_key(&fingerprint) {
+                if let Entry::Vacant(place) = into.members.entry(fingerprint) {
                     recovered += u64::from(member.is_pending);
                     // It may have been in flight when the process ended.
                     member.is_known = true;
                     member.in_flight = None;
-                    into.members.insert(fingerprint, member);
+                    place.insert(member);
                 }
             }
         }

@@ -98,10 +98,10 @@ fn due(outbox: &mut ChannelOutbox, now: u64) -> Option<PreparedDelivery> {
 fn complete(
     outbox: &mut ChannelOutbox,
     prepared: &PreparedDelivery,
-    result: Result<(), DeliveryError>,
+    result: &Result<(), DeliveryError>,
     now: u64,
 ) {
-    outbox.complete(prepared, &result, now, 0);
+    outbox.complete(prepared, result, now, 0);
     check(outbox);
 }
 
@@ -119,7 +119,7 @@ fn a_group_waits_and_each_later_change_waits_for_the_interval() {
     assert_eq!(first.notification.cause, NotificationCause::First);
     assert_eq!(first.notification.alerts.len(), 2);
     assert_eq!(first.notification.title(), "[FIRING: 2] rule-0 of shop");
-    complete(&mut outbox, &first, Ok(()), START + 10 * SECOND);
+    complete(&mut outbox, &first, &Ok(()), START + 10 * SECOND);
 
     outbox.offer(
         announcement(3, 3, AnnouncementKind::First),
@@ -146,7 +146,7 @@ fn a_group_waits_and_each_later_change_waits_for_the_interval() {
             (2, NotificationStatus::Firing, false),
         ]
     );
-    complete(&mut outbox, &second, Ok(()), START + 70 * SECOND);
+    complete(&mut outbox, &second, &Ok(()), START + 70 * SECOND);
     for (number, series) in [(5, 2), (6, 3)] {
         outbox.offer(
             announcement(number, series, AnnouncementKind::Resolved),
@@ -157,7 +157,7 @@ fn a_group_waits_and_each_later_change_waits_for_the_interval() {
     let last = due(&mut outbox, START + 10 * MINUTE).unwrap();
     assert_eq!(last.notification.cause, NotificationCause::AllResolved);
     assert_eq!(last.notification.status, NotificationStatus::Resolved);
-    complete(&mut outbox, &last, Ok(()), START + 10 * MINUTE);
+    complete(&mut outbox, &last, &Ok(()), START + 10 * MINUTE);
     assert!(outbox.content.groups.is_empty());
     assert_eq!((outbox.counts.emitted, outbox.counts.delivered), (6, 6));
     assert_eq!(outbox.content.log.len(), 3);
@@ -187,7 +187,7 @@ fn the_end_is_sent_if_the_begin_may_have_arrived() {
         let mut outbox = outbox();
         outbox.offer(announcement(1, 1, AnnouncementKind::First), false, START);
         let first = due(&mut outbox, START + 10 * SECOND).unwrap();
-        complete(&mut outbox, &first, Err(result), START + 11 * SECOND);
+        complete(&mut outbox, &first, &Err(result), START + 11 * SECOND);
         outbox.offer(
             announcement(2, 1, AnnouncementKind::Resolved),
             false,
@@ -211,7 +211,7 @@ fn a_retry_has_the_same_id_and_waits_as_the_receiver_asks() {
     let busy = DeliveryError::retry("busy")
         .code(429)
         .retry_after(Duration::from_secs(40));
-    complete(&mut outbox, &first, Err(busy), now);
+    complete(&mut outbox, &first, &Err(busy), now);
     // Other groups wait too: the receiver is the same.
     outbox.offer(
         announcement(2, 200, AnnouncementKind::First),
@@ -222,16 +222,16 @@ fn a_retry_has_the_same_id_and_waits_as_the_receiver_asks() {
     now += 40 * SECOND;
     let other = due(&mut outbox, now).unwrap();
     assert_eq!(other.group, "rule-2");
-    complete(&mut outbox, &other, Ok(()), now);
+    complete(&mut outbox, &other, &Ok(()), now);
     let second = due(&mut outbox, now).unwrap();
     assert_eq!(second.notification, first.notification);
     // Ten years are an hour.
     let busy = DeliveryError::retry("busy").retry_after(Duration::from_secs(315_360_000));
-    complete(&mut outbox, &second, Err(busy), now);
+    complete(&mut outbox, &second, &Err(busy), now);
     assert!(due(&mut outbox, now + 59 * MINUTE).is_none());
     now += 60 * MINUTE;
     let third = due(&mut outbox, now).unwrap();
-    complete(&mut outbox, &third, Ok(()), now);
+    complete(&mut outbox, &third, &Ok(()), now);
     let log = outbox.content.log.iter();
     let log: Vec<_> = log.map(|it| (it.attempt, it.outcome, it.code)).collect();
     assert_eq!(
@@ -258,7 +258,7 @@ fn waits_grow_to_five_minutes_and_after_a_day_it_is_a_dead_letter() {
             complete(
                 &mut outbox,
                 &prepared,
-                Err(DeliveryError::retry("down")),
+                &Err(DeliveryError::retry("down")),
                 now,
             );
         }
@@ -282,11 +282,11 @@ fn a_newer_state_replaces_one_that_waits_also_in_flight() {
         START + 11 * SECOND,
     );
     check(&outbox);
-    complete(&mut outbox, &first, Ok(()), START + 12 * SECOND);
+    complete(&mut outbox, &first, &Ok(()), START + 12 * SECOND);
     assert_eq!(outbox.counts.delivered, 1);
     let end = due(&mut outbox, START + 72 * SECOND).unwrap();
     assert_eq!(end.notification.status, NotificationStatus::Resolved);
-    complete(&mut outbox, &end, Ok(()), START + 72 * SECOND);
+    complete(&mut outbox, &end, &Ok(()), START + 72 * SECOND);
     assert_eq!((outbox.counts.delivered, outbox.spooled()), (2, 0));
 
     outbox.offer(announcement(3, 5, AnnouncementKind::First), false, START);
@@ -400,7 +400,7 @@ fn a_restart_at_any_time_loses_nothing_and_repeats_the_same_ids() {
                 } else {
                     Err(DeliveryError::retry("no response"))
                 };
-                complete(&mut outbox, &prepared, result, now);
+                complete(&mut outbox, &prepared, &result, now);
                 stored = encode(&outbox.content);
             }
         }
@@ -412,7 +412,7 @@ fn a_restart_at_any_time_loses_nothing_and_repeats_the_same_ids() {
                     it.status == NotificationStatus::Firing,
                 );
             }
-            complete(&mut outbox, &prepared, Ok(()), now);
+            complete(&mut outbox, &prepared, &Ok(()), now);
         }
         assert_eq!(outbox.spooled(), 0);
         for (series, is_firing) in firing {
@@ -464,7 +464,7 @@ fn a_receiver_that_forgets_hears_of_what_fires_each_minute_and_of_the_end_for_fi
         }
         if let Some(prepared) = due(&mut outbox, now) {
             sent.push((second, prepared.notification.status.as_str()));
-            complete(&mut outbox, &prepared, Ok(()), now);
+            complete(&mut outbox, &prepared, &Ok(()), now);
         }
     }
     // The alert ended at second 60.
@@ -492,7 +492,7 @@ fn a_damaged_byte_costs_one_record_at_most() {
     complete(
         &mut outbox,
         &first,
-        Err(DeliveryError::rejected("no").code(404)),
+        &Err(DeliveryError::rejected("no").code(404)),
         START + MINUTE,
     );
     let file = encode(&outbox.content);

@@ -58,8 +58,8 @@ impl Process {
             files.map(|files| GroupStore::with_files(Box::new(files.clone()), &diagnostics));
         let groups = ErrorGroups::with_store(&setup, store);
         Self {
-            groups,
             clock,
+            groups,
             diagnostics,
             last,
         }
