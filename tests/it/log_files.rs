@@ -51,7 +51,8 @@ fn texts(logs: &Path, stem: &str) -> Option<Vec<(String, String)>> {
     for entry in fs::read_dir(logs).into_iter().flatten() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let is_copied = logs.join(format!("{name}.gz")).exists();
+        // Compressed just now. Files that logrotate has named so are different ones.
+        let is_copied = name.starts_with("combined-") && logs.join(format!("{name}.gz")).exists();
         if name.starts_with(stem)
             && !name.contains(".files")
             && !name.contains(".new")
