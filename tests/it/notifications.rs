@@ -163,7 +163,10 @@ fn each_receiver_retries_and_gives_up_as_it_documents() {
             if is_retried {
                 assert_eq!(log[0].id, log[1].id, "{case}");
                 assert_eq!(log[1].outcome, DeliveryOutcome::Delivered, "{case}");
-                assert_eq!(peer.seen()[0].body, peer.seen()[1].body, "{case}");
+                // An Alertmanager gets the time until which each attempt is valid.
+                let seen = peer.seen();
+                let is_same = seen[0].body == seen[1].body;
+                assert!(is_same || name == "alertmanager", "{case}");
             }
             cases += 1;
         }
