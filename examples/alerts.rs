@@ -26,7 +26,8 @@ use axum::extract::{Path, State};
 use axum::{Router, routing::get};
 use watchpost::Monitor;
 use watchpost::alerts::{
-    Alert, AlertsConfig, Bound, Channel, DeliveryFuture, Notification, Rule, Severity,
+    Alert, AlertsConfig, Bound, Channel, DeliveryFuture, Notification, NotifiedAlert, Rule,
+    Severity,
 };
 use watchpost::history::{HistoryConfig, MetricQuery};
 
@@ -105,7 +106,10 @@ impl Channel for Terminal {
 
     fn deliver<'a>(&'a self, notification: &'a Notification) -> DeliveryFuture<'a> {
         Box::pin(async move {
-            let value = notification.alerts.first().and_then(|it| it.value_text());
+            let value = notification
+                .alerts
+                .first()
+                .and_then(NotifiedAlert::value_text);
             eprintln!("{}: {}", notification.title(), value.unwrap_or_default());
             Ok(())
         })
