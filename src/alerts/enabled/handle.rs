@@ -555,6 +555,11 @@ impl Alerts {
                 "a rule has a thousand alerts, and no more are kept: combine its series by fewer labels",
             );
         }
+        for event in &events {
+            if let Some(transition) = &event.transition {
+                log_transition(&inner.log, transition, &event.alert);
+            }
+        }
         if !events.is_empty() {
             self.queue(events, announced, time);
         }
@@ -602,7 +607,7 @@ impl Alerts {
         self.hand_over();
     }
 
-    /// Hands what is stored to the log, the hooks and the channels. Waits for nothing: if the disk hangs, it goes on without it.
+    /// Hands what is stored to the hooks and the channels. Waits for nothing: if the disk hangs, it goes on without it.
     fn hand_over(&self) {
         let inner = &*self.inner;
         // One thread at a time, so that the order stays.
@@ -628,9 +633,6 @@ impl Alerts {
                 inner.notifier.offer(announcement, false);
             }
             for event in next.events {
-                if let Some(transition) = &event.transition {
-                    log_transition(&inner.log, transition, &event.alert);
-                }
                 inner.hooks.emit(event);
             }
         }
