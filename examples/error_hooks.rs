@@ -55,7 +55,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The order of a new error and its spike is open.
     let mut first = [next(&reports)?, next(&reports)?];
     first.sort();
-    first.iter().for_each(|text| println!("{text}"));
+    for text in first {
+        println!("{text}");
+    }
 
     let open = ErrorQuery::default().filter(ErrorFilter::Open);
     for group in monitor.errors().list(&open) {
