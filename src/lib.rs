@@ -61,11 +61,9 @@ pub use self::context::InFlight;
 pub use self::error::{Error, Result};
 pub use self::errors::{ResultExt, capture_error, capture_message};
 pub use self::http::EndpointLayer;
-#[cfg(feature = "history")]
-pub use self::model::Subscription;
 pub use self::model::{
     Attributes, DropReason, EventId, KeepReason, Level, Outcome, ParseIdError, RecordKind,
-    RecordTotals, ShutdownReport, SpanId, TraceId, Value,
+    RecordTotals, ShutdownReport, SpanId, Subscription, TraceId, Value,
 };
 #[cfg(feature = "axum")]
 pub use self::monitor::NoMonitor;

@@ -202,7 +202,7 @@ mod keys;
 mod layer;
 mod log_line;
 pub(crate) mod otel_versions;
-#[cfg(feature = "alerts")]
+#[cfg(any(feature = "alerts", feature = "dashboard"))]
 mod own_log;
 mod recent;
 mod request_formatter;
@@ -220,7 +220,7 @@ pub(crate) use self::config::ServiceFields;
 pub(crate) use self::files::{LogFileWriter, LogFiles, LogFilesSetup, LogFilesStatus};
 pub(crate) use self::formatter::LogFormatter;
 pub(crate) use self::installed::{InstalledLayer, has_layer_of, monitor_of};
-#[cfg(feature = "alerts")]
+#[cfg(any(feature = "alerts", feature = "dashboard"))]
 pub(crate) use self::own_log::OwnLog;
 pub(crate) use self::recent::{RecentLogStore, RecentLogsObserver};
 #[cfg(feature = "serde")]

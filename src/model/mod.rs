@@ -11,7 +11,6 @@ mod diagnostics;
 mod explicit_keys;
 mod global_slot;
 pub(crate) mod grpc;
-#[cfg(feature = "history")]
 mod hooks;
 mod host;
 mod ids;
@@ -37,7 +36,6 @@ mod thread;
 
 pub(crate) use self::attributes::within;
 pub use self::attributes::{Attributes, Value};
-#[cfg(feature = "history")]
 pub use self::hooks::Subscription;
 pub use self::ids::{EventId, ParseIdError, SpanId, TraceId};
 pub use self::keep_reason::KeepReason;
@@ -52,7 +50,6 @@ pub(crate) use self::cut::{LOOKAHEAD, cut, prefix};
 pub(crate) use self::diagnostics::Diagnostics;
 pub(crate) use self::explicit_keys::ExplicitKeys;
 pub(crate) use self::global_slot::{ClaimResult, GlobalSlot};
-#[cfg(feature = "history")]
 pub(crate) use self::hooks::{HookCounts, HookList};
 pub(crate) use self::host::split_host;
 pub(crate) use self::ids::hex_of_byte;

@@ -109,10 +109,15 @@ pub use self::config::WorkerConfig;
 #[cfg(feature = "alerts")]
 pub(crate) use self::client::AllowedAddresses;
 #[cfg_attr(
+    not(any(feature = "otlp", feature = "prometheus-reader", feature = "sentry")),
+    expect(unused_imports, reason = "channels trust the public authorities")
+)]
+pub(crate) use self::client::TlsRoots;
+#[cfg_attr(
     not(feature = "_client"),
     expect(unused_imports, reason = "no feature that sends is on")
 )]
-pub(crate) use self::client::{HttpClient, HttpResponse, TlsRoots};
+pub(crate) use self::client::{HttpClient, HttpResponse};
 pub(crate) use self::completion::{Completion, CompletionFuture};
 pub(crate) use self::console::Console;
 pub(crate) use self::deadline::{Deadlines, Pending};

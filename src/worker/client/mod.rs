@@ -18,8 +18,10 @@ mod enabled;
 
 #[cfg(not(feature = "_client"))]
 pub(crate) use self::disabled::HttpClient;
+#[cfg(feature = "alerts")]
+pub(crate) use self::enabled::AllowedAddresses;
 #[cfg(feature = "_client")]
-pub(crate) use self::enabled::{AllowedAddresses, HttpClient};
+pub(crate) use self::enabled::HttpClient;
 
 /// The certificate authorities that are trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]

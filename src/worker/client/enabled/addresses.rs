@@ -7,17 +7,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AllowedAddresses {
     /// All.
-    #[cfg_attr(
-        not(any(
-            feature = "otlp",
-            feature = "sentry",
-            feature = "prometheus-reader",
-            test
-        )),
-        expect(dead_code, reason = "no such feature is on")
-    )]
     Any,
     /// Those of the internet, and those of private networks and of this machine.
+    #[cfg_attr(
+        not(any(feature = "alerts", test)),
+        expect(dead_code, reason = "only channels of alerts are limited")
+    )]
     Internal,
     /// Those of the internet, over TLS only.
     Public,
