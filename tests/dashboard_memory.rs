@@ -171,7 +171,7 @@ fn least(host: &Host, clients: &mut [Client], region: &Region<'_, System>) -> is
 }
 
 #[test]
-fn a_client_that_keeps_up_takes_at_most_8_kib() {
+fn a_client_that_keeps_up_takes_at_most_10_kib() {
     let _alone = alone();
     let host = Host::start();
     let mut clients = vec![host.connect()];
@@ -186,7 +186,7 @@ fn a_client_that_keeps_up_takes_at_most_8_kib() {
     let all = least(&host, &mut clients, &region);
     let each = (all - one) / CLIENTS.cast_signed();
     println!("memory: {each} bytes for each of {CLIENTS} clients that keep up");
-    assert!(each <= 8 * KIB, "{each} bytes");
+    assert!(each <= 10 * KIB, "{each} bytes");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use watchpost::history::MetricQuery;
 use crate::dashboard_host::{Host, TOKEN, VIEWER, shop};
 
 fn host() -> Host {
-    Host::serve(
+    let host = Host::serve(
         |builder| {
             builder
                 .access_token(TOKEN)
@@ -19,7 +19,10 @@ fn host() -> Host {
                 .alerts(AlertsConfig::default().interval(Duration::from_secs(3600)))
         },
         shop,
-    )
+    );
+    // The failing requests of the tests capture an error.
+    assert!(host.harness.alerts().remove_rule("new-error"));
+    host
 }
 
 /// The rule `high-error-rate` with this limit, which fires at once.

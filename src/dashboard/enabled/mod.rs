@@ -1,12 +1,20 @@
 //! The dashboard with its feature enabled.
 
 mod alert_figures;
+#[cfg_attr(
+    not(feature = "alerts"),
+    expect(dead_code, reason = "only alerts can be changed")
+)]
 mod alert_requests;
 mod alert_source;
 mod anomaly_figures;
 mod api;
 mod assets;
 mod attempts;
+#[cfg_attr(
+    not(feature = "alerts"),
+    expect(dead_code, reason = "only alerts can be changed")
+)]
 mod audit;
 mod calls;
 mod cards;
@@ -16,6 +24,10 @@ mod data_gaps;
 mod database;
 mod documents;
 mod figures;
+#[cfg_attr(
+    not(feature = "alerts"),
+    expect(dead_code, reason = "only alerts can be changed")
+)]
 mod flat_json;
 mod guard;
 mod heat;
