@@ -61,7 +61,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let open = ErrorQuery::default().filter(ErrorFilter::Open);
     for group in monitor.errors().list(&open) {
-        monitor.errors().resolve(group.number, ErrorResolution::Now)?;
+        monitor
+            .errors()
+            .resolve(group.number, ErrorResolution::Now)?;
         println!("resolved");
     }
     capture(&monitor, 12);
