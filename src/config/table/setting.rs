@@ -2,6 +2,7 @@
 
 use super::super::value::SettingField;
 
+#[derive(Clone, Copy)]
 pub(in crate::config) struct Setting {
     pub(in crate::config) key: &'static str,
     pub(in crate::config) field: &'static dyn SettingField,
