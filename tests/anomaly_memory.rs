@@ -14,7 +14,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const SERIES: u32 = 2000;
 const STEP: Duration = Duration::from_secs(10);
 
-/// A harness with many series, of which snapshots were taken.
+/// A harness with many series and some snapshots of them.
 fn harness() -> (Harness, Vec<Gauge>) {
     let anomaly = AnomalyConfig::default().default_series(false);
     let harness = Harness::with(|builder| builder.anomaly(anomaly).console(false));
@@ -58,7 +58,7 @@ fn a_watched_series_has_little_more_than_its_detector() {
     assert_eq!(harness.watched_series().len(), 0);
     let detector = size_of::<AdaptiveDetector>();
     let all = watched - unwatched;
-    println!("a watched series: {all} bytes, of which its detector has {detector}");
+    println!("a watched series: {all} bytes in all, its detector {detector}");
     assert!(detector <= 1024, "{detector}");
     // Its name and labels, its place among the others, the last sample, and the bands of two hours.
     assert!((1024..=1792).contains(&all), "{all}");

@@ -185,7 +185,7 @@ pub(crate) fn find_similar(recent: &RecentTraces, root: &Span, max: usize) -> Ve
     found
 }
 
-/// Merges two lists, each of which has what ended last first.
+/// Merges two lists that are sorted by their ends, the latest first.
 struct Merge {
     limit: usize,
     in_memory: VecDeque<(u64, StoredTrace)>,

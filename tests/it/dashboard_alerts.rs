@@ -64,7 +64,7 @@ fn overview_until(host: &Host, is_there: impl Fn(&Value) -> bool) -> Value {
     }
 }
 
-/// Ten requests of which four fail, and then an alert on them.
+/// Ten requests, four failures, and then an alert on them.
 fn fire(host: &Host) {
     host.harness.alerts().add_rule(error_rate(0.3)).unwrap();
     host.harness.snapshot();

@@ -420,7 +420,7 @@ fn record_tracing(shop: &Shop) -> Result<(), AnyError> {
     Ok(tracing::subscriber::set_global_default(subscriber)?)
 }
 
-/// Lives through a day, of which the last part is that of another version, and lets the clock run.
+/// Lives through a day, its last part with another version, and lets the clock run.
 async fn with_past(settings: &Settings) -> Result<(Shop, Tally), AnyError> {
     let end = SystemTime::now();
     let deployed = end - DEPLOYED;

@@ -15,7 +15,7 @@ use crate::history::{History, MetricQuery};
 const VALUES: u32 = 12;
 /// The time that they cover.
 const VALUES_SPAN: Duration = Duration::from_secs(1800);
-/// The rules of which the values are read in one round.
+/// The maximum number of rules whose values are read in one round.
 const MAX_RULES: usize = 10;
 /// The window of the figures of routes.
 const ROUTES_WINDOW: Duration = Duration::from_secs(300);

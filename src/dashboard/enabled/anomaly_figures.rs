@@ -165,7 +165,7 @@ impl CardBands {
         (now.saturating_sub(last.at) <= MAX_AGE).then_some(last)
     }
 
-    /// The bands at the steps of curves. `None` for a card of which none is known.
+    /// The bands at the steps of curves. `None` for a card without a band.
     pub(super) fn curves(&self, card: DashboardCard, curves: &Curves) -> Option<BandCurves> {
         let bands = self.of(card)?;
         let steps = curves.values[0].len();

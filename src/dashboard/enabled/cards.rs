@@ -30,8 +30,8 @@ pub(super) struct CardInput<'a> {
     pub(super) alerts: &'a AlertReading,
     pub(super) anomalies: &'a [AnomalyRow],
     pub(super) bands: &'a CardBands,
-    /// Milliseconds since the Unix epoch. `None` for the figures of a range that has passed, of which the alerts of now say
-    /// nothing.
+    /// Milliseconds since the Unix epoch. `None` for the figures of a past range: the current alerts say
+    /// nothing about it.
     pub(super) now: Option<u64>,
 }
 

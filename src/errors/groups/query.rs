@@ -100,7 +100,7 @@ impl ErrorQuery {
         self
     }
 
-    /// Sets how many groups are returned at most. Default: all, of which there are at most a thousand.
+    /// Sets how many groups are returned at most. Default: all. There are at most a thousand.
     #[must_use]
     pub fn limit(mut self, groups: usize) -> Self {
         self.limit = Some(groups);

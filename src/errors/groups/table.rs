@@ -49,7 +49,7 @@ pub(super) struct GroupTable {
     pub(super) covered: u64,
     /// Whether anything has changed since the groups were last stored.
     pub(super) is_dirty: bool,
-    /// Whether the release that runs is a new one of which no event was seen yet.
+    /// Whether the running release is new, and has no event yet.
     pub(super) awaits_first_of_release: bool,
 }
 

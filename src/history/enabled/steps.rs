@@ -104,7 +104,7 @@ impl StepTime {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct StepFlags(pub(super) u8);
 
-/// The scores of anomalies that are told apart, besides 1.
+/// The scores that flags distinguish, besides 1.
 const SCORES: [f64; 4] = [2.0, 4.0, 8.0, 16.0];
 
 impl StepFlags {

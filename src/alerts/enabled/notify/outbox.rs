@@ -433,7 +433,7 @@ impl ChannelOutbox {
             .retain(|_, group| !group.members.is_empty());
     }
 
-    /// Removes alerts that the receiver was told of and that no longer exist, because the file with the alerts was lost.
+    /// Removes alerts that were delivered and no longer exist, because the file with the alerts was lost.
     /// Without that, they would be sent again for ever.
     pub(super) fn forget_unknown(&mut self, fires: &dyn Fn(u64) -> bool) {
         for group in self.content.groups.values_mut() {

@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn what_a_span_waited_for_is_its_childrens() {
-        // A root with two children one after another, the second of which has a child.
+        // A root with two children, one after the other. The second one has a child.
         let own = path(&[(0, 100), (10, 30), (40, 90), (50, 80)], &[0, 0, 2]);
         assert_eq!(
             own,

@@ -126,7 +126,7 @@ async fn look_up(dashboard: &Arc<Dashboard>, id: TraceId) -> Option<LookedUpTrac
     Some(found)
 }
 
-/// Finds the last trace of which an ID is a part. The outer option is `None` if the monitor has ended.
+/// Finds the last trace whose ID contains this one. The outer option is `None` if the monitor has ended.
 async fn by_list(dashboard: &Arc<Dashboard>, id: SearchedId) -> Option<Option<LookedUpTrace>> {
     let list = find(dashboard, &filter_of_id(id)).await?;
     match list.traces.first() {

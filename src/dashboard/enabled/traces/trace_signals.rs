@@ -67,7 +67,7 @@ pub(super) fn put_logs(
     });
 }
 
-/// Writes the captured errors of a trace of which an event is in memory, each with its stack.
+/// Writes the captured errors of a trace whose events are in memory, each with its stack.
 pub(super) fn put_errors(
     it: &mut ObjectWriter<'_>,
     setup: &DashboardSetup,
