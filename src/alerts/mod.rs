@@ -103,9 +103,9 @@
 //! ## What is delivered
 //!
 //! Each channel has a queue of its own, of 2,000 alerts. With a data directory it is in the file `outbox-{channel}`: an
-//! announcement is stored there, or with the state of its alert, before it is sent. So a crash loses none, and each one is
-//! delivered at least once. A crash between a delivery and the note that it took place repeats it, with the same
-//! [`id`](Notification::id), the header `Idempotency-Key` of webhooks. If the disk hangs for five seconds, notifications are sent
+//! announcement is stored there, or with the state of its alert, before it is sent. So a crash loses none. It may
+//! repeat one: if it happens between a delivery and the note that it took place, the notification is delivered again, with the
+//! same [`id`](Notification::id), the header `Idempotency-Key` of webhooks. If the disk hangs for five seconds, notifications are sent
 //! without it. A new state of an alert replaces one that waits.
 //!
 //! A failure is retried after 1, 2, 4 seconds, up to five minutes, each longer or shorter by up to a half, and not before the time

@@ -133,7 +133,7 @@
 //! # What is anomalous
 //!
 //! Five deviations are watched: the latest value; the latest value given the one before; the mean of the last twelve; the
-//! mean of the last fifty; and how much the values vary, of counts: how much more than by chance. For each of them, in both directions, the detector counts how large
+//! mean of the last fifty; and how much the values vary (for counts: beyond what chance explains). For each of them, in both directions, the detector counts how large
 //! its excursions get, and sets the limit where as many of them happen as false alarms are allowed. So the limits fit
 //! heavy tails, bursts and rare events without an assumption about their distribution.
 //!

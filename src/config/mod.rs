@@ -236,7 +236,7 @@
 //! | `trace.max_open_bytes` | `WATCHPOST_TRACE_MAX_OPEN_BYTES` | `"16MiB"` | a size from `64KiB` to `1GiB` | The most bytes that the spans of undecided traces may hold together |
 //! | `trace.max_bytes_per_second` | `WATCHPOST_TRACE_MAX_BYTES_PER_SECOND` | `"1MiB"` | a size from `0` to `1GiB` | The average of bytes a second of traces that are kept for what happened in them |
 //! | `trace.recent_bytes` | `WATCHPOST_TRACE_RECENT_BYTES` | `"4MiB"` | a size from `0` to `1GiB` | The most bytes of kept traces in memory |
-//! | `trace.max_stored_bytes` | `WATCHPOST_TRACE_MAX_STORED_BYTES` | `"256MiB"` | a size from `0` to `1GiB` | The most bytes of kept traces in the data directory; the oldest are removed first, `0` stores none |
+//! | `trace.max_stored_bytes` | `WATCHPOST_TRACE_MAX_STORED_BYTES` | `"256MiB"` | a size from `0` to `1GiB` | The most bytes of kept traces in the data directory; the oldest of those that failed, were slow or were sampled, whichever take the most, are removed first, `0` stores none |
 //! | `trace.level` | `WATCHPOST_TRACE_LEVEL` | `"info"` | a level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or directives such as `info,hyper=off,my_crate::db=debug` | Which `tracing` spans are recorded |
 //! | `trace.spans` | `WATCHPOST_TRACE_SPANS` | `"watchpost"` | `watchpost` or `tracing-opentelemetry` | Which layer makes spans of `tracing` spans |
 //! | `trace.events` | `WATCHPOST_TRACE_EVENTS` | `true` | `true` or `false` | Whether `tracing` events become events of their span |

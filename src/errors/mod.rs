@@ -108,7 +108,7 @@
 //!
 //! # Which events form a group
 //!
-//! What is the first in this list that an event has:
+//! The first of these that an event has determines its group:
 //!
 //! 1. the [fingerprint](ErrorCapture::fingerprint) that the capture set;
 //! 2. its type and the frames of the service's own functions, without lines, so that a new release finds the same group;

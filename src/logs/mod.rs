@@ -120,8 +120,9 @@
 //! | `combined-2026-11-30-000017.log.gz` | a closed file, with the day on which it began (UTC) and its number |
 //! | `combined.files`, `error.files` | the list of the files, with which the next process continues |
 //!
-//! A file is closed when it has `log.max_file_bytes` (64 MiB), and at the first record of another day (UTC). It is compressed
-//! within some seconds. All files together have at most `log.max_bytes` (512 MiB), and at most `log.max_files` (100) of each
+//! A file is closed when it has `log.max_file_bytes` (64 MiB), or a quarter of its share of `log.max_bytes`, and at the first
+//! record of another day (UTC). An eighth of `log.max_bytes` is for `error.log`, which is closed at 16 MiB by default. A closed
+//! file is compressed within some seconds. All files together have at most `log.max_bytes` (512 MiB), and at most `log.max_files` (100) of each
 //! name are closed ones; the oldest are removed first. `log.files = false` turns them off. Their permissions are
 //! `log.permissions` (0640), in a directory with 0700: to let a group read them, set `log.dir` to a directory that exists.
 //!

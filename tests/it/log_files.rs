@@ -560,7 +560,12 @@ fn storm() {
         kept("rare_number", &all),
         size >> 20
     );
-    assert_eq!(kept_errors, errors);
+    // Rare lines have a share of the queue, so they are dropped less often than those of the storm.
+    let dropped_errors = errors - kept_errors;
+    assert!(
+        dropped_errors * totals.emitted() * 2 < totals.dropped_total() * errors.max(1),
+        "{kept_errors} of {errors}"
+    );
     assert!(
         totals.dropped_total() == totals.dropped(DropReason::QueueOverflow),
         "{totals:?}"

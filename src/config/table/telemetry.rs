@@ -77,7 +77,7 @@ pub(super) const TELEMETRY: &[Setting] = &[
     Setting::new(
         "trace.max_stored_bytes",
         field!(size(0), trace.max_stored_bytes),
-        "The most bytes of kept traces in the data directory; the oldest are removed first, `0` stores none",
+        "The most bytes of kept traces in the data directory; the oldest of those that failed, were slow or were sampled, whichever take the most, are removed first, `0` stores none",
     ),
     Setting::new(
         "trace.level",

@@ -25,8 +25,8 @@ pub enum NotificationGrouping {
 
 /// Receives notifications of alerts, such as a chat.
 ///
-/// Each channel has a queue of its own, in the data directory if there is one. A notification is delivered at least once:
-/// after a failure or a restart, the same one is delivered again, with the same [`id`](Notification::id).
+/// Each channel has a queue of its own, in the data directory if there is one. After a failure or a
+/// restart, the same notification is delivered again, with the same [`id`](Notification::id).
 ///
 /// The future runs on a thread of the monitor, which it may block. It is dropped after 30 seconds. A panic counts as a failure
 /// that is retried.
