@@ -37,7 +37,12 @@ impl LogFilesState {
         }
         let (directory, lock) = match (&config.dir, data_dir) {
             (Some(path), _) => match DataDir::open(path) {
-                Ok(locked) => (locked.path().to_owned(), Some(locked)),
+                // The directory itself may be a link. Its target is used, since links in it are refused.
+                Ok(locked) => {
+                    let path = locked.path();
+                    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+                    (target, Some(locked))
+                }
                 Err(error) => {
                     diagnostics.report(format!(
                         "the directory of the log files `{}` cannot be used ({error}): there are no log files; make it writable or set `log.dir` to another",

@@ -598,3 +598,23 @@ fn a_line_is_short_whatever_is_logged() {
         [&2]
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn the_directory_may_be_a_link() {
+    let directory = tempfile::tempdir().unwrap();
+    let (target, link) = (
+        directory.path().join("target"),
+        directory.path().join("link"),
+    );
+    fs::create_dir(&target).unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    let config = LogsConfig::default().dir(&link);
+    let one = monitor(&directory.path().join("data"), config);
+    log(&one, 0..10);
+    flush(&one);
+    assert_eq!(
+        numbers(&lines(&target, "combined")),
+        (0..10).map(|n| (n, 1)).collect()
+    );
+}
