@@ -30,6 +30,8 @@ pub(super) struct RollingFile {
     catalog: Arc<SegmentCatalog>,
     limits: RollingLimits,
     open: Option<OpenSegment>,
+    /// Why lines of a file that is closed by now could not be synced.
+    failed_sync: Option<io::Error>,
 }
 
 struct OpenSegment {
@@ -50,6 +52,7 @@ impl RollingFile {
             catalog,
             limits,
             open: None,
+            failed_sync: None,
         }
     }
 
@@ -100,8 +103,21 @@ impl RollingFile {
     ///
     /// # Errors
     ///
-    /// Returns an error if that fails. Then nothing more is written to this file.
+    /// Returns an error if that fails, or failed for a file that was closed since the last call. Nothing more is written to a
+    /// file that could not be synced.
     pub(super) fn sync(&mut self) -> io::Result<()> {
+        let synced = self.sync_open();
+        self.failed_sync.take().map_or(synced, Err)
+    }
+
+    /// Syncs the open file before it is closed. A failure is kept for the next [`sync`](Self::sync).
+    fn sync_last(&mut self) {
+        if let Err(error) = self.sync_open() {
+            self.failed_sync = Some(error);
+        }
+    }
+
+    fn sync_open(&mut self) -> io::Result<()> {
         let Some(open) = self.open.as_mut().filter(|it| it.is_unsynced) else {
             return Ok(());
         };
@@ -129,7 +145,7 @@ impl RollingFile {
         };
         if at_path != Some(current.id) {
             // What was written to it is synced here, as nothing holds it open any more.
-            let _unknown = self.sync();
+            self.sync_last();
             self.open = None;
             self.catalog.note_moved();
         }
@@ -189,13 +205,16 @@ impl RollingFile {
         if !open.is_spoiled && (!is_due || segment.bytes < open.no_roll_before) {
             return Ok(segment);
         }
-        let _unknown = open.file.sync_data();
+        let was_spoiled = open.is_spoiled;
+        self.sync_last();
         if let Err(error) = self.catalog.close_current() {
-            if open.is_spoiled {
+            if was_spoiled {
                 return Err(error);
             }
             // It is better to go on with a file that is too long than to drop lines.
-            open.no_roll_before = segment.bytes + RETRY_AFTER;
+            if let Some(open) = &mut self.open {
+                open.no_roll_before = segment.bytes + RETRY_AFTER;
+            }
             return Ok(segment);
         }
         self.open = None;
@@ -273,4 +292,40 @@ pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 pub(super) fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_sync_of_a_closed_file_is_reported_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let catalog = Arc::new(SegmentCatalog::new(directory.path(), "combined"));
+        let limits = RollingLimits {
+            max_file_bytes: 10,
+            all: SegmentLimits {
+                max_bytes: u64::MAX,
+                max_closed: 10,
+            },
+            permissions: 0o640,
+        };
+        let mut files = RollingFile::new(catalog, limits);
+        for is_renamed in [true, false] {
+            files.append(b"1\n", 1).unwrap();
+            let open = files.open.as_mut().unwrap();
+            // A device that cannot be synced.
+            open.file = File::open("/dev/null").unwrap();
+            if is_renamed {
+                let name = files.catalog.current_path();
+                fs::rename(&name, name.with_extension("moved")).unwrap();
+                files.append(b"2\n", 1).unwrap();
+            } else {
+                files.sync_last();
+                files.open = None;
+            }
+            assert!(files.sync().is_err());
+            files.sync().unwrap();
+        }
+    }
 }
