@@ -43,6 +43,9 @@ struct CatalogState {
     is_changed: bool,
 }
 
+/// The most renamed files that are in the list. Each is there for readers, which need it until they have read it.
+const MAX_MOVED: usize = 100;
+
 /// The most that the closed files and the current one may have.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SegmentLimits {
@@ -225,6 +228,7 @@ impl SegmentCatalog {
             state.segments.pop_back();
         } else if let Some(current) = state.current_mut() {
             current.place = SegmentPlace::Moved;
+            state.forget_oldest_moved();
         }
     }
 
@@ -292,10 +296,10 @@ impl SegmentCatalog {
         state.is_changed = true;
     }
 
-    /// The oldest closed file that is not compressed.
-    pub(super) fn next_to_compress(&self) -> Option<LogSegment> {
+    /// The oldest closed file with this number or a later one that is not compressed.
+    pub(super) fn next_to_compress(&self, from: u64) -> Option<LogSegment> {
         let state = lock(&self.state);
-        let mut closed = state.segments.iter();
+        let mut closed = state.segments.iter().filter(|it| it.number >= from);
         closed.find(|it| it.place == SegmentPlace::Closed).copied()
     }
 
@@ -376,6 +380,16 @@ impl CatalogState {
         self.next_line = segment.end_line();
         self.segments.push_back(segment);
         self.is_changed = true;
+    }
+
+    /// Removes the oldest renamed file if there are too many. A reader counts what it has not read of it as missed.
+    fn forget_oldest_moved(&mut self) {
+        let is_moved = |it: &LogSegment| it.place == SegmentPlace::Moved;
+        if self.segments.iter().filter(|it| is_moved(it)).count() > MAX_MOVED
+            && let Some(oldest) = self.segments.iter().position(is_moved)
+        {
+            self.segments.remove(oldest);
+        }
     }
 
     fn current_mut(&mut self) -> Option<&mut LogSegment> {

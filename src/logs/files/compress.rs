@@ -1,5 +1,5 @@
 use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, ErrorKind};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -12,16 +12,26 @@ use super::segment::{LogSegment, SegmentPlace};
 ///
 /// # Errors
 ///
-/// Returns an error if one cannot be compressed. It stays as it is.
+/// Returns the first error if some cannot be compressed. They stay as they are. If the disk is full, no other is tried.
 pub(super) fn compress_closed(catalog: &SegmentCatalog, permissions: u32) -> io::Result<()> {
-    while let Some(segment) = catalog.next_to_compress() {
+    let (mut from, mut all) = (0, Ok(()));
+    while let Some(segment) = catalog.next_to_compress(from) {
+        from = segment.number + 1;
         match compress(catalog, &segment, permissions) {
             // Removed by somebody else.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => catalog.forget(segment.number),
-            done => done?,
+            Err(error) if error.kind() == ErrorKind::NotFound => catalog.forget(segment.number),
+            Err(error) if is_full(&error) => return all.and(Err(error)),
+            done => all = all.and(done),
         }
     }
-    Ok(())
+    all
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
 }
 
 fn compress(catalog: &SegmentCatalog, segment: &LogSegment, permissions: u32) -> io::Result<()> {

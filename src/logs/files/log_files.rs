@@ -7,13 +7,19 @@ use super::compress::compress_closed;
 use super::position::LogPosition;
 use super::reader::LogReader;
 use super::rolling::{RollingFile, RollingLimits};
-use crate::clock::Clock;
+use crate::clock::{Clock, Nanos};
 use crate::model::Diagnostics;
 
 /// The share of `error.log` in the limit of all files: an eighth.
 const ERROR_SHARE: u64 = 8;
 /// A file has at most this share of the limit, so that the oldest can give way to it: a quarter.
 const FILE_SHARE: u64 = 4;
+
+/// After a compression that failed, the next one waits twice as long as that one did, from this on.
+const FIRST_PAUSE: Nanos = 10 * SECOND;
+/// The longest such pause. Each attempt takes room on a disk that may be full.
+const LAST_PAUSE: Nanos = 3600 * SECOND;
+const SECOND: Nanos = 1_000_000_000;
 
 /// The settings of the files.
 #[derive(Debug, Clone)]
@@ -35,6 +41,10 @@ pub(crate) struct LogFiles {
     errors: Arc<SegmentCatalog>,
     /// Lines of level `ERROR` that `error.log` has not.
     lost_copies: AtomicU64,
+    /// When files are compressed again, after a failure.
+    compress_not_before: AtomicU64,
+    /// The pause after the last failure; 0 if there was none since the last success.
+    pause: AtomicU64,
 }
 
 /// The state of the files, for the monitor's own metrics.
@@ -52,6 +62,8 @@ impl LogFiles {
             combined: catalog("combined"),
             errors: catalog("error"),
             lost_copies: AtomicU64::new(0),
+            compress_not_before: AtomicU64::new(0),
+            pause: AtomicU64::new(0),
             setup,
         }
     }
@@ -76,20 +88,41 @@ impl LogFiles {
         Ok((self.combined.start(), self.combined.end()))
     }
 
-    /// Compresses closed files and stores the lists. A failure is reported, and the next call tries again.
+    /// Compresses closed files and stores the lists. A failure is reported. Compression then pauses, longer with each failure.
     pub(crate) fn tick(&self) {
+        let compresses = self.setup.clock.now() >= self.compress_not_before.load(Relaxed);
+        let mut failed = false;
         for catalog in [&self.combined, &self.errors] {
-            let kept = catalog
-                .load()
-                .and_then(|()| compress_closed(catalog, self.setup.permissions))
-                .and_then(|()| catalog.save());
-            if let Err(error) = kept {
+            let loaded = catalog.load();
+            let compressed = if loaded.is_ok() && compresses {
+                compress_closed(catalog, self.setup.permissions)
+            } else {
+                Ok(())
+            };
+            failed |= compressed.is_err();
+            // The list is stored whatever becomes of the compression.
+            let saved = loaded.and_then(|()| catalog.save());
+            if let Err(error) = compressed.and(saved) {
                 self.setup.diagnostics.report(format!(
                     "the closed log files in `{}` are not compressed now: {error}",
                     self.setup.directory.display()
                 ));
             }
         }
+        if compresses {
+            self.note_compression(failed);
+        }
+    }
+
+    fn note_compression(&self, failed: bool) {
+        let pause = match self.pause.load(Relaxed) {
+            _ if !failed => 0,
+            0 => FIRST_PAUSE,
+            before => (2 * before).min(LAST_PAUSE),
+        };
+        self.pause.store(pause, Relaxed);
+        let next = self.setup.clock.now().saturating_add(pause);
+        self.compress_not_before.store(next, Relaxed);
     }
 
     /// Stores the lists at the end of the process. Returns whether they are stored.

@@ -493,3 +493,69 @@ fn the_last_segment_is_of_its_place() {
     let closed = SegmentPlace::Closed;
     assert_eq!(places, [closed, closed, SegmentPlace::Current]);
 }
+
+#[test]
+fn a_file_that_cannot_be_compressed_keeps_back_no_other_and_is_tried_again_later() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Clock::driven(Duration::from_secs(DAY * 86_400));
+    let files = LogFiles::new(LogFilesSetup {
+        directory: directory.path().to_owned(),
+        max_file_bytes: 24,
+        max_bytes: 8 << 20,
+        max_closed: 10,
+        permissions: 0o640,
+        clock: clock.clone(),
+        diagnostics: Arc::default(),
+    });
+    let [mut combined, _] = files.rolling_files();
+    for _ in 0..7 {
+        combined.append(b"line 000000\n", DAY).unwrap();
+    }
+    let closed = directory.path().join("combined-2026-11-30-000001.log");
+    let (away, compressed) = (
+        closed.with_extension("away"),
+        closed.with_extension("log.gz"),
+    );
+    // A directory cannot be read as a file.
+    fs::rename(&closed, &away).unwrap();
+    fs::create_dir(&closed).unwrap();
+    files.tick();
+    let second = directory.path().join("combined-2026-11-30-000002.log.gz");
+    assert!(second.exists() && !compressed.exists());
+    let list = fs::read_to_string(directory.path().join("combined.files")).unwrap();
+
+    fs::remove_dir(&closed).unwrap();
+    fs::rename(&away, &closed).unwrap();
+    combined.append(b"line 000000\n", DAY).unwrap();
+    clock.advance(Duration::from_secs(9));
+    files.tick();
+    assert!(!compressed.exists(), "the pause is not over");
+    let later = fs::read_to_string(directory.path().join("combined.files")).unwrap();
+    assert_ne!(list, later, "the list is stored during the pause");
+    clock.advance(Duration::from_secs(1));
+    files.tick();
+    assert!(compressed.exists());
+}
+
+#[test]
+fn many_renamed_files_take_no_more_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process(directory.path(), 1 << 20, u64::MAX);
+    for n in 0..250 {
+        process.write([n]);
+        let name = directory.path().join("combined.log");
+        fs::rename(&name, directory.path().join(format!("{n}.moved"))).unwrap();
+    }
+    process.write([250]);
+    let segments = process.catalog.segments();
+    assert_eq!(segments.len(), 101);
+    assert_eq!(segments[0].first_line, 150);
+    let mut reader = process.reader(Some(LogPosition {
+        line: 0,
+        segment: 1,
+        offset: 0,
+        list: process.catalog.list(),
+    }));
+    assert_eq!(read(&mut reader), numbers(150..251));
+    assert_eq!(reader.missed(), 150);
+}
