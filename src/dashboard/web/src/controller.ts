@@ -89,9 +89,9 @@ export function staleFor({ connection: { heardAt }, phase }: Page, now: number):
 export function shown({ document, held, overview, range }: Page): Sections | null {
   if (range.kind === 'absolute') {
     if (overview === null) return document?.sections ?? null;
-    // A past range has figures of its own; what the monitor is and has, is that of now.
-    const now = document?.sections ?? overview.sections;
-    return { ...overview.sections, cost: now.cost, setup: now.setup, day: now.day, markers: now.markers };
+    // A past range has figures of its own. The alerts, and what the monitor is and has, are those of now.
+    const now = (held?.document ?? document)?.sections ?? overview.sections;
+    return { ...overview.sections, alerts: now.alerts, cost: now.cost, setup: now.setup, day: now.day, markers: now.markers };
   }
   return (held?.document ?? document)?.sections ?? null;
 }

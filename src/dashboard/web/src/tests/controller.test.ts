@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Overview, Session } from '../contract';
+import type { Alerts } from '../contract-alerts';
+import type { Page } from '../controller';
 import { NOW, sections, series } from './sections';
 
 const session: Session = { role: 'operator', service: 'shop', version: null, environment: null, can_log_out: true, now: NOW };
@@ -149,6 +151,20 @@ describe('what is shown', () => {
     expect(location.search).toBe('?from=1000000&to=5000000');
     await vi.advanceTimersByTimeAsync(10);
     expect(shown(page.get())?.running.count).toBe(1);
+  });
+
+  it('has the alerts of now, also beside the figures of a past range', async () => {
+    answers['data/v1/overview?from=1000000&to=5000000'] = [200, overview];
+    const { page, shown, togglePause } = await load('/monitoring/?from=1000000&to=5000000');
+    const alerts = (open: number): Alerts => ({ rules: 12, open, alerts: [], spans: [] });
+    const documentOf = (open: number): Page['document'] => ({ epoch: 'e', seq: open, at: NOW, sections: sections({ alerts: alerts(open) }) });
+    expect(shown(page.get())?.alerts.open).toBe(0);
+    page.update({ document: documentOf(1) });
+    expect(shown(page.get())?.alerts.open).toBe(1);
+    expect(shown(page.get())?.cards).toEqual(overview.sections.cards);
+    togglePause();
+    page.update({ document: documentOf(2) });
+    expect(shown(page.get())?.alerts.open).toBe(1);
   });
 
   it('is stale after ten seconds without a message', async () => {
