@@ -20,11 +20,14 @@ export function loadingText(range: RangeChoice): string {
 /** The history takes a snapshot so often. */
 const EVERY = 10_000;
 
-/** `key` tells documents apart: another key is read at once, and so is another number of `again`. */
+/**
+ * `key` tells documents apart: another key is read at once, also while the page is paused, and so is another number of
+ * `again` while it is not.
+ */
 export function useRead<D>(key: string, isLive: boolean, isPaused: boolean, read: () => Promise<D>, again = 0): Read<D> {
   const [result, setResult] = useState<Read<D> & { key: string }>({ key, document: null, failure: null });
   useEffect(() => {
-    if (isPaused) return undefined;
+    if (isPaused && result.key === key) return undefined;
     let isOver = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const once = async (): Promise<void> => {
@@ -41,7 +44,7 @@ export function useRead<D>(key: string, isLive: boolean, isPaused: boolean, read
         // What was read before stays on screen.
         setResult((before) => ({ key, document: before.key === key ? before.document : null, failure }));
       }
-      const again = isLive || page.get().phase !== 'open';
+      const again = (isLive && !isPaused) || page.get().phase !== 'open';
       timer = again ? setTimeout(() => void once(), EVERY) : undefined;
     };
     void once();

@@ -23,6 +23,8 @@ export function Traces(): JSX.Element {
   const key = tracesPath(filter, range);
   const [more, setMore] = useState<{ key: string; traces: ListedTrace[]; next: string | null } | null>(null);
   const later = more?.key === key ? more : null;
+  // A filter that is chosen again begins with its first page.
+  useEffect(() => { setMore(null); }, [key]);
   // While more pages are shown, a first page that changes would move them.
   const isHeld = held !== null || later !== null;
   const isLive = range.kind === 'relative' && filter.id === '';
