@@ -1,7 +1,7 @@
 /** Requests to the server, relative to the page, so that they work below any path. */
 
 import type { Failure, Overview, Poll, Session, TestSent } from './contract';
-import type { Acknowledge, AlertsPage, Backtest, NewSilence, SilencePreview } from './contract-alerts';
+import type { Acknowledge, AlertsPage, Backtest, EndSilence, NewSilence, SilencePreview } from './contract-alerts';
 import type { RouteList, RoutePage } from './contract-routes';
 import { rangeQuery, type RangeChoice } from './range';
 
@@ -82,8 +82,8 @@ export const api = {
   silence: async (body: NewSilence): Promise<void> => {
     await post('data/v1/alerts/silence', body);
   },
-  endSilence: async (silence: string): Promise<void> => {
-    await post('data/v1/alerts/end-silence', { silence });
+  endSilence: async (body: EndSilence): Promise<void> => {
+    await post('data/v1/alerts/end-silence', body);
   },
   live: (after: { epoch: string; seq: number } | null): Promise<Poll> =>
     read('data/v1/live' + (after === null ? '' : `?epoch=${encodeURIComponent(after.epoch)}&after=${after.seq}`)),

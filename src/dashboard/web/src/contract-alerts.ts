@@ -176,3 +176,9 @@ export interface NewSilence {
   by: string;
   comment: string;
 }
+
+/** The body of `POST data/v1/alerts/end-silence`. */
+export interface EndSilence {
+  silence: string;
+  by: string;
+}

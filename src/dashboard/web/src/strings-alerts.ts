@@ -72,7 +72,7 @@ export const A = {
   preview: (n: number, names: string[]): string => (n === 0 ? 'Hides no alert now.' : `Hides ${count(n)} ${alerts(n)} now: ${names.join(', ')}.`),
   previewing: 'Looking what it hides…',
   onlyOperator: 'Only an operator can do this; you are a viewer.',
-  failed: 'The service did not answer. Nothing was changed.',
+  failed: 'The service did not answer. Whether the change was made is not known.',
   acknowledgedSpoken: 'Acknowledged.',
   silencedSpoken: 'Silenced.',
   endedSpoken: 'The silence has ended.',

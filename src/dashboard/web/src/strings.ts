@@ -366,6 +366,7 @@ export const T = {
     unreachable: 'The service did not answer.',
   } as Record<string, string>,
   loadFailed: 'The service did not answer. This page tries again by itself.',
+  noAnswer: 'The service did not answer.',
 
   // theme, keys
   theme: 'Theme',

@@ -1,11 +1,11 @@
 import { render } from 'preact';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { page } from '../controller';
-import type { Alert } from '../contract-alerts';
+import type { Alert, AlertsPage } from '../contract-alerts';
 import { ruleTitle } from '../strings-alerts';
 import { ActionForm, Actions, form } from '../ui/alert-actions';
 import { AlertList, worstAlert } from '../ui/alert-panel';
-import { ruleValue } from '../ui/alerts';
+import { AlertsView, ruleValue } from '../ui/alerts';
 import { Cards } from '../ui/cards';
 import { MINUTE, NOW, sections } from './sections';
 
@@ -113,5 +113,38 @@ describe('alerts on the overview', () => {
   it('have names that people read', () => {
     expect(ruleTitle('high-error-rate')).toBe('High error rate');
     expect(ruleTitle('---')).toBe('---');
+  });
+});
+
+describe('the page of alerts', () => {
+  const silence = { id: '17', matchers: ['alertname=slow-response'], starts: NOW, ends: NOW + MINUTE, by: 'dana', comment: '', hides: 0, alerts: [] };
+  const document: AlertsPage = { at: NOW, alerts: [], silences: [silence], transitions: [], rules: [], slos: [], failures: [] };
+
+  it('ends a silence in the name that was given last, and does not claim to know what a failure did', async () => {
+    const bodies: string[] = [];
+    let end: () => Promise<Response> = () => Promise.reject(new TypeError('network'));
+    vi.stubGlobal('fetch', (path: string, init: RequestInit) => {
+      if (!path.endsWith('end-silence')) return Promise.resolve(new Response(JSON.stringify(document)));
+      bodies.push(init.body as string);
+      return end();
+    });
+    localStorage.setItem('watchpost-name', 'dana');
+    page.update({ phase: 'open', session: { role: 'operator', service: 'shop', version: null, environment: null, can_log_out: true, now: NOW } });
+    const root = rendered((it) => { render(<AlertsView />, it); });
+    const button = await vi.waitFor(() => {
+      const found = root.querySelector<HTMLButtonElement>('#silences li button');
+      if (found === null) throw new Error('the silence is not there');
+      return found;
+    });
+    button.click();
+    await vi.waitFor(() => { expect(root.querySelector('[role=alert]')?.textContent).toContain('not known'); });
+    end = () => Promise.resolve(new Response('{"ended":true}'));
+    button.click();
+    await vi.waitFor(() => { expect(root.querySelector('[role=alert]')).toBeNull(); });
+    expect(bodies).toEqual(['{"silence":"17","by":"dana"}', '{"silence":"17","by":"dana"}']);
+    render(null, root);
+    page.update({ phase: 'starting', session: null });
+    localStorage.clear();
+    vi.unstubAllGlobals();
   });
 });

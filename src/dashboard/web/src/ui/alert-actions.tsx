@@ -2,11 +2,13 @@
 
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { RequestError, api } from '../api';
+import { api } from '../api';
 import type { Alert, SilencePreview } from '../contract-alerts';
-import { page, refused, spoken } from '../controller';
+import { page, spoken } from '../controller';
 import { Store, useStore } from '../store';
+import { T } from '../strings';
 import { A } from '../strings-alerts';
+import { failureOf } from './read';
 
 /** The form that is open: of an alert, or of a new silence. */
 export interface OpenForm {
@@ -21,7 +23,7 @@ export const changes = new Store<number>(0);
 const NAME_KEY = 'watchpost-name';
 
 /** The name that was given last. Storage may be forbidden. */
-function storedName(): string {
+export function storedName(): string {
   try {
     return localStorage.getItem(NAME_KEY) ?? '';
   } catch {
@@ -39,13 +41,6 @@ function storeName(name: string): void {
 
 export function openForm(kind: OpenForm['kind'], alert: Alert | null): void {
   form.set({ kind, alert });
-}
-
-/** The sentence for a change that failed. */
-export function failureOf(error: unknown): string {
-  if (!(error instanceof RequestError)) return A.failed;
-  if (error.isRefusal) refused();
-  return error.message === '' ? A.failed : error.message;
 }
 
 export function Actions({ alert, hasKeys = false }: { alert: Alert; hasKeys?: boolean }): JSX.Element {
@@ -103,7 +98,7 @@ function Form({ open: { kind, alert } }: { open: OpenForm }): JSX.Element {
       changes.set(changes.get() + 1);
       form.set(null);
     } catch (error) {
-      setFailure(failureOf(error));
+      setFailure(failureOf(error, A.failed));
       setSending(false);
     }
   };
@@ -181,7 +176,7 @@ function Preview({ matchers }: { matchers: string[] }): JSX.Element {
     const timer = setTimeout(() => {
       api.previewSilence(key.split('\n')).then(
         (preview) => { if (!isOver) setFound(preview); },
-        (error: unknown) => { if (!isOver) setFound(failureOf(error)); },
+        (error: unknown) => { if (!isOver) setFound(failureOf(error, T.noAnswer)); },
       );
     }, 300);
     return () => {

@@ -9,11 +9,11 @@ import { bytes, clockOrDay, count, duration, joined, maybe, percent, short } fro
 import { useStore } from '../store';
 import { STATE_WORDS, T } from '../strings';
 import { A, ruleTitle } from '../strings-alerts';
-import { ActionForm, Actions, changes, failureOf, openForm } from './alert-actions';
+import { ActionForm, Actions, changes, openForm, storedName } from './alert-actions';
 import { AlertGlyph, AlertPanel, Acknowledged, fires, isHidden, isOpen, labelText } from './alert-panel';
 import { Glyph } from './glyph';
 import { Frame, Row } from './panels';
-import { useRead } from './read';
+import { failureOf, useRead } from './read';
 import { glyphOf, toneOf } from './tone';
 
 export function AlertsView(): JSX.Element {
@@ -193,12 +193,12 @@ function Silences({ silences, now }: { silences: Silence[]; now: number }): JSX.
   const [failure, setFailure] = useState<string | null>(null);
   const end = async (id: string): Promise<void> => {
     try {
-      await api.endSilence(id);
+      await api.endSilence({ silence: id, by: storedName() });
       spoken.set(A.endedSpoken);
       setFailure(null);
       changes.set(changes.get() + 1);
     } catch (error) {
-      setFailure(failureOf(error));
+      setFailure(failureOf(error, A.failed));
     }
   };
   return (
@@ -325,7 +325,7 @@ function DryRun({ rule }: { rule: string }): JSX.Element {
         setResult(of);
         spoken.set(A.wouldHave(rule, of.fired));
       } catch (error) {
-        setResult({ failure: failureOf(error) });
+        setResult({ failure: failureOf(error, T.noAnswer) });
       }
     };
     return (

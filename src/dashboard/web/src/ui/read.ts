@@ -12,6 +12,13 @@ export interface Read<D> {
   failure: string | null;
 }
 
+/** The sentence for a request that failed, `unanswered` if there was no response. A refusal closes the page. */
+export function failureOf(error: unknown, unanswered: string): string {
+  if (!(error instanceof RequestError)) return unanswered;
+  if (error.isRefusal) refused();
+  return error.message === '' ? unanswered : error.message;
+}
+
 /** What stands in the place of a sentence until the document is there. */
 export function loadingText(range: RangeChoice): string {
   return T.loadingRange(range.kind === 'relative' ? RANGE_WORDS[range.name] : T.range.toLowerCase());
