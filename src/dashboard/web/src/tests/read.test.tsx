@@ -77,4 +77,20 @@ describe('the list of traces', () => {
     expect(root.textContent).not.toContain('/two');
     expect(button('More')).toBeDefined();
   });
+
+  it('says beside "More" why there is no more, and closes the page once access is gone', async () => {
+    const first: [string, number, unknown] = ['data/v1/traces?', 200, list(['one'], 'c2')];
+    serve([first, ['cursor=c2', 503, { code: 'busy', message: 'Too many searches at once.' }]]);
+    render(<Traces />, root);
+    await shows('/one');
+    button('More').click();
+    await shows('Too many searches at once.');
+    expect(root.querySelector('.more [role=alert]')?.textContent.trim()).toBe('Too many searches at once.');
+    serve([first, ['cursor=c2', 200, list(['two'], 'c3')], ['cursor=c3', 401, { code: 'no_session', message: 'no' }]]);
+    button('More').click();
+    await shows('/two');
+    expect(root.querySelector('[role=alert]')).toBeNull();
+    button('More').click();
+    await vi.waitFor(() => { expect(page.get().phase).toBe('login'); });
+  });
 });

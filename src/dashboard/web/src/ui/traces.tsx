@@ -2,7 +2,7 @@
 
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { read, RequestError } from '../api';
+import { read } from '../api';
 import type { Differences, ListedTrace, TraceList } from '../contract-traces';
 import { clock as clockStore, page, setRange } from '../controller';
 import { clockOrDay, clockSeconds, duration, maybe, percent, shortId } from '../format';
@@ -14,7 +14,7 @@ import { KEPT_WORDS, TT } from '../strings-traces';
 import { differencesPath, isFiltered, KEPT_REASONS, NO_FILTER, readFilter, tracesPath, writeFilter, type TraceFilter } from '../trace-filter';
 import { Glyph } from './glyph';
 import { Frame } from './panels';
-import { useRead } from './read';
+import { failureOf, useRead } from './read';
 
 export function Traces(): JSX.Element {
   const { range, held } = useStore(page);
@@ -22,9 +22,13 @@ export function Traces(): JSX.Element {
   const [filter, setFilter] = useState(() => readFilter(new URLSearchParams(location.search)));
   const key = tracesPath(filter, range);
   const [more, setMore] = useState<{ key: string; traces: ListedTrace[]; next: string | null } | null>(null);
+  const [moreFailure, setMoreFailure] = useState<string | null>(null);
   const later = more?.key === key ? more : null;
   // A filter that is chosen again begins with its first page.
-  useEffect(() => { setMore(null); }, [key]);
+  useEffect(() => {
+    setMore(null);
+    setMoreFailure(null);
+  }, [key]);
   // While more pages are shown, a first page that changes would move them.
   const isHeld = held !== null || later !== null;
   const isLive = range.kind === 'relative' && filter.id === '';
@@ -47,8 +51,13 @@ export function Traces(): JSX.Element {
   const why = failure ?? list?.failed ?? null;
   const readMore = async (): Promise<void> => {
     if (next === null) return;
-    const page = await read<TraceList>(`${key}&cursor=${encodeURIComponent(next)}`);
-    setMore({ key, traces: [...(later?.traces ?? []), ...page.traces], next: page.next });
+    try {
+      const page = await read<TraceList>(`${key}&cursor=${encodeURIComponent(next)}`);
+      setMore({ key, traces: [...(later?.traces ?? []), ...page.traces], next: page.next });
+      setMoreFailure(null);
+    } catch (error) {
+      setMoreFailure(failureOf(error, T.noAnswer));
+    }
   };
   const shown = list === null ? (why ?? T.loadingNote) : rows.length === 0 ? empty(filter) : TT.shown(rows.length, next === null);
   return (
@@ -75,9 +84,15 @@ export function Traces(): JSX.Element {
           <TraceTable rows={rows} range={range} now={now} />
           {next !== null && (
             <p class="body more">
-              <button type="button" onClick={() => { readMore().catch((error: unknown) => { if (!(error instanceof RequestError)) throw error; }); }}>
+              <button type="button" onClick={() => void readMore()}>
                 {TT.more}
               </button>
+              {moreFailure !== null && (
+                <span class="s-crit" role="alert">
+                  {' '}
+                  {moreFailure}
+                </span>
+              )}
             </p>
           )}
         </section>
