@@ -5,7 +5,7 @@ import type { Alert, AlertsPage } from '../contract-alerts';
 import { ruleTitle } from '../strings-alerts';
 import { ActionForm, Actions, form } from '../ui/alert-actions';
 import { AlertList, worstAlert } from '../ui/alert-panel';
-import { AlertsView, ruleValue } from '../ui/alerts';
+import { AlertsView, alertsOf, ruleValue } from '../ui/alerts';
 import { Cards } from '../ui/cards';
 import { MINUTE, NOW, sections } from './sections';
 
@@ -119,6 +119,15 @@ describe('alerts on the overview', () => {
 describe('the page of alerts', () => {
   const silence = { id: '17', matchers: ['alertname=slow-response'], starts: NOW, ends: NOW + MINUTE, by: 'dana', comment: '', hides: 0, alerts: [] };
   const document: AlertsPage = { at: NOW, alerts: [], silences: [silence], transitions: [], rules: [], slos: [], failures: [] };
+
+  it('has the live alerts, and more than twenty of them from its document', () => {
+    const some = (n: number): Alert[] => Array.from({ length: n }, (_, i) => alert({ id: i.toString() }));
+    expect(alertsOf(null, null)).toEqual([]);
+    expect(alertsOf(null, some(3))).toHaveLength(3);
+    expect(alertsOf(some(2), some(3))).toHaveLength(2);
+    expect(alertsOf(some(20), some(150))).toHaveLength(150);
+    expect(alertsOf(some(20), null)).toHaveLength(20);
+  });
 
   it('ends a silence in the name that was given last, and does not claim to know what a failure did', async () => {
     const bodies: string[] = [];

@@ -16,6 +16,15 @@ import { Frame, Row } from './panels';
 import { failureOf, useRead } from './read';
 import { glyphOf, toneOf } from './tone';
 
+/** So many alerts does the live state have at most, see `Alerts`. */
+const LIVE_ALERTS = 20;
+
+/** The live alerts, or the up to 200 of the document, which is read every ten seconds, where the live ones may not be all. */
+export function alertsOf(live: Alert[] | null, read: Alert[] | null): Alert[] {
+  if (live === null) return read ?? [];
+  return live.length < LIVE_ALERTS ? live : (read ?? live);
+}
+
 export function AlertsView(): JSX.Element {
   const state = useStore(page);
   const now = useStore(clockStore);
@@ -23,8 +32,7 @@ export function AlertsView(): JSX.Element {
   const { document: of, failure } = useRead('alerts', true, state.held !== null, api.alerts, changed);
   const sections = shown(state);
   useEffect(() => { document.title = [A.alerts, state.session?.service ?? '', T.product].filter(Boolean).join(' · '); }, [state.session]);
-  // What fires is live; the document is read every ten seconds.
-  const alerts = sections?.alerts.alerts ?? of?.alerts ?? [];
+  const alerts = alertsOf(sections?.alerts.alerts ?? null, of?.alerts ?? null);
   const rules = of?.rules ?? [];
   const firing = alerts.filter((alert) => fires(alert) && !isHidden(alert));
   const open = firing.filter((alert) => alert.acknowledged === null);
