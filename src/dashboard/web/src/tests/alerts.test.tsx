@@ -77,6 +77,16 @@ describe('alerts on the overview', () => {
     expect(root.textContent).toContain('11 rules more are quiet.');
   });
 
+  it('are listed with what hides them: a silence, or another alert', () => {
+    const listed = (change: Partial<Alert>): HTMLElement => rendered((it) => { render(<AlertList sections={of(alert(change))} now={NOW} />, it); });
+    const inhibited = listed({ inhibited_by: 'database-down' });
+    expect(inhibited.textContent).toContain('hidden by Database down');
+    expect(inhibited.textContent).not.toContain('silenced');
+    expect(inhibited.querySelector('svg')?.getAttribute('aria-label')).toBe('hidden by Database down');
+    expect(listed({ silenced_by: ['1'], inhibited_by: 'database-down' }).textContent).toContain('silenced');
+    expect(listed({}).textContent).not.toMatch(/silenced|hidden/);
+  });
+
   it('are acknowledged and silenced by an operator, and not by a viewer', () => {
     const session = { service: 'shop', version: null, environment: null, can_log_out: true, now: NOW };
     const buttons = (role: 'viewer' | 'operator'): HTMLElement[] => {

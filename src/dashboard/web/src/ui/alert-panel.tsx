@@ -17,6 +17,8 @@ import { glyphOf, toneOf } from './tone';
 
 export const fires = ({ state }: Alert): boolean => state === 'firing' || state === 'recovering';
 export const isHidden = (alert: Alert): boolean => alert.silenced_by.length > 0 || alert.inhibited_by !== null;
+/** What hides it: a silence, or the alert of another rule. */
+const hiddenText = ({ silenced_by, inhibited_by }: Alert): string => (silenced_by.length > 0 ? A.silenced : inhibited_by === null ? '' : A.hiddenBy(inhibited_by));
 /** Whether it fires, and nobody has acknowledged or silenced it. */
 export const isOpen = (alert: Alert): boolean => fires(alert) && !isHidden(alert) && alert.acknowledged === null && alert.severity !== 'info';
 
@@ -34,7 +36,7 @@ export function alertTone({ severity }: Alert): string {
 
 export function AlertGlyph({ alert }: { alert: Alert }): JSX.Element {
   if (alert.state === 'pending') return <Glyph name="pending" label={alert.state} />;
-  if (isHidden(alert)) return <Glyph name="off" label={A.silenced} />;
+  if (isHidden(alert)) return <Glyph name="off" label={hiddenText(alert)} />;
   if (alert.state === 'resolved') return <Glyph name="done" label={alert.state} />;
   return alert.severity === 'info' ? <Glyph name="pending" label={A.severities.info} /> : <Glyph name={glyphOf(alert.severity)} tone={toneOf(alert.severity)} label={STATE_WORDS[alert.severity]} />;
 }
@@ -194,7 +196,7 @@ export function AlertList({ sections, now }: PanelProps): JSX.Element {
                 <Acknowledged alert={alert} now={now} />
               </div>
             ) : (
-              <p class="mute small wide wrap">{[alert.summary, isHidden(alert) ? A.silenced : '', alert.fires_at === null ? '' : A.pending(alert.fires_at)].filter(Boolean).join(' · ')}</p>
+              <p class="mute small wide wrap">{[alert.summary, hiddenText(alert), alert.fires_at === null ? '' : A.pending(alert.fires_at)].filter(Boolean).join(' · ')}</p>
             )}
           </Row>
         ))}
