@@ -5,7 +5,7 @@ import type { Alert, AlertsPage } from '../contract-alerts';
 import { ruleTitle } from '../strings-alerts';
 import { ActionForm, Actions, form } from '../ui/alert-actions';
 import { AlertList, worstAlert } from '../ui/alert-panel';
-import { AlertsView, alertsOf, ruleValue } from '../ui/alerts';
+import { AlertsView, alertsOf, objectiveText, ruleValue } from '../ui/alerts';
 import { Cards } from '../ui/cards';
 import { MINUTE, NOW, sections } from './sections';
 
@@ -118,6 +118,10 @@ describe('alerts on the overview', () => {
   it('have values in the unit of their rule', () => {
     const texts = [ruleValue('ratio', 0.068), ruleValue('seconds', 1.38), ruleValue('ratio_per_hour', -0.02), ruleValue('number', 12), ruleValue('ratio', null)];
     expect(texts.map((text) => text.replaceAll('\u202f', ' '))).toEqual(['6.8 %', '1.38 s', '−2 %/h', '12', '–']);
+  });
+
+  it('keep the digits of an objective', () => {
+    expect([0.99999, 0.999, 0.9995, 0.9, 1].map(objectiveText).map((text) => text.replace('\u202f', ' '))).toEqual(['99.999 %', '99.9 %', '99.95 %', '90 %', '100 %']);
   });
 
   it('have names that people read', () => {

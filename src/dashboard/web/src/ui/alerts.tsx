@@ -5,7 +5,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api';
 import type { Alert, AlertsPage, Backtest, RuleRow, Silence } from '../contract-alerts';
 import { clock as clockStore, page, shown, spoken } from '../controller';
-import { bytes, clockOrDay, count, duration, joined, maybe, percent, short } from '../format';
+import { bytes, clockOrDay, duration, joined, maybe, percent, short } from '../format';
 import { useStore } from '../store';
 import { STATE_WORDS, T } from '../strings';
 import { A, ruleTitle } from '../strings-alerts';
@@ -358,6 +358,11 @@ function DryRun({ rule }: { rule: string }): JSX.Element {
   );
 }
 
+/** An objective in percent, as it was set: `99.999 %`. The digits that binary fractions add are left out. */
+export function objectiveText(objective: number): string {
+  return `${Number((objective * 100).toPrecision(8))}\u202f%`;
+}
+
 function Objectives({ of: { slos } }: { of: AlertsPage }): JSX.Element {
   const windows = slos[0]?.burn_rates ?? [];
   return (
@@ -386,7 +391,7 @@ function Objectives({ of: { slos } }: { of: AlertsPage }): JSX.Element {
               {slos.map((slo) => (
                 <tr key={slo.name}>
                   <th scope="row">
-                    {slo.name} <small class="mute">{`${count(slo.objective * 100) === (slo.objective * 100).toString() ? count(slo.objective * 100) : (slo.objective * 100).toFixed(2).replace(/\.?0+$/, '')}\u202f%`}</small>
+                    {slo.name} <small class="mute">{objectiveText(slo.objective)}</small>
                   </th>
                   <td class="num">{maybe(slo.failed, percent)}</td>
                   <td class="num">
