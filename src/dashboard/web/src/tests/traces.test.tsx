@@ -1,5 +1,5 @@
 import { render, type JSX } from 'preact';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Differences, SpanDetails, Trace, TracePage, TraceSpan } from '../contract-traces';
 import { isFiltered, looksLikeId, NO_FILTER, readFilter, tracesPath, writeFilter } from '../trace-filter';
 import { axisOf, closedAtFirst, mostOf, placeOn, rowsOf } from '../trace-model';
@@ -125,6 +125,23 @@ describe('the waterfall', () => {
     expect(folded.querySelectorAll('.wf li').length).toBe(2);
     expect(folded.textContent).toContain('9,999 × one after another');
     expect(folded.querySelectorAll('rect').length).toBeLessThan(100);
+  });
+
+  it('scrolls to the span that is chosen, also to one in a folded group', async () => {
+    const scrolled: string[] = [];
+    const scroll = vi.spyOn(Element.prototype, 'scrollIntoView').mockImplementation(function (this: Element) { scrolled.push(this.id); });
+    const equal = [span('root', { depth: 0, below: 20 }), ...Array.from({ length: 20 }, (_, i) => span(`s${i}`, { title: 'SELECT', start_us: i, end_us: i + 1 }))];
+    const root = document.createElement('div');
+    document.body.append(root);
+    const show = (chosen: string | null): void => { render(<Waterfall of={pageOf(trace(equal))} trace={trace(equal)} range={{ kind: 'relative', name: '1h' }} chosen={chosen} choose={() => undefined} />, root); };
+    show(null);
+    show('s7');
+    await vi.waitFor(() => { expect(scrolled).toEqual(['span-s7']); });
+    show('root');
+    await vi.waitFor(() => { expect(scrolled).toEqual(['span-s7', 'span-root']); });
+    render(null, root);
+    root.remove();
+    scroll.mockRestore();
   });
 
   it('says what is unusual of a span', () => {

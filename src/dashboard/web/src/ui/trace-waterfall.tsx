@@ -26,6 +26,12 @@ interface WaterfallProps {
   choose: (span: string | null) => void;
 }
 
+export const rowId = (span: string): string => `span-${span}`;
+
+export function scrollToSpan(span: string): void {
+  document.getElementById(rowId(span))?.scrollIntoView({ block: 'nearest' });
+}
+
 const time = (us: number): string => maybe(us / 1e6, duration);
 
 export function Waterfall({ of, trace, range, chosen, choose }: WaterfallProps): JSX.Element {
@@ -44,6 +50,11 @@ export function Waterfall({ of, trace, range, chosen, choose }: WaterfallProps):
   const rows = useMemo(() => rowsOf(trace.spans, closed, opened), [trace, closed, opened]);
   const chosenAt = chosen === null ? -1 : rows.findIndex((row) => row.key === chosen);
   const limit = Math.max(most, chosenAt + 1);
+  // Its row may be drawn later than it is chosen, once what it is folded into has opened.
+  const isDrawn = chosenAt >= 0;
+  useEffect(() => {
+    if (chosen !== null && isDrawn) scrollToSpan(chosen);
+  }, [chosen, isDrawn]);
   const lines = useMemo(() => bySpan(of.logs), [of.logs]);
   const ticks = axisOf(trace.duration_us);
   const total = trace.duration_us;
@@ -191,7 +202,7 @@ function RowItem({ row, total, ticks, lines, isChosen, choose, toggle, children 
   };
   const own = spans.reduce((sum, span) => sum + ownTime(span), 0);
   return (
-    <li class={`k-${first.work}${isChosen ? ' sel' : ''}`} id={isGroup ? row.key : `span-${first.id}`} tabIndex={-1} data-row={`${first.label} ${first.title} ${row.key}`}>
+    <li class={`k-${first.work}${isChosen ? ' sel' : ''}`} id={isGroup ? row.key : rowId(first.id)} tabIndex={-1} data-row={`${first.label} ${first.title} ${row.key}`}>
       <div class="r">
         <span class={`nm dep-${Math.min(9, first.depth)}`}>
           {hasParts && (
@@ -200,7 +211,7 @@ function RowItem({ row, total, ticks, lines, isChosen, choose, toggle, children 
             </button>
           )}
           <span class="sw">{first.label}</span>
-          <a class="tn" href={`#span-${first.id}`} title={first.title} aria-current={isChosen ? 'true' : undefined} onClick={open}>
+          <a class="tn" href={`#${rowId(first.id)}`} title={first.title} aria-current={isChosen ? 'true' : undefined} onClick={open}>
             {first.title}
           </a>{' '}
           {note !== '' && <span class="mute">{note}</span>}

@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { read } from '../api';
-import type { Trace, TracePage, TraceSpan, Typical } from '../contract-traces';
+import type { Trace, TracePage, Typical } from '../contract-traces';
 import { clock as clockStore, page, spoken } from '../controller';
 import { clockOrDay, clockSeconds, duration, maybe, percent } from '../format';
 import { overviewAddress, routeAddress, traceAddress, tracesAddress } from '../place';
@@ -17,7 +17,7 @@ import { Glyph } from './glyph';
 import { Frame } from './panels';
 import { useRead } from './read';
 import { ErrorList, LineList, Pairs } from './trace-signals';
-import { Waterfall } from './trace-waterfall';
+import { Waterfall, rowId, scrollToSpan } from './trace-waterfall';
 
 export function TraceView(): JSX.Element {
   const { range, held } = useStore(page);
@@ -47,6 +47,8 @@ export function TraceView(): JSX.Element {
   useEffect(() => { document.title = [`${TT.trace} ${id}`, T.product].join(' · '); }, [id]);
   const choose = (span: string | null): void => {
     setChosen(span);
+    // The waterfall scrolls to another one by itself.
+    if (span !== null && span === chosen) scrollToSpan(span);
     const query = new URLSearchParams(location.search);
     if (span === null) query.delete('span');
     else query.set('span', span);
@@ -122,15 +124,13 @@ function Most({ trace, choose }: { trace: Trace; choose: (span: string) => void 
   return (
     <>
       {TT.mostOfIt(share)}
-      <a href={`#${rowId(span)}`} onClick={(event) => { event.preventDefault(); choose(span.id); document.getElementById(rowId(span))?.scrollIntoView({ block: 'center' }); }}>
+      <a href={`#${rowId(span.id)}`} onClick={(event) => { event.preventDefault(); choose(span.id); }}>
         {span.title}
       </a>
       {message === '' ? '.' : `${TT.ending(message.length > 120 ? message.slice(0, 120) + '…' : message)}.`}
     </>
   );
 }
-
-export const rowId = (span: TraceSpan): string => `span-${span.id}`;
 
 function Buttons({ of, range }: { of: TracePage; range: RangeChoice }): JSX.Element | null {
   const id = of.trace_id;
