@@ -144,6 +144,11 @@ describe('the waterfall', () => {
     scroll.mockRestore();
   });
 
+  it('leads from a failed span to the errors of its trace', () => {
+    const root = waterfall(trace([span('root', { depth: 0, failed: true, details: details() })]), {}, 'root');
+    expect(root.querySelector('.det .btns a')?.getAttribute('href')).toBe('#errors');
+  });
+
   it('says what is unusual of a span', () => {
     const text = waterfall(trace([span('a', { depth: 0, is_orphan: true }), span('b', { work: 'task' }), span('c', { failed: true })])).textContent;
     expect(text).toContain('parent missing');

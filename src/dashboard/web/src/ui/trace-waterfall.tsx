@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Trace, TraceLine, TracePage, TraceSpan } from '../contract-traces';
 import { duration, maybe } from '../format';
-import { overviewAddress, traceAddress } from '../place';
+import { traceAddress } from '../place';
 import type { RangeChoice } from '../range';
 import { TT } from '../strings-traces';
 import { axisOf, closedAtFirst, ownTime, placeOn, rowsOf, type Row } from '../trace-model';
@@ -306,7 +306,7 @@ function Details({ span, lines, range }: { span: TraceSpan; lines: TraceLine[]; 
       )}
       {span.failed && (
         <p class="btns">
-          <a class="btn" href={`${overviewAddress(range)}#errors`}>
+          <a class="btn" href="#errors">
             {TT.errors}
           </a>
         </p>

@@ -137,14 +137,16 @@ function Buttons({ of, range }: { of: TracePage; range: RangeChoice }): JSX.Elem
   if (id === null) return null;
   const typical = of.trace?.typical ?? null;
   const copy = (): void => {
-    // Without HTTPS, there is no clipboard.
-    if (isSecureContext) navigator.clipboard.writeText(id).then(() => { spoken.set(TT.copied); }, () => undefined);
+    navigator.clipboard.writeText(id).then(() => { spoken.set(TT.copied); }, () => undefined);
   };
   return (
     <div class="btns">
-      <button type="button" onClick={copy}>
-        {TT.copyId}
-      </button>
+      {/* Without HTTPS, there is no clipboard. */}
+      {isSecureContext && (
+        <button type="button" onClick={copy}>
+          {TT.copyId}
+        </button>
+      )}
       {of.logs.length > 0 && (
         <a class="btn" href="#lines">
           {TT.linesButton(of.logs.length)}
