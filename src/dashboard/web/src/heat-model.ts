@@ -22,6 +22,11 @@ export interface HeatRow {
 /** How many shades there are. */
 export const LEVELS = 7;
 
+/** The time of a column: the end of its step, as in all charts and files. */
+export function columnTime({ start, step_ms }: HeatMap, column: number): number {
+  return start + (column + 1) * step_ms;
+}
+
 /** The rows that are drawn, the fastest first: row 0 only if it has a value. */
 export function heatRows({ bounds, columns }: HeatMap): HeatRow[] {
   const hasLow = columns.some((counts) => (counts?.[0] ?? 0) > 0);

@@ -1,7 +1,8 @@
 import { render } from 'preact';
 import { describe, expect, it } from 'vitest';
 import type { ServiceCalls, StatementRow } from '../contract-operations';
-import { LEVELS, cellAddress, heatRows, heightOf, highestCount, level, type HeatMap } from '../heat-model';
+import { clockSeconds } from '../format';
+import { LEVELS, cellAddress, columnTime, heatRows, heightOf, highestCount, level, type HeatMap } from '../heat-model';
 import { databaseAddress, statementAddress, statementOf } from '../operation-places';
 import { curveData, fileName, toCsv, toJson } from '../panel-data';
 import { placeOf } from '../place';
@@ -10,7 +11,7 @@ import { orderedStatements } from '../sorting';
 import { limitRows } from '../ui/calls';
 import { Callers, callersText } from '../ui/callers';
 import { rowsPerCall } from '../ui/database';
-import { boundTicks, rowName } from '../ui/heat';
+import { HeatPanel, HeatTable, boundTicks, heatData, rowName } from '../ui/heat';
 
 const HOSTILE = '<img src=x onerror=alert(1)>';
 const map: HeatMap = {
@@ -50,6 +51,19 @@ describe('heat map', () => {
     expect(readRange(query)).toEqual({ kind: 'absolute', from, to });
     const open = cellAddress('/a', map, 0, { place: 0, from: null, to: 0.1 });
     expect(open).not.toContain('min_ms');
+  });
+
+  it('gives a column the same time everywhere: the end of its step', () => {
+    const line = { start: map.start, stepMs: map.step_ms, values: [] };
+    const props = { route: '/a', map, p50: line, p95: line, markers: [] };
+    const times = [1_010_000, 1_020_000, 1_030_000];
+    expect(map.columns.map((_, column) => columnTime(map, column))).toEqual(times);
+    expect(heatData(props).rows.map(([time]) => time)).toEqual(times.map((at) => new Date(at).toISOString()));
+    const root = document.createElement('div');
+    render(<HeatTable {...props} />, root);
+    expect([...root.querySelectorAll('tbody th')].map((th) => th.textContent)).toEqual([...times].reverse().map(clockSeconds));
+    render(<HeatPanel {...props} />, root);
+    expect(root.querySelector('[role=slider]')?.getAttribute('aria-valuetext')).toContain(clockSeconds(1_030_000));
   });
 
   it('puts durations on a logarithmic axis', () => {

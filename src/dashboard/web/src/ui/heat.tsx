@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Marker } from '../contract';
 import { clock, clockOrDay, clockSeconds, count, day, duration, joined } from '../format';
-import { LEVELS, cellAddress, heatRows, heightOf, highestCount, level, type HeatMap, type HeatRow } from '../heat-model';
+import { LEVELS, cellAddress, columnTime, heatRows, heightOf, highestCount, level, type HeatMap, type HeatRow } from '../heat-model';
 import type { PanelData } from '../panel-data';
 import { T } from '../strings';
 import { TO } from '../strings-operations';
@@ -41,12 +41,12 @@ export function rowName({ from, to }: HeatRow): string {
   return to === null ? TO.from(time(from)) : TO.between(time(from), time(to));
 }
 
-function heatData({ route, map }: Props): PanelData {
+export function heatData({ route, map }: Props): PanelData {
   const rows = heatRows(map);
   return {
     name: `durations-${route}`,
     columns: ['time', ...rows.map(rowName)],
-    rows: map.columns.map((counts, i) => [new Date(map.start + (i + 1) * map.step_ms).toISOString(), ...rows.map(({ place }) => (counts === null ? null : (counts[place] ?? 0)))]),
+    rows: map.columns.map((counts, i) => [new Date(columnTime(map, i)).toISOString(), ...rows.map(({ place }) => (counts === null ? null : (counts[place] ?? 0)))]),
   };
 }
 
@@ -101,7 +101,6 @@ function Heat({ route, map, p50, p95, markers }: Props): JSX.Element {
     const counts = map.columns[column] ?? null;
     return counts === null ? null : (counts[rows[row]?.place ?? -1] ?? 0);
   };
-  const begin = (column: number): number => map.start + column * map.step_ms;
   const texts = (at: Cell): [string, string] => {
     const found = countOf(at);
     const row = rows[at.row];
@@ -111,8 +110,7 @@ function Heat({ route, map, p50, p95, markers }: Props): JSX.Element {
     const area = box.current?.getBoundingClientRect();
     setCell(at);
     if (area !== undefined) {
-      const title = `${clockSeconds(begin(at.column))} – ${clockSeconds(begin(at.column + 1))}`;
-      tip.set({ title, rows: [texts(at)], x: area.left + xOf(begin(at.column) + map.step_ms / 2), y: area.top + BASE - (at.row + 1) * high });
+      tip.set({ title: clockSeconds(columnTime(map, at.column)), rows: [texts(at)], x: area.left + LEFT + (at.column + 0.5) * cellWidth, y: area.top + BASE - (at.row + 1) * high });
     }
   };
   const leave = (): void => {
@@ -161,7 +159,7 @@ function Heat({ route, map, p50, p95, markers }: Props): JSX.Element {
         aria-valuemin={0}
         aria-valuemax={Math.max(0, steps - 1)}
         aria-valuenow={at.column}
-        aria-valuetext={[clockSeconds(begin(at.column)), ...texts(at)].join(', ')}
+        aria-valuetext={[clockSeconds(columnTime(map, at.column)), ...texts(at)].join(', ')}
         onKeyDown={onKeyDown}
         onBlur={leave}
         onPointerMove={(event) => { point(under(event)); }}
@@ -231,7 +229,7 @@ export function boundTicks(rows: HeatRow[]): { seconds: number; at: number }[] {
   return all.filter((_, i) => i % every === 0);
 }
 
-function HeatTable({ route, map }: Props): JSX.Element {
+export function HeatTable({ route, map }: Props): JSX.Element {
   const rows = heatRows(map);
   const end = map.start + map.columns.length * map.step_ms;
   return (
@@ -251,7 +249,7 @@ function HeatTable({ route, map }: Props): JSX.Element {
         <tbody>
           {tableIndexes(map.columns.length).map((column) => {
             const counts = map.columns[column] ?? null;
-            const at = map.start + column * map.step_ms;
+            const at = columnTime(map, column);
             return (
               <tr key={at}>
                 <th scope="row">{end - map.start > 86_400_000 ? clockOrDay(at, end + 86_400_000) : clockSeconds(at)}</th>
