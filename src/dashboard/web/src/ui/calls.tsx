@@ -1,6 +1,6 @@
 /** Outgoing calls: services, their rate limits, and models. */
 
-import type { JSX } from 'preact';
+import { Fragment, type JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { read } from '../api';
 import type { CallList, LimitRow, ModelRow, ServiceCalls } from '../contract-operations';
@@ -183,8 +183,8 @@ function Models({ rows }: { rows: ModelRow[] }): JSX.Element {
       ]}
     >
       {rows.map((row) => (
-        <>
-          <tr key={`${row.service} ${row.model}`} tabIndex={-1} data-row={row.model}>
+        <Fragment key={`${row.service} ${row.model}`}>
+          <tr tabIndex={-1} data-row={row.model}>
             <th scope="row" class="clip">
               {row.is_other ? TO.otherModels : row.model} <small class="mute">{row.service}</small>
             </th>
@@ -196,7 +196,7 @@ function Models({ rows }: { rows: ModelRow[] }): JSX.Element {
             <td class="num">{maybe(row.cost, cost)}</td>
           </tr>
           {row.routes.map((of) => (
-            <tr key={`${row.service} ${row.model} ${of.route}`} class="sub-row" tabIndex={-1} data-row={`${row.model} ${of.route}`}>
+            <tr key={of.route} class="sub-row" tabIndex={-1} data-row={`${row.model} ${of.route}`}>
               <th scope="row" class="clip">
                 <CallerLink caller={of} />
               </th>
@@ -208,7 +208,7 @@ function Models({ rows }: { rows: ModelRow[] }): JSX.Element {
               <td class="num">{maybe(of.cost, cost)}</td>
             </tr>
           ))}
-        </>
+        </Fragment>
       ))}
     </TablePanel>
   );

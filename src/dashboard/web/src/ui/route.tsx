@@ -172,7 +172,7 @@ function Queries({ of }: { of: RoutePage }): JSX.Element {
       columns={[{ name: T.statement }, { name: T.calls, isNumber: true }, { name: 'p95', isNumber: true }, { name: T.errors, isNumber: true }]}
     >
       {of.queries.map((query) => (
-        <tr key={query.text} tabIndex={-1} data-row={query.summary}>
+        <tr key={`${query.system} ${query.namespace} ${query.text}`} tabIndex={-1} data-row={query.summary}>
           <th scope="row" class="clip" title={query.text}>
             <a href={statementAddress(query, range)}>{query.summary}</a>
           </th>
