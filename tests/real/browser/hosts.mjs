@@ -10,9 +10,18 @@ export const VIEWER = 'Hd1Js5Pg0QyZq7Rf2Lw9Xk4Tn8Vb3Mc6';
 
 const running = new Set();
 
+/** Sends a signal to a host and to all that it has started. */
+function signal(child, name) {
+  try {
+    process.kill(-child.pid, name);
+  } catch {
+    // It has ended.
+  }
+}
+
 /** Ends what is left. */
 export function endAll() {
-  for (const child of running) child.kill('SIGKILL');
+  for (const child of running) signal(child, 'SIGKILL');
 }
 
 /** A host of tests/real/pages.rs. */
@@ -32,7 +41,8 @@ export class Host {
     for (const key of Object.keys(env)) if (/^(OTEL_|WATCHPOST_|SENTRY_|RUST_LOG)/.test(key)) delete env[key];
     const set = { MODE: mode, DIR: this.dir, LISTEN: listen, TOKEN, VIEWER };
     for (const [key, value] of Object.entries(set)) env[`WATCHPOST_REAL_PAGES_${key}`] = value;
-    const child = spawn(program, [], { env, stdio: ['ignore', file, file] });
+    // A group of its own: tests/real/run ends groups.
+    const child = spawn(program, [], { env, stdio: ['ignore', file, file], detached: true });
     running.add(child);
     appendFileSync(join(dir, 'pids'), `${child.pid}\n`);
     let ended = null;
@@ -54,10 +64,10 @@ export class Host {
     return this;
   }
 
-  async end(signal = 'SIGKILL') {
+  async end(name = 'SIGKILL') {
     const { child } = this;
     if (child === undefined || !running.has(child)) return;
-    child.kill(signal);
+    signal(child, name);
     while (running.has(child)) await sleep(20);
   }
 
