@@ -29,12 +29,17 @@ mkdirSync(shots, { recursive: true });
 process.on('exit', endAll);
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => { process.exit(1); });
 
+const only = process.argv.slice(2);
+const unknown = only.filter((name) => !Object.hasOwn(SCENARIOS, name));
+if (unknown.length > 0) {
+  console.error(`unknown scenarios: ${unknown.join(', ')}; there are ${Object.keys(SCENARIOS).join(', ')}`);
+  process.exit(1);
+}
 const report = new Report();
 const browser = await chromium.launch({
   executablePath,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
-const only = process.argv.slice(2);
 const tools = { report, browser, shots, host: { program, dir } };
 /** Runs scenarios one after the other. A scenario that waits a while is beside others. */
 async function inOrder(...names) {
