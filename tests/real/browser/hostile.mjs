@@ -71,7 +71,7 @@ export async function hostile(tools) {
     });
     await report.check('the same on every page', async () => {
       for (const place of PAGES.filter((page) => !page.name.startsWith('overview-'))) {
-        await visit(page, host, { ...place, path: place.hostile ?? place.path, ready: '.frame main h1' });
+        await visit(page, host, { ...place, ready: '.frame main h1' });
         await page.waitForTimeout(500);
         const found = await struck(page);
         expect(found.length === 0, `${place.name}: the text became elements: ${found.join(' ')}`);

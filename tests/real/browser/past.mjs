@@ -13,7 +13,7 @@ const ROUTE_PAGE = PAGES.find((page) => page.name === 'route');
 const DAYS = `${ROUTE_PAGE.path}&range=7d`;
 
 export async function past(tools) {
-  const { report, browser, shots } = tools;
+  const { report, browser } = tools;
   const host = new Host({ ...tools.host, name: 'past', mode: 'past' });
   const begun = await report.check('24 hours of history through the ticker', async () => {
     await host.start(150_000);
@@ -52,7 +52,6 @@ export async function past(tools) {
     await context.close();
     await host.end('SIGTERM');
   }
-  void shots;
 }
 
 /** Figures against the client's own counts, and those of the visitors of the past. */
