@@ -1,6 +1,7 @@
 /** Which page this is, and the addresses of others. All are next to each other, so relative addresses work anywhere. */
 
 import type { RouteName } from './api';
+import type { SignalName } from './contract';
 import { writeRange, type RangeChoice } from './range';
 
 export type PlaceName = 'overview' | 'alerts' | 'routes' | 'route' | 'database' | 'statement' | 'calls' | 'traces' | 'trace';
@@ -20,6 +21,8 @@ function address(place: string, range: RangeChoice, more: Record<string, string>
 }
 
 export const overviewAddress = (range: RangeChoice): string => address('./', range);
+/** The chart of a card as a table. */
+export const tableAddress = (card: SignalName, range: RangeChoice): string => address('./', range, { card, view: 'table' });
 export const alertsAddress = (range: RangeChoice): string => address('alerts', range);
 export const routesAddress = (range: RangeChoice): string => address('routes', range);
 export const routeAddress = ({ route, method }: RouteName, range: RangeChoice): string => address('route', range, { method, route });

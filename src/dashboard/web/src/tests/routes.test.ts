@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RouteFigures, RouteRow } from '../contract-routes';
 import { movement, ordered } from '../movement';
-import { overviewAddress, placeOf, routeAddress, routeOf, routesAddress } from '../place';
+import { overviewAddress, placeOf, routeAddress, routeOf, routesAddress, tableAddress } from '../place';
 import { highest, path, ticks, timeTicks } from '../ui/plot-model';
 
 const figures = (change: Partial<RouteFigures> = {}): RouteFigures => ({
@@ -59,6 +59,7 @@ describe('addresses', () => {
     const range = { kind: 'relative', name: '6h' } as const;
     expect(overviewAddress({ kind: 'relative', name: '1h' })).toBe('./');
     expect(routesAddress(range)).toBe('routes?range=6h');
+    expect(tableAddress('error_rate', range)).toBe('./?card=error_rate&view=table&range=6h');
     const address = routeAddress({ route: '/orders/{id}', method: 'GET' }, range);
     expect(address).not.toContain('{');
     expect(routeOf(new URLSearchParams(address.split('?')[1]))).toEqual({ route: '/orders/{id}', method: 'GET' });

@@ -5,7 +5,7 @@ import { page, shownSeries } from '../controller';
 import type { Sections, SignalName } from '../contract';
 import type { Alert } from '../contract-alerts';
 import { signalText } from '../format';
-import { routeAddress } from '../place';
+import { routeAddress, tableAddress } from '../place';
 import { useStore } from '../store';
 import { CARD_TITLES, STATE_WORDS, T } from '../strings';
 import { A, ruleTitle } from '../strings-alerts';
@@ -134,7 +134,11 @@ function AlertChart({ name, sections }: { name: SignalName; sections: Sections }
   if (series === null || !hasValues) return <p class="mute small">{series === null ? T.loadingNote : T.lineSoon}</p>;
   return (
     <>
-      <h3 class="mute">{CARD_TITLES[name]}</h3>
+      <h3 class="mute">
+        <a href={tableAddress(name, state.range)} title={T.table}>
+          {CARD_TITLES[name]}
+        </a>
+      </h3>
       <WithModel name={name} series={series} sections={sections} />
     </>
   );
