@@ -33,9 +33,6 @@ export const A = {
   ofState: (state: string, n: number): string => `${count(n)} ${state} ${alerts(n)}`,
   lineFor: (line: string, seconds: number | null): string => (seconds === null ? line : `${line} for ${span(seconds)}`),
   firesSince: (at: number, now: number): string => `fires since ${clockOrDay(at, now)}, ${span((now - at) / 1000)}`,
-  overFor: (bound: string, at: number, now: number): string => `${bound}, since ${clockOrDay(at, now)}`,
-  fires: ' fires',
-  resolved: ' is over',
   legendNormal: 'normal range',
   legendOdd: 'leaves it',
   legendPending: 'condition true, waiting',
@@ -97,7 +94,6 @@ export const A = {
   hides: (n: number, names: string[]): string => (n === 0 ? 'Hides no alert now.' : `Hides ${count(n)}: ${names.join(', ')}`),
   history: 'History',
   noHistory: 'No alert has changed yet.',
-  courseOf: 'Course of this alert',
   to: { inactive: 'is inactive', pending: 'is pending', firing: 'fires', recovering: 'recovers', resolved: 'is over' } as Record<string, string>,
   reasons: {
     condition_met: 'its condition holds',
@@ -126,5 +122,4 @@ export const A = {
   budget: 'Budget left',
   burn: (window: number): string => `Burn ${span(window)}`,
   noSlos: 'No objective is set: monitor.alerts().add_slo("availability", 99.9)',
-  noneFires: 'Nothing fires. What would fire, and when, is in the list of rules.',
 };

@@ -63,7 +63,6 @@ export const TO = {
   // loops
   loops: 'Statements in a loop (N+1)',
   loopsNote: 'requests that ran one statement again and again',
-  noLoops: 'No request ran a statement in a loop.',
   loopOf: (n: number, all: number): string => `${count(n)} of ${plural(all, 'request', 'requests')}`,
   perRequest: (value: string): string => `${value} queries per request`,
   loopUnknown: 'the statement is not known: no such trace is kept',
@@ -93,7 +92,6 @@ export const TO = {
   usedOf: (used: string, max: string): string => `${used} of ${max}`,
   mostUsed: 'Most used',
   waiting: 'Waiting',
-  mostWaiting: 'most waiting',
   waitP95: 'Wait, p95',
   acquired: 'Acquired',
   timeouts: 'Timeouts',

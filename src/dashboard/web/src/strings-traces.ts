@@ -47,7 +47,6 @@ export const TT = {
   trace: 'Trace',
   requestId: 'Request id',
   keptColumn: 'Kept for',
-  wrongInput: 'This is not a filter: durations are numbers of ms, an answer is 5xx or a code.',
 
   // what differs
   differs: 'What differs',
