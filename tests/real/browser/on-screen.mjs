@@ -12,7 +12,7 @@ export async function logIn(page, host, token) {
 export async function visit(page, host, { path, ready }) {
   await page.goto(new URL(path, host.monitoring).href);
   await page.waitForSelector(ready);
-  await until('the end of loading', () => page.evaluate(() => !/Reading the last|The frame stands|^Loading/m.test(document.body.innerText)));
+  await until('the end of loading', () => page.evaluate(() => !/Reading the last|^Loading|Loading…/m.test(document.body.innerText)));
 }
 
 export const number = (text) => Number(text.replaceAll(',', '').replace(/[^0-9.].*$/, ''));

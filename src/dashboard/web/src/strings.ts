@@ -202,7 +202,7 @@ export const T = {
   noChecks: 'No checks yet',
   checkNames: { alerts: 'Alerts', ready: 'Ready', worker: 'Worker', disk: 'Disk', store: 'Store' } as Record<string, string>,
   loadingRange: (range: string): string => `Reading the ${range}`,
-  loadingNote: 'The frame stands; nothing jumps or shimmers',
+  loadingNote: 'Loading…',
   lineSoon: 'The line begins with the next steps of the history',
   emptyRange: 'No request in this range.',
   lastOne: (at: number, now: number): string => `Last one: ${clockOrDay(at, now)}`,

@@ -68,13 +68,13 @@ describe('alerts on the overview', () => {
     expect(worstAlert(of(alert({ silenced_by: ['1'] }), alert({ state: 'pending' }), alert({ severity: 'info' })))).toBeNull();
   });
 
-  it('are listed with who has them, as text', () => {
+  it('are listed with who acknowledged them, as text', () => {
     const hostile = '<img src=x onerror=alert(1)>';
     const all = of(alert({ rule: hostile, acknowledged: { ...acknowledged, comment: hostile } }));
     const root = rendered((it) => { render(<AlertList sections={all} now={NOW} />, it); });
     expect(root.querySelector('img')).toBeNull();
     expect(root.textContent).toContain(`Acknowledged by dana, 14:31: “${hostile}”`);
-    expect(root.textContent).toContain('11 rules more are quiet.');
+    expect(root.textContent).toContain('11 more rules are quiet.');
   });
 
   it('are listed with what hides them: a silence, or another alert', () => {

@@ -84,7 +84,7 @@ function Under({ sections, now }: { sections: Sections; now: number }): JSX.Elem
   );
 }
 
-/** How many alerts are open and for how long, how many somebody has, and which fires next. */
+/** How many alerts are open and for how long, how many are acknowledged, and which fires next. */
 function alertParts({ alerts: { alerts, rules } }: Sections, now: number): string[] {
   if (rules === 0) return [];
   const parts: string[] = [];
@@ -121,13 +121,10 @@ export function Overview(): JSX.Element {
   }, [verdict]);
   if (sections === null) {
     return (
-      <div>
-        <h1 class="verdict">
-          <Glyph name="pending" tone="wait" />
-          <b>{STATE_WORDS.loading}.</b> {state.failure ?? ''}
-        </h1>
-        <p class="sub">{T.loadingNote}</p>
-      </div>
+      <h1 class="verdict">
+        <Glyph name="pending" tone="wait" />
+        <b>{T.loadingNote}</b> {state.failure ?? ''}
+      </h1>
     );
   }
   const isFirstRun = !sections.setup.has_requests;

@@ -134,7 +134,7 @@ function Side(): JSX.Element {
   );
 }
 
-/** How many alerts are open, with the glyph of the worst; a tick if somebody has all of them. */
+/** How many alerts are open, with the glyph of the worst; a tick if all of them are acknowledged. */
 function AlertCount(): JSX.Element | null {
   const alerts = shown(useStore(page))?.alerts.alerts ?? [];
   const open = alerts.filter(isOpen);
