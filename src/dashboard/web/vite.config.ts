@@ -65,5 +65,7 @@ export default defineConfig({
   test: {
     environment: 'happy-dom',
     include: ['src/**/*.test.{ts,tsx}'],
+    // On a machine that is busy, drawing 10,000 spans takes a while.
+    testTimeout: 30_000,
   },
 } as Parameters<typeof defineConfig>[0]);

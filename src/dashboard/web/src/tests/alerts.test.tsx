@@ -158,12 +158,12 @@ describe('the page of alerts', () => {
       const found = root.querySelector<HTMLButtonElement>('#silences li button');
       if (found === null) throw new Error('the silence is not there');
       return found;
-    });
+    }, 10_000);
     button.click();
-    await vi.waitFor(() => { expect(root.querySelector('[role=alert]')?.textContent).toContain('not known'); });
+    await vi.waitFor(() => { expect(root.querySelector('[role=alert]')?.textContent).toContain('not known'); }, 10_000);
     end = () => Promise.resolve(new Response('{"ended":true}'));
     button.click();
-    await vi.waitFor(() => { expect(root.querySelector('[role=alert]')).toBeNull(); });
+    await vi.waitFor(() => { expect(root.querySelector('[role=alert]')).toBeNull(); }, 10_000);
     expect(bodies).toEqual(['{"silence":"17","by":"dana"}', '{"silence":"17","by":"dana"}']);
     render(null, root);
     page.update({ phase: 'starting', session: null });

@@ -22,7 +22,7 @@ afterEach(() => {
   history.replaceState(null, '', '/');
 });
 
-const shows = (text: string): Promise<void> => vi.waitFor(() => { expect(root.textContent).toContain(text); });
+const shows = (text: string): Promise<void> => vi.waitFor(() => { expect(root.textContent).toContain(text); }, 10_000);
 
 describe('a document that is read', () => {
   function Shown({ name, isPaused, read }: { name: string; isPaused: boolean; read: (name: string) => Promise<string> }): JSX.Element {
@@ -91,6 +91,6 @@ describe('the list of traces', () => {
     await shows('/two');
     expect(root.querySelector('[role=alert]')).toBeNull();
     button('More').click();
-    await vi.waitFor(() => { expect(page.get().phase).toBe('login'); });
+    await vi.waitFor(() => { expect(page.get().phase).toBe('login'); }, 10_000);
   });
 });

@@ -136,9 +136,9 @@ describe('the waterfall', () => {
     const show = (chosen: string | null): void => { render(<Waterfall of={pageOf(trace(equal))} trace={trace(equal)} range={{ kind: 'relative', name: '1h' }} chosen={chosen} choose={() => undefined} />, root); };
     show(null);
     show('s7');
-    await vi.waitFor(() => { expect(scrolled).toEqual(['span-s7']); });
+    await vi.waitFor(() => { expect(scrolled).toEqual(['span-s7']); }, 10_000);
     show('root');
-    await vi.waitFor(() => { expect(scrolled).toEqual(['span-s7', 'span-root']); });
+    await vi.waitFor(() => { expect(scrolled).toEqual(['span-s7', 'span-root']); }, 10_000);
     render(null, root);
     root.remove();
     scroll.mockRestore();
