@@ -1,14 +1,8 @@
 /** The addresses of the pages and documents of statements, pools and calls. */
 
 import type { StatementName } from './contract-operations';
-import { rangeQuery, writeRange, type RangeChoice } from './range';
-
-function address(place: string, range: RangeChoice, more: Record<string, string> = {}): string {
-  const query = new URLSearchParams(more);
-  writeRange(query, range);
-  const text = query.toString();
-  return place + (text === '' ? '' : '?' + text);
-}
+import { address } from './place';
+import { rangeQuery, type RangeChoice } from './range';
 
 const named = ({ system, namespace, summary }: StatementName): Record<string, string> => (namespace === '' ? { system, summary } : { system, namespace, summary });
 

@@ -13,7 +13,7 @@ export function placeOf(path: string): PlaceName {
   return known.find((name) => name === last) ?? 'overview';
 }
 
-function address(place: string, range: RangeChoice, more: Record<string, string> = {}): string {
+export function address(place: string, range: RangeChoice, more: Record<string, string> = {}): string {
   const query = new URLSearchParams(more);
   writeRange(query, range);
   const text = query.toString();
