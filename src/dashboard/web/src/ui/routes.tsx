@@ -9,13 +9,14 @@ import { duration, maybe, percent, rate } from '../format';
 import { ORDERS, isOrder, ordered, type Order } from '../movement';
 import { routeAddress } from '../place';
 import { rangeQuery, type RangeChoice } from '../range';
+import { parameter, setParameter } from '../sorting';
 import { useStore } from '../store';
 import { T } from '../strings';
 import { highest, path } from './plot-model';
 import { loadingText, useRead } from './read';
 
 function readOrder(): Order {
-  const name = new URLSearchParams(location.search).get('sort');
+  const name = parameter('sort');
   return isOrder(name) ? name : 'movement';
 }
 
@@ -25,11 +26,7 @@ export function Routes(): JSX.Element {
   const { document: list, failure } = useRead(rangeQuery(range), range.kind === 'relative', held !== null, () => api.routes(range));
   useEffect(() => { document.title = [T.routes, T.product].join(' · '); }, []);
   const choose = (name: Order): void => {
-    const query = new URLSearchParams(location.search);
-    if (name === 'movement') query.delete('sort');
-    else query.set('sort', name);
-    const address = query.toString();
-    history.replaceState(null, '', location.pathname + (address === '' ? '' : '?' + address));
+    setParameter('sort', name === 'movement' ? null : name);
     setOrder(name);
   };
   const why = failure ?? list?.failed ?? null;

@@ -8,6 +8,7 @@ import { clock as clockStore, page, spoken } from '../controller';
 import { clockOrDay, clockSeconds, duration, maybe, percent } from '../format';
 import { overviewAddress, routeAddress, traceAddress, tracesAddress } from '../place';
 import type { RangeChoice } from '../range';
+import { parameter, setParameter } from '../sorting';
 import { useStore } from '../store';
 import { T } from '../strings';
 import { KEPT_WORDS, TT } from '../strings-traces';
@@ -22,8 +23,8 @@ import { Waterfall, rowId, scrollToSpan } from './trace-waterfall';
 export function TraceView(): JSX.Element {
   const { range, held } = useStore(page);
   const now = useStore(clockStore);
-  const [asked] = useState(() => new URLSearchParams(location.search).get('id') ?? '');
-  const [chosen, setChosen] = useState(() => new URLSearchParams(location.search).get('span'));
+  const [asked] = useState(() => parameter('id') ?? '');
+  const [chosen, setChosen] = useState(() => parameter('span'));
   // The span whose attributes did not fit into the document.
   const [wanted, setWanted] = useState<string | null>(chosen);
   const path = tracePath(asked, wanted);
@@ -37,9 +38,7 @@ export function TraceView(): JSX.Element {
     setIsOver(of.trace?.has_root === true);
     // The address holds the whole ID.
     if (of.trace_id === null || of.trace_id === asked) return;
-    const query = new URLSearchParams(location.search);
-    query.set('id', of.trace_id);
-    history.replaceState(null, '', `${location.pathname}?${query.toString()}`);
+    setParameter('id', of.trace_id);
   }, [of]);
   // While another reading brings the attributes of one span, the page stays.
   const shown = of ?? before;
@@ -49,10 +48,7 @@ export function TraceView(): JSX.Element {
     setChosen(span);
     // The waterfall scrolls to another one by itself.
     if (span !== null && span === chosen) scrollToSpan(span);
-    const query = new URLSearchParams(location.search);
-    if (span === null) query.delete('span');
-    else query.set('span', span);
-    history.replaceState(null, '', `${location.pathname}?${query.toString()}`);
+    setParameter('span', span);
     const found = shown?.trace?.spans.find((one) => one.id === span);
     if (found?.details === null) setWanted(found.id);
   };
