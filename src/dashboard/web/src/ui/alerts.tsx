@@ -10,7 +10,7 @@ import { useStore } from '../store';
 import { STATE_WORDS, T } from '../strings';
 import { A, ruleTitle } from '../strings-alerts';
 import { ActionForm, Actions, changes, openForm, storedName } from './alert-actions';
-import { AlertGlyph, AlertPanel, Acknowledged, fires, isHidden, isOpen, labelText } from './alert-panel';
+import { AlertGlyph, AlertPanel, Acknowledged, alertTone, fires, isHidden, isOpen, labelText } from './alert-panel';
 import { Glyph } from './glyph';
 import { Frame, Row } from './panels';
 import { failureOf, useRead } from './read';
@@ -133,11 +133,10 @@ function limitText(alert: Alert, rules: RuleRow[]): string {
 
 function OtherAlert({ alert, now }: { alert: Alert; now: number }): JSX.Element {
   const title = [ruleTitle(alert.rule), labelText(alert)].filter(Boolean).join(', ');
-  const tone = alert.severity === 'info' ? 'plain' : toneOf(alert.severity);
   return (
     <section class="panel" aria-label={title}>
       <header class="wraps">
-        <h2 class={`tag s-${tone}`}>
+        <h2 class={`tag s-${alertTone(alert)}`}>
           <AlertGlyph alert={alert} />
           {title}
         </h2>
