@@ -18,6 +18,11 @@ export function count(value: number): string {
   return grouped.format(Math.round(value));
 }
 
+/** A count with its noun. */
+export function plural(n: number, one: string, many: string): string {
+  return count(n) + ' ' + (n === 1 ? one : many);
+}
+
 /** A number with about two significant digits, and none behind the point from 10 on. */
 export function short(value: number): string {
   const size = Math.abs(value);

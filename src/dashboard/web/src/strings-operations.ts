@@ -1,9 +1,7 @@
 /** The texts of the pages of the database and of calls, and of the heat map. */
 
-import { count, span } from './format';
+import { count, plural, span } from './format';
 import type { StatementOrder } from './sorting';
-
-const plural = (n: number, one: string, many: string): string => count(n) + ' ' + (n === 1 ? one : many);
 
 export const TO = {
   database: 'Database',

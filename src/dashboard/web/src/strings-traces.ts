@@ -1,8 +1,6 @@
 /** The texts of the pages of traces, but for texts that come from the server. */
 
-import { count, clockOrDay, span } from './format';
-
-const plural = (n: number, one: string, many: string): string => count(n) + ' ' + (n === 1 ? one : many);
+import { count, clockOrDay, plural, span } from './format';
 
 export const KEPT_WORDS: Record<string, string> = {
   panic: 'panic',

@@ -1,9 +1,7 @@
 /** Every text that the page shows, but for texts that come from the server. */
 
 import type { CardName, SignalName } from './contract';
-import { NARROW, clock, clockOrDay, clockSeconds, count, span, weekday, word } from './format';
-
-const plural = (n: number, one: string, many: string): string => count(n) + ' ' + (n === 1 ? one : many);
+import { NARROW, clock, clockOrDay, clockSeconds, count, plural, span, weekday, word } from './format';
 
 export const STATE_WORDS = {
   healthy: 'Healthy',
