@@ -1,13 +1,14 @@
 /** The last 24 hours: load, states, what was odd, starts and deploys, and the window in view. */
 
 import type { JSX } from 'preact';
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { page, serverNow, setRange, shown } from '../controller';
 import { clock } from '../format';
 import { bounds, zoomed } from '../range';
 import { useStore } from '../store';
 import { flagText, markerName } from '../verdict';
 import { STATE_WORDS, T } from '../strings';
+import { useWidth } from './drawing';
 import { TONES } from './tone';
 
 const HOUR = 3_600_000;
@@ -17,20 +18,10 @@ const BASE = 34;
 const TOP = 14;
 
 export function DayLine(): JSX.Element {
-  const box = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(0);
+  const [box, width] = useWidth();
   const [drag, setDrag] = useState<[number, number] | null>(null);
   const state = useStore(page);
   const sections = shown(state);
-  useLayoutEffect(() => {
-    const element = box.current;
-    if (element === null) return undefined;
-    const measure = (): void => { setWidth(element.clientWidth); };
-    measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    return () => { observer.disconnect(); };
-  }, []);
 
   // The line moves with the data, not with each second: its end is that of the last step.
   const end = sections === null ? serverNow() : sections.day.start + Math.max(1, sections.day.load.length) * sections.day.step_ms;

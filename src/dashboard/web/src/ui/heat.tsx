@@ -1,15 +1,15 @@
 /** How many requests took how long, over time. A cell opens its traces. */
 
 import type { JSX } from 'preact';
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { Marker } from '../contract';
 import { clock, clockOrDay, clockSeconds, count, day, duration, joined } from '../format';
 import { LEVELS, cellAddress, columnTime, heatRows, heightOf, highestCount, level, type HeatMap, type HeatRow } from '../heat-model';
 import type { PanelData } from '../panel-data';
 import { T } from '../strings';
 import { TO } from '../strings-operations';
-import { flagText, markerName } from '../verdict';
 import { tableIndexes } from './chart-panel';
+import { Markers, useWidth } from './drawing';
 import { Glyph } from './glyph';
 import { path, timeTicks } from './plot-model';
 import { Save } from './save';
@@ -76,18 +76,8 @@ interface Cell {
 }
 
 function Heat({ route, map, p50, p95, markers }: Props): JSX.Element {
-  const box = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(0);
+  const [box, width] = useWidth();
   const [cell, setCell] = useState<Cell | null>(null);
-  useLayoutEffect(() => {
-    const element = box.current;
-    if (element === null) return undefined;
-    const measure = (): void => { setWidth(element.clientWidth); };
-    measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    return () => { observer.disconnect(); };
-  }, []);
   const rows = heatRows(map);
   const most = highestCount(map);
   const steps = map.columns.length;
@@ -185,17 +175,7 @@ function Heat({ route, map, p50, p95, markers }: Props): JSX.Element {
               {end - map.start > 2 * 86_400_000 ? day(tick) : clock(tick)}
             </text>
           ))}
-          {markers
-            .filter((marker) => marker.at >= map.start && marker.at <= end)
-            .map((marker) => (
-              <g key={marker.at}>
-                <line class="dep" x1={Math.round(xOf(marker.at)) + 0.5} x2={Math.round(xOf(marker.at)) + 0.5} y1="2" y2={BASE} />
-                <text class="flag" x={xOf(marker.at) + (xOf(marker.at) > width - 80 ? -4 : 4)} y="10" text-anchor={xOf(marker.at) > width - 80 ? 'end' : 'start'}>
-                  {flagText(marker)}
-                </text>
-                <title>{markerName(marker)}</title>
-              </g>
-            ))}
+          <Markers markers={markers} from={map.start} to={end} xOf={xOf} width={width} base={BASE} />
           <path class="line heat-halo" d={line(p95)} />
           <path class="line heat-halo" d={line(p50)} />
           <path class="line heat-line" d={line(p95)} />

@@ -1,13 +1,13 @@
 /** A chart with several lines, or with bars that stand on each other, and the same values as a table. */
 
 import type { JSX } from 'preact';
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { Marker } from '../contract';
 import { clock, clockOrDay, clockSeconds, day } from '../format';
 import { curveData } from '../panel-data';
 import { T } from '../strings';
-import { flagText, markerName } from '../verdict';
 import { tableIndexes } from './chart-panel';
+import { Markers, useWidth } from './drawing';
 import { Glyph } from './glyph';
 import { Save } from './save';
 import { highest, path, ticks, timeTicks } from './plot-model';
@@ -61,18 +61,8 @@ export function PlotPanel(props: Props): JSX.Element {
 }
 
 function Plot({ title, start, stepMs, lines, isStacked = false, form, markers }: Props): JSX.Element {
-  const box = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(0);
+  const [box, width] = useWidth();
   const [index, setIndex] = useState<number | null>(null);
-  useLayoutEffect(() => {
-    const element = box.current;
-    if (element === null) return undefined;
-    const measure = (): void => { setWidth(element.clientWidth); };
-    measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    return () => { observer.disconnect(); };
-  }, []);
   const steps = lines[0]?.values.length ?? 0;
   const end = start + steps * stepMs;
   const most = highest(lines.map((line) => line.values), isStacked) || 1;
@@ -136,17 +126,7 @@ function Plot({ title, start, stepMs, lines, isStacked = false, form, markers }:
             </text>
           ))}
           {isStacked ? <Bars lines={lines} x={x} y={y} width={Math.max(1, (inner / Math.max(1, steps)) * 0.85)} /> : lines.map(({ name, tone, values }) => <path key={name} class={`line ${tone}`} d={path(values, x, y)} />)}
-          {markers
-            .filter((marker) => marker.at >= start && marker.at <= end)
-            .map((marker) => (
-              <g key={marker.at}>
-                <line class="dep" x1={Math.round(xOf(marker.at)) + 0.5} x2={Math.round(xOf(marker.at)) + 0.5} y1="2" y2={BASE} />
-                <text class="flag" x={xOf(marker.at) + (xOf(marker.at) > width - 80 ? -4 : 4)} y="10" text-anchor={xOf(marker.at) > width - 80 ? 'end' : 'start'}>
-                  {flagText(marker)}
-                </text>
-                <title>{markerName(marker)}</title>
-              </g>
-            ))}
+          <Markers markers={markers} from={start} to={end} xOf={xOf} width={width} base={BASE} />
           {index !== null && <line class="dep" x1={x(index)} x2={x(index)} y1={TOP} y2={BASE} />}
         </svg>
       </div>
