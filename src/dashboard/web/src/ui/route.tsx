@@ -14,6 +14,7 @@ import { useStore } from '../store';
 import { T } from '../strings';
 import { TO } from '../strings-operations';
 import { ServiceState } from './calls';
+import { Stats, p95Sentence, percentileLines, type FigureOf } from './figures';
 import { HeatPanel } from './heat';
 import { ErrorItem, Frame, LogItem, TraceItem } from './panels';
 import { PlotPanel } from './plot';
@@ -38,7 +39,7 @@ export function RouteView(): JSX.Element {
           <b>
             {name.method} {name.route}
           </b>{' '}
-          {of === null ? (why ?? loadingText(range)) : sentence(of)}
+          {of === null ? (why ?? loadingText(range)) : of.figures.count === 0 ? T.noRequestsInRange : p95Sentence(of.figures, of.before)}
         </h1>
         <p class="sub">
           {of !== null && why !== null && <span>{why}</span>}
@@ -53,16 +54,7 @@ export function RouteView(): JSX.Element {
   );
 }
 
-/** "p95 2.09 s, was 640 ms; 49 % errors." */
-function sentence({ figures, before }: RoutePage): string {
-  if (figures.count === 0) return T.noRequestsInRange;
-  const was = before?.p95 ?? null;
-  const time = `p95 ${maybe(figures.p95, duration)}${was === null ? '' : `, ${T.was(maybe(was, duration))}`}`;
-  const errors = figures.errors === 0 ? T.noErrorsShort : T.errorsPart(maybe(figures.error_rate, percent));
-  return `${time}; ${errors}.`;
-}
-
-const FIGURES: { title: string; form: (figures: RouteFigures) => string }[] = [
+const FIGURES: FigureOf<RouteFigures>[] = [
   { title: T.requests, form: (it) => maybe(it.rate, rate) },
   { title: T.errors, form: (it) => maybe(it.error_rate, percent) },
   { title: 'p50', form: (it) => maybe(it.p50, duration) },
@@ -76,20 +68,7 @@ function Content({ of, now }: { of: RoutePage; now: number }): JSX.Element {
   const common = { start: of.start, stepMs: of.step_ms, markers: of.markers };
   return (
     <>
-      <dl class="stats">
-        {FIGURES.map(({ title, form }) => (
-          <div key={title}>
-            <dt>{title}</dt>
-            <dd>{form(of.figures)}</dd>
-            <dd class="mute small">{of.before === null ? '' : T.was(form(of.before))}</dd>
-          </div>
-        ))}
-        <div>
-          <dt>{T.shareOfTime}</dt>
-          <dd>{maybe(of.time_share, percent)}</dd>
-          <dd class="mute small">{T.requestsIn(count(of.figures.count))}</dd>
-        </div>
-      </dl>
+      <Stats list={FIGURES} figures={of.figures} before={of.before} last={[T.shareOfTime, maybe(of.time_share, percent), T.requestsIn(count(of.figures.count))]} />
       <HeatPanel route={of.route} map={of.heat} markers={of.markers} p50={{ start: of.start, stepMs: of.step_ms, values: of.p50 }} p95={{ start: of.start, stepMs: of.step_ms, values: of.p95 }} />
       <div class="cols even">
         <div class="c6">
@@ -98,11 +77,7 @@ function Content({ of, now }: { of: RoutePage; now: number }): JSX.Element {
             title={T.percentiles}
             {...common}
             form={(value) => joined(duration(value))}
-            lines={[
-              { name: 'p99', tone: 'l-p99', values: of.p99 },
-              { name: 'p95', tone: 'l-p95', values: of.p95 },
-              { name: 'p50', tone: 'l-p50', values: of.p50 },
-            ]}
+            lines={percentileLines(of)}
           />
         </div>
         <div class="c6">

@@ -16,6 +16,7 @@ import { TO } from '../strings-operations';
 import { CallerLink } from './callers';
 import { rowsPerCall, statementTitle } from './database';
 import { Glyph } from './glyph';
+import { Stats, p95Sentence, percentileLines, type FigureOf } from './figures';
 import { Frame, TraceItem } from './panels';
 import { PlotPanel } from './plot';
 import { loadingText, useRead } from './read';
@@ -37,7 +38,7 @@ export function StatementView(): JSX.Element {
           <a href={databaseAddress(range)}>{TO.database}</a>
         </p>
         <h1 class="verdict">
-          <b>{title}.</b> {of === null ? (why ?? loadingText(range)) : sentence(of)}
+          <b>{title}.</b> {of === null ? (why ?? loadingText(range)) : of.figures.count === 0 ? TO.noQueriesInRange : p95Sentence(of.figures, of.before)}
         </h1>
         <p class="sub">
           <span>{[name.system, name.namespace].filter(Boolean).join(' · ')}</span>
@@ -58,16 +59,7 @@ export function StatementView(): JSX.Element {
   );
 }
 
-/** "p95 14 ms, was 3 ms; 0 errors." */
-function sentence({ figures, before }: StatementPage): string {
-  if (figures.count === 0) return TO.noQueriesInRange;
-  const was = before?.p95 ?? null;
-  const time = `p95 ${maybe(figures.p95, duration)}${was === null ? '' : `, ${T.was(maybe(was, duration))}`}`;
-  const errors = figures.errors === 0 ? T.noErrorsShort : T.errorsPart(maybe(figures.error_rate, percent));
-  return `${time}; ${errors}.`;
-}
-
-const FIGURES: { title: string; form: (figures: OperationFigures) => string }[] = [
+const FIGURES: FigureOf<OperationFigures>[] = [
   { title: TO.rate, form: (it) => maybe(it.rate, rate) },
   { title: T.errors, form: (it) => maybe(it.error_rate, percent) },
   { title: TO.mean, form: (it) => maybe(it.mean, duration) },
@@ -81,20 +73,7 @@ function Content({ of, now, range }: { of: StatementPage; now: number; range: Ra
   const common = { start: of.start, stepMs: of.step_ms, markers: of.markers, empty: TO.noQueriesInRange };
   return (
     <>
-      <dl class="stats">
-        {FIGURES.map(({ title, form }) => (
-          <div key={title}>
-            <dt>{title}</dt>
-            <dd>{form(of.figures)}</dd>
-            <dd class="mute small">{of.before === null ? '' : T.was(form(of.before))}</dd>
-          </div>
-        ))}
-        <div>
-          <dt>{TO.share}</dt>
-          <dd>{maybe(of.time_share, percent)}</dd>
-          <dd class="mute small">{`${TO.rows}: ${maybe(rowsPerCall(of), short)}`}</dd>
-        </div>
-      </dl>
+      <Stats list={FIGURES} figures={of.figures} before={of.before} last={[TO.share, maybe(of.time_share, percent), `${TO.rows}: ${maybe(rowsPerCall(of), short)}`]} />
       <div class="cols even">
         <div class="c6">
           <PlotPanel
@@ -102,11 +81,7 @@ function Content({ of, now, range }: { of: StatementPage; now: number; range: Ra
             title={TO.durations}
             {...common}
             form={(value) => joined(duration(value))}
-            lines={[
-              { name: 'p99', tone: 'l-p99', values: of.p99 },
-              { name: 'p95', tone: 'l-p95', values: of.p95 },
-              { name: 'p50', tone: 'l-p50', values: of.p50 },
-            ]}
+            lines={percentileLines(of)}
           />
         </div>
         <div class="c6">
