@@ -140,32 +140,20 @@ function bySpan(lines: TraceLine[]): Map<string, TraceLine[]> {
 }
 
 function Legend(): JSX.Element {
+  const signs: { name: keyof typeof TT.legend; kind?: string; sign: JSX.Element }[] = [
+    { name: 'on', kind: 'k-database', sign: <rect class="on" width="20" height="10" /> },
+    { name: 'off', kind: 'k-database', sign: <rect class="off" width="20" height="10" /> },
+    { name: 'tick', sign: <rect class="f-text" x="9" width="2" height="10" /> },
+    { name: 'line', sign: <circle class="f-crit" cx="10" cy="5" r="3" /> },
+  ];
   return (
     <ul class="legend">
-      <li class="k-database">
-        <svg aria-hidden="true">
-          <rect class="on" width="20" height="10" />
-        </svg>
-        {TT.legend.on}
-      </li>
-      <li class="k-database">
-        <svg aria-hidden="true">
-          <rect class="off" width="20" height="10" />
-        </svg>
-        {TT.legend.off}
-      </li>
-      <li>
-        <svg aria-hidden="true">
-          <rect class="f-text" x="9" width="2" height="10" />
-        </svg>
-        {TT.legend.tick}
-      </li>
-      <li>
-        <svg aria-hidden="true">
-          <circle class="f-crit" cx="10" cy="5" r="3" />
-        </svg>
-        {TT.legend.line}
-      </li>
+      {signs.map(({ name, kind, sign }) => (
+        <li key={name} class={kind}>
+          <svg aria-hidden="true">{sign}</svg>
+          {TT.legend[name]}
+        </li>
+      ))}
     </ul>
   );
 }
