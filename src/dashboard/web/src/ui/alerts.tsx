@@ -279,7 +279,7 @@ function History({ of, now }: { of: AlertsPage; now: number }): JSX.Element {
 function Rules({ rules, alerts }: { rules: RuleRow[]; alerts: Alert[] }): JSX.Element {
   return (
     <Frame id="rules" title={A.rules} empty={rules.length === 0 ? A.noRules : null}>
-      <div class="scroll" tabIndex={0} role="region" aria-label={A.rules}>
+      <div class="scroll" tabIndex={0} role="region" aria-label={T.tableOf(A.rules)}>
         <table>
           <caption class="vh">{A.rules}</caption>
           <thead>
@@ -367,7 +367,7 @@ function Objectives({ of: { slos } }: { of: AlertsPage }): JSX.Element {
   return (
     <Frame id="slos" title={A.slos} empty={slos.length === 0 ? A.noSlos : null}>
       {slos.length > 0 && (
-        <div class="scroll" tabIndex={0} role="region" aria-label={A.slos}>
+        <div class="scroll" tabIndex={0} role="region" aria-label={T.tableOf(A.slos)}>
           <table>
             <caption class="vh">{A.slos}</caption>
             <thead>
