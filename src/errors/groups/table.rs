@@ -111,7 +111,7 @@ impl GroupTable {
         if self.groups.len() >= MAX_GROUPS {
             self.evict();
         }
-        let number = fingerprint;
+        let number = self.free_number(fingerprint);
         let entry = GroupEntry::new(number, grouped_by, fingerprint, event, arrival.now);
         if grouped_by == GroupedBy::Place {
             let place = CapturePlace::of(event);
@@ -122,6 +122,16 @@ impl GroupTable {
         self.groups.insert(number, entry);
         if grouped_by != GroupedBy::Place {
             self.announce_new(number, arrival.captured.is_some());
+        }
+        number
+    }
+
+    /// The first number from `number` that no group has or had. A group keeps its number when its fingerprint changes, so
+    /// the number of a new one may be taken. 0 is the number of the head in the file.
+    fn free_number(&self, mut number: u64) -> u64 {
+        while number == 0 || self.groups.contains_key(&number) || self.merged.contains_key(&number)
+        {
+            number = number.wrapping_add(1);
         }
         number
     }

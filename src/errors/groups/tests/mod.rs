@@ -1,3 +1,4 @@
+mod merges;
 mod patterns;
 mod storage;
 
@@ -127,6 +128,8 @@ struct Memory {
     files: Arc<Mutex<HashMap<String, Vec<u8>>>>,
     fails: Arc<AtomicBool>,
     writes: Arc<AtomicUsize>,
+    /// How long a read takes, in milliseconds.
+    read_ms: Arc<AtomicUsize>,
 }
 
 impl Files for Memory {
@@ -135,6 +138,7 @@ impl Files for Memory {
     }
 
     fn read(&mut self, name: &str) -> io::Result<Vec<u8>> {
+        std::thread::sleep(Duration::from_millis(self.read_ms.load(Relaxed) as u64));
         if self.fails.load(Relaxed) {
             return Err(io::Error::other("the disk is broken"));
         }
