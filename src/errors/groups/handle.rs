@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::group::ErrorGroup;
 use super::pattern::{ErrorPattern, ErrorPatternEvent, SeenPattern, sentence};
 use super::query::ErrorQuery;
-use super::saved::{SavedGroups, encode};
+use super::saved::encode;
 use super::spike::Rate;
 use super::state::{ErrorResolution, ErrorState, Mute, ResolvedBy};
-use super::store::{GroupStore, Loaded};
+use super::store::GroupStore;
 use super::table::{Arrival, GroupCounts, GroupTable, minute_of};
 use crate::clock::{Clock, Nanos, nanos};
 use crate::error::{Error, Result};
@@ -28,8 +28,6 @@ const SAVE_EVERY: Duration = Duration::from_secs(10);
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// The longest time that a group waits for the frames of its first event.
 const FRAMES_PATIENCE: Duration = Duration::from_secs(15);
-/// The stored events of earlier processes that are kept until the groups are loaded.
-const MAX_EARLY: usize = 2000;
 /// The maximum number of groups that one call merges.
 const MAX_MERGED: usize = 32;
 
@@ -49,35 +47,37 @@ const MAX_MERGED: usize = 32;
 /// ```
 #[derive(Clone)]
 pub struct ErrorGroups {
-    inner: Arc<GroupsState>,
+    pub(super) inner: Arc<GroupsState>,
 }
 
-struct GroupsState {
-    table: Mutex<GroupTable>,
-    clock: Clock,
-    users: Arc<UserTracker>,
-    release: String,
-    environment: String,
-    store: Option<GroupStore>,
+pub(super) struct GroupsState {
+    pub(super) table: Mutex<GroupTable>,
+    pub(super) clock: Clock,
+    pub(super) users: Arc<UserTracker>,
+    pub(super) release: String,
+    pub(super) environment: String,
+    pub(super) store: Option<GroupStore>,
     /// Whether the groups of earlier processes are in the table, or cannot be.
-    is_loaded: AtomicBool,
+    pub(super) is_loaded: AtomicBool,
     /// The number of the first record that this process stores.
-    first_number: u64,
+    pub(super) first_number: u64,
     /// The release and environment of the process that stored the groups, to which its last events belong.
-    earlier: Mutex<(String, String)>,
+    pub(super) earlier: Mutex<(String, String)>,
+    /// Held while the groups are loaded.
+    pub(super) loading: Mutex<()>,
     /// Stored events that arrived before the groups were loaded.
-    early: Mutex<Vec<(u64, StoredRecord)>>,
+    pub(super) early: Mutex<Vec<(u64, StoredRecord)>>,
     /// How many changes of states there were, and how many of these are stored.
-    changes: AtomicU64,
-    stored_changes: AtomicU64,
-    is_saving: AtomicBool,
-    saved_at: AtomicU64,
+    pub(super) changes: AtomicU64,
+    pub(super) stored_changes: AtomicU64,
+    pub(super) is_saving: AtomicBool,
+    pub(super) saved_at: AtomicU64,
     /// No attempt to store is made before.
-    not_before: AtomicU64,
-    on_new: Arc<HookList<ErrorPatternEvent>>,
-    on_regression: Arc<HookList<ErrorPatternEvent>>,
-    on_spike: Arc<HookList<ErrorPatternEvent>>,
-    record_queue: Arc<RecordQueue>,
+    pub(super) not_before: AtomicU64,
+    pub(super) on_new: Arc<HookList<ErrorPatternEvent>>,
+    pub(super) on_regression: Arc<HookList<ErrorPatternEvent>>,
+    pub(super) on_spike: Arc<HookList<ErrorPatternEvent>>,
+    pub(super) record_queue: Arc<RecordQueue>,
 }
 
 /// The parts of [`ErrorGroups`].
@@ -122,6 +122,7 @@ impl ErrorGroups {
             store,
             first_number: setup.first_number,
             earlier: Mutex::default(),
+            loading: Mutex::default(),
             early: Mutex::default(),
             changes: AtomicU64::new(0),
             stored_changes: AtomicU64::new(0),
@@ -374,65 +375,6 @@ impl ErrorGroups {
             .set_frames(event.id, Some(event), frames, &arrival);
     }
 
-    /// Whether the groups of earlier processes are loaded, so that their stored events can be added.
-    pub(in crate::errors) fn is_loaded(&self) -> bool {
-        self.inner.is_loaded.load(Relaxed)
-    }
-
-    /// Adds what an earlier process has stored under a number. An event that is counted already only becomes a sample.
-    pub(in crate::errors) fn add_earlier(&self, number: u64, record: StoredRecord) {
-        if number >= self.inner.first_number {
-            return;
-        }
-        if !self.is_loaded() {
-            let mut early = lock(&self.inner.early);
-            // Checked under the lock under which they are taken.
-            if !self.is_loaded() {
-                if early.len() < MAX_EARLY {
-                    early.push((number, record));
-                }
-                return;
-            }
-        }
-        self.add_loaded(number, record);
-    }
-
-    fn add_loaded(&self, number: u64, record: StoredRecord) {
-        let earlier = lock(&self.inner.earlier).clone();
-        let mut arrival = Arrival {
-            release: &earlier.0,
-            environment: &earlier.1,
-            ..self.arrival(None, false)
-        };
-        match record {
-            StoredRecord::Event(mut event) => {
-                if !event.user.is_empty() {
-                    arrival.user = Some(self.inner.users.hash(&event.user));
-                }
-                let mut table = self.lock();
-                let known = table.resolve_number(event.group);
-                let is_counted = number <= table.covered;
-                if known.is_none() && is_counted {
-                    return;
-                }
-                event.group = known.unwrap_or_else(|| table.place(&event, &arrival));
-                let frames = std::mem::take(&mut event.frames);
-                let event = Arc::from(event);
-                if is_counted {
-                    table.offer_sample(&event);
-                } else {
-                    table.add(&event, &arrival);
-                }
-                if !frames.is_empty() {
-                    table.set_frames(event.id, Some(&event), &frames, &arrival);
-                }
-            }
-            StoredRecord::Frames(id, frames) => {
-                self.lock().set_frames(id, None, &frames, &arrival);
-            }
-        }
-    }
-
     /// Starts a job that stores the groups, if a state has changed. Called on the worker's thread.
     pub(in crate::errors) fn dispatch(&self, jobs: &BlockingPool<'_>) {
         let inner = &self.inner;
@@ -481,44 +423,6 @@ impl ErrorGroups {
         self.load();
         self.look();
         self.save()
-    }
-
-    fn load(&self) {
-        let inner = &self.inner;
-        let Some(store) = inner.store.as_ref().filter(|_| !self.is_loaded()) else {
-            return;
-        };
-        let saved = match store.load() {
-            Loaded::Groups(saved) => saved,
-            Loaded::Newer => SavedGroups {
-                covered: u64::MAX,
-                ..SavedGroups::default()
-            },
-            Loaded::Failed => return,
-        };
-        self.restore(saved);
-        let mut early = lock(&inner.early);
-        inner.is_loaded.store(true, Relaxed);
-        let taken = std::mem::take(&mut *early);
-        drop(early);
-        for (number, record) in taken {
-            self.add_loaded(number, record);
-        }
-        // The worker waits for it before it reads the stored events.
-        inner.record_queue.wake();
-    }
-
-    fn restore(&self, saved: SavedGroups) {
-        let arrival = self.arrival(Some(self.inner.clock.now()), false);
-        *lock(&self.inner.earlier) = (saved.release, saved.environment);
-        let mut table = self.lock();
-        // The store may have been emptied, so that its numbers have begun anew.
-        let last = self.inner.first_number.saturating_sub(1);
-        table.covered = table.covered.max(saved.covered.min(last));
-        table.awaits_first_of_release = table.releases.restore(saved.releases);
-        for entry in saved.groups {
-            table.restore(entry, &arrival);
-        }
     }
 
     /// Ends waiting, mutes and spikes, begins spikes, and queues what is to be announced.
@@ -646,13 +550,13 @@ impl ErrorGroups {
         Ok(())
     }
 
-    fn record_change(&self) {
+    pub(super) fn record_change(&self) {
         self.inner.changes.fetch_add(1, Relaxed);
         // The worker stores it now, not in its next round.
         self.inner.record_queue.wake();
     }
 
-    fn arrival(&self, captured: Option<Nanos>, has_backtrace: bool) -> Arrival<'_> {
+    pub(super) fn arrival(&self, captured: Option<Nanos>, has_backtrace: bool) -> Arrival<'_> {
         Arrival {
             captured,
             now: self.inner.clock.now(),
@@ -672,7 +576,7 @@ impl ErrorGroups {
         minute_of(self.now())
     }
 
-    fn lock(&self) -> MutexGuard<'_, GroupTable> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, GroupTable> {
         lock(&self.inner.table)
     }
 

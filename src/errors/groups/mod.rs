@@ -3,6 +3,7 @@
 mod entry;
 mod group;
 mod handle;
+mod loading;
 mod pattern;
 mod query;
 mod releases;

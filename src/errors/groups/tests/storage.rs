@@ -201,3 +201,22 @@ fn a_disk_that_fails_is_reported_and_tried_again() {
     let memory = Process::new("1");
     assert!(!memory.groups.is_stored());
 }
+
+#[test]
+fn groups_that_two_threads_load_at_once_are_counted_once() {
+    let files = Memory::default();
+    let mut one = Process::begin("1", Some(&files), 0);
+    one.groups.tick();
+    for _ in 0..5 {
+        one.add(event("a.rs:1:1", "E", "m"));
+    }
+    one.pass(MINUTE);
+    files.read_ms.store(100, Relaxed);
+    let two = Process::begin("1", Some(&files), one.last);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| two.groups.tick());
+        }
+    });
+    assert_eq!(two.only().count, 5);
+}

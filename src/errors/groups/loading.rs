@@ -1,0 +1,119 @@
+//! Adds to the groups of this process what earlier processes have stored.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::handle::ErrorGroups;
+use super::saved::SavedGroups;
+use super::store::Loaded;
+use super::table::Arrival;
+use crate::errors::stored_record::StoredRecord;
+use crate::model::lock;
+
+/// The stored events of earlier processes that are kept until the groups are loaded.
+const MAX_EARLY: usize = 2000;
+
+impl ErrorGroups {
+    /// Whether the groups of earlier processes are loaded, so that their stored events can be added.
+    pub(in crate::errors) fn is_loaded(&self) -> bool {
+        self.inner.is_loaded.load(Relaxed)
+    }
+
+    /// Adds what an earlier process has stored under a number. An event that is counted already only becomes a sample.
+    pub(in crate::errors) fn add_earlier(&self, number: u64, record: StoredRecord) {
+        if number >= self.inner.first_number {
+            return;
+        }
+        if !self.is_loaded() {
+            let mut early = lock(&self.inner.early);
+            // Checked under the lock under which they are taken.
+            if !self.is_loaded() {
+                if early.len() < MAX_EARLY {
+                    early.push((number, record));
+                }
+                return;
+            }
+        }
+        self.add_loaded(number, record);
+    }
+
+    fn add_loaded(&self, number: u64, record: StoredRecord) {
+        let earlier = lock(&self.inner.earlier).clone();
+        let mut arrival = Arrival {
+            release: &earlier.0,
+            environment: &earlier.1,
+            ..self.arrival(None, false)
+        };
+        match record {
+            StoredRecord::Event(mut event) => {
+                if !event.user.is_empty() {
+                    arrival.user = Some(self.inner.users.hash(&event.user));
+                }
+                let mut table = self.lock();
+                let known = table.resolve_number(event.group);
+                let is_counted = number <= table.covered;
+                if known.is_none() && is_counted {
+                    return;
+                }
+                event.group = known.unwrap_or_else(|| table.place(&event, &arrival));
+                let frames = std::mem::take(&mut event.frames);
+                let event = Arc::from(event);
+                if is_counted {
+                    table.offer_sample(&event);
+                } else {
+                    table.add(&event, &arrival);
+                }
+                if !frames.is_empty() {
+                    table.set_frames(event.id, Some(&event), &frames, &arrival);
+                }
+            }
+            StoredRecord::Frames(id, frames) => {
+                self.lock().set_frames(id, None, &frames, &arrival);
+            }
+        }
+    }
+
+    pub(super) fn load(&self) {
+        let inner = &self.inner;
+        let Some(store) = inner.store.as_ref().filter(|_| !self.is_loaded()) else {
+            return;
+        };
+        // Two threads get here when the worker ends during the first look. What the second one would add again is counted
+        // already, so it waits and finds the groups loaded.
+        let _loading = lock(&inner.loading);
+        if self.is_loaded() {
+            return;
+        }
+        let saved = match store.load() {
+            Loaded::Groups(saved) => saved,
+            Loaded::Newer => SavedGroups {
+                covered: u64::MAX,
+                ..SavedGroups::default()
+            },
+            Loaded::Failed => return,
+        };
+        self.restore(saved);
+        let mut early = lock(&inner.early);
+        inner.is_loaded.store(true, Relaxed);
+        let taken = std::mem::take(&mut *early);
+        drop(early);
+        for (number, record) in taken {
+            self.add_loaded(number, record);
+        }
+        // The worker waits for it before it reads the stored events.
+        inner.record_queue.wake();
+    }
+
+    fn restore(&self, saved: SavedGroups) {
+        let arrival = self.arrival(Some(self.inner.clock.now()), false);
+        *lock(&self.inner.earlier) = (saved.release, saved.environment);
+        let mut table = self.lock();
+        // The store may have been emptied, so that its numbers have begun anew.
+        let last = self.inner.first_number.saturating_sub(1);
+        table.covered = table.covered.max(saved.covered.min(last));
+        table.awaits_first_of_release = table.releases.restore(saved.releases);
+        for entry in saved.groups {
+            table.restore(entry, &arrival);
+        }
+    }
+}
