@@ -44,6 +44,8 @@ pub(super) struct GroupEntry {
     pub(super) count_at_mute: u64,
     /// The monotonic time of the resolution in this process: events that were captured before do not regress the group.
     pub(super) resolved_at: Nanos,
+    /// When the last of its events was captured, if that was in this process.
+    pub(super) last_captured: Option<Nanos>,
     pub(super) is_spiking: bool,
     pub(super) timeline: EventTimeline,
     pub(super) users: UserSketch,
@@ -86,6 +88,7 @@ impl GroupEntry {
             state: ErrorState::Open,
             count_at_mute: 0,
             resolved_at: 0,
+            last_captured: None,
             is_spiking: false,
             timeline: EventTimeline::new(),
             users: UserSketch::new(),
@@ -109,6 +112,7 @@ impl GroupEntry {
             self.last_seen = other.last_seen;
             self.last_event = other.last_event;
         }
+        self.last_captured = self.last_captured.max(other.last_captured);
         self.timeline.merge(&other.timeline);
         self.users.merge(&other.users);
         self.routes.merge(&other.routes);

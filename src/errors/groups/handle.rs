@@ -265,14 +265,9 @@ impl ErrorGroups {
             if others.contains(&into) {
                 return Err(Error::error_group("a group cannot be merged into itself"));
             }
-            let arrival = self.arrival(None, true);
+            let now = self.now();
             for other in others {
-                // What was captured before is no regression.
-                let arrival = Arrival {
-                    captured: None,
-                    ..arrival
-                };
-                table.merge(other, into, self.now(), &arrival);
+                table.merge(other, into, now);
             }
         }
         self.record_change();

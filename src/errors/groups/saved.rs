@@ -209,6 +209,7 @@ fn read_group(group: &[u8]) -> Option<GroupEntry> {
         state,
         count_at_mute,
         resolved_at: 0,
+        last_captured: None,
         is_spiking,
         timeline: EventTimeline::from_parts(&minutes, &hours),
         users,

@@ -166,6 +166,7 @@ impl GroupTable {
         entry.first_seen = entry.first_seen.min(event.at);
         entry.last_seen = event.at;
         entry.last_event = event.id;
+        entry.last_captured = entry.last_captured.max(arrival.captured);
         let place = CapturePlace::of(event);
         if let Some(replaced) = push_key(&mut entry.places, place) {
             self.by_place.remove(&replaced);
@@ -308,7 +309,7 @@ impl GroupTable {
             .collect();
         others.sort_unstable();
         for other in others {
-            self.merge(other, target, event.at, arrival);
+            self.join(other, target, event.at, arrival);
         }
         self.announce_new(target, arrival.captured.is_some());
     }
@@ -328,7 +329,7 @@ impl GroupTable {
         }
         let fingerprint = message_fingerprint(event);
         match self.by_fingerprint.get(&fingerprint).copied() {
-            Some(target) if target != group => self.merge(group, target, event.at, arrival),
+            Some(target) if target != group => self.join(group, target, event.at, arrival),
             _ => self.set_fingerprint(group, fingerprint, GroupedBy::Message),
         }
         self.announce_new(group, arrival.captured.is_some());
@@ -394,8 +395,25 @@ impl GroupTable {
         self.is_dirty = true;
     }
 
-    /// Merges a group into another one, with all that leads to it.
-    pub(super) fn merge(&mut self, from: u64, into: u64, at: SystemTime, arrival: &Arrival<'_>) {
+    /// Merges a group into another one because its events belong there: they change the state of that as if they were
+    /// added to it.
+    pub(super) fn join(&mut self, from: u64, into: u64, at: SystemTime, arrival: &Arrival<'_>) {
+        let Some(entry) = self.groups.get(&from).filter(|_| from != into) else {
+            return;
+        };
+        // The group may have waited since before a resolution, so the time of its events counts, and not the one of its
+        // merge.
+        let (captured, last_seen) = (entry.last_captured, entry.last_seen);
+        self.merge(from, into, at);
+        let arrival = Arrival {
+            captured,
+            ..*arrival
+        };
+        self.step(into, last_seen, &arrival);
+    }
+
+    /// Merges a group into another one, with all that leads to it. The state of the other one stays.
+    pub(super) fn merge(&mut self, from: u64, into: u64, at: SystemTime) {
         if from == into || !self.groups.contains_key(&into) {
             return;
         }
@@ -430,7 +448,6 @@ impl GroupTable {
             }
             self.merged.insert(*number, into);
         }
-        let is_live = arrival.captured.is_some();
         if target.is_announced {
             // What was found to be new is known under another number.
             self.patterns
@@ -444,9 +461,6 @@ impl GroupTable {
         }
         self.resize_samples(source, before, after);
         self.is_dirty = true;
-        if is_live {
-            self.step(into, at, arrival);
-        }
     }
 
     /// The number of a group, after all merges. `None` if there is no such group.
@@ -504,11 +518,11 @@ impl GroupTable {
                     ..own
                 };
                 self.groups.insert(stand_in, own);
-                self.merge(stand_in, number, at, arrival);
+                self.join(stand_in, number, at, arrival);
                 self.merged.remove(&stand_in);
             } else {
                 self.groups.insert(from, own);
-                self.merge(from, number, at, arrival);
+                self.join(from, number, at, arrival);
             }
         }
     }

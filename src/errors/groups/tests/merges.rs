@@ -28,3 +28,23 @@ fn a_group_by_message_keeps_its_state_when_its_place_waits_for_frames_again() {
     // The number under which it waited leads to it.
     assert_eq!(two.groups.show(waiting.group).unwrap().number, number);
 }
+
+#[test]
+fn an_event_that_was_captured_before_a_resolution_regresses_nothing() {
+    let mut process = Process::new("1");
+    let load = frames(&["shop::load"]);
+    let number = process.add_frames(event("a.rs:1:1", "E", "m"), &load).group;
+    let before = process.add_with(event("b.rs:1:1", "E", "m"), true);
+    process.clock.advance(Duration::from_secs(1));
+    process
+        .groups
+        .resolve(number, ErrorResolution::Now)
+        .unwrap();
+    process.clock.advance(Duration::from_secs(1));
+    process.groups.set_frames(&before, &load);
+    assert_eq!(process.only().count, 2);
+    assert_eq!(process.only().state.as_str(), "resolved");
+    let after = process.add_with(event("c.rs:1:1", "E", "m"), true);
+    process.groups.set_frames(&after, &load);
+    assert_eq!(process.only().state.as_str(), "regressed");
+}
