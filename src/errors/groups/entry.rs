@@ -14,6 +14,8 @@ use crate::users::UserSketch;
 
 /// The maximum number of fingerprints, of places and of merged numbers of a group. More of them replace the oldest.
 pub(super) const MAX_KEYS: usize = 32;
+/// The maximum number of waiting groups of a group: one of each of its last processes.
+pub(super) const MAX_WAITED: usize = 8;
 /// How long a group is new, in seconds.
 const NEW_SECONDS: u64 = 24 * 3600;
 
@@ -29,6 +31,9 @@ pub(super) struct GroupEntry {
     pub(super) places: Vec<CapturePlace>,
     /// The numbers of the groups that were merged into it.
     pub(super) merged: Vec<u64>,
+    /// The numbers of the groups that waited for frames and were merged into it. They are few and apart, because each
+    /// process adds some, which must not displace the numbers of groups that somebody has merged.
+    pub(super) waited: Vec<u64>,
     pub(super) kind: EventKind,
     pub(super) error_type: String,
     pub(super) message: String,
@@ -76,6 +81,7 @@ impl GroupEntry {
             fingerprints: vec![fingerprint],
             places: vec![CapturePlace::of(event)],
             merged: Vec::new(),
+            waited: Vec::new(),
             kind: event.kind,
             error_type: error.type_name,
             message: prefix(&error.message, 1024).to_owned(),
@@ -120,6 +126,13 @@ impl GroupEntry {
         self.environments.merge(&other.environments);
         self.is_announced |= other.is_announced;
         self.samples.merge(other.samples, now)
+    }
+
+    /// Adds the number of a group that waited. Returns the one that it replaces if there is no room.
+    pub(super) fn push_waited(&mut self, number: u64) -> Option<u64> {
+        let replaced = (self.waited.len() >= MAX_WAITED).then(|| self.waited.remove(0));
+        self.waited.push(number);
+        replaced
     }
 
     /// The group as others see it, at a minute since the Unix epoch.

@@ -50,7 +50,9 @@ impl ErrorGroups {
                     arrival.user = Some(self.inner.users.hash(&event.user));
                 }
                 let mut table = self.lock();
+                // The number under which it waited may be forgotten. Then its group is the one that it would join now.
                 let known = table.resolve_number(event.group);
+                let known = known.or_else(|| table.find(&event, false).ok());
                 let is_counted = number <= table.covered;
                 if known.is_none() && is_counted {
                     return;

@@ -7,6 +7,7 @@ mod loading;
 mod pattern;
 mod query;
 mod releases;
+mod restored;
 mod samples;
 mod saved;
 mod spike;

@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::entry::{GroupEntry, MAX_KEYS, source_of};
+use super::entry::{GroupEntry, MAX_KEYS, MAX_WAITED, source_of};
 use super::group::GroupedBy;
 use super::samples::Samples;
 use super::state::{ErrorState, Mute, ResolvedBy};
@@ -20,7 +20,8 @@ use crate::model::EventId;
 use crate::model::codec::{Reader, put_bytes, put_str};
 use crate::users::UserSketch;
 
-const VERSION: u8 = 1;
+/// The version of the form. The second one adds to each group the numbers of groups that waited for frames.
+const VERSION: u8 = 2;
 /// The maximum number of bytes of a file: no more is read of one. Groups for which there is no room are left out.
 const MAX_BYTES: usize = 7 << 20;
 
@@ -149,11 +150,13 @@ fn put_group(out: &mut Vec<u8>, entry: &GroupEntry) {
             put_numbers(out, &[*count]);
         }
     }
+    put_list(out, entry.waited.iter().copied());
 }
 
 fn read_group(group: &[u8]) -> Option<GroupEntry> {
     let mut r = Reader::new(group);
-    if r.u8()? != VERSION {
+    let form = r.u8()?;
+    if !(1..=VERSION).contains(&form) {
         return None;
     }
     let version = r.u8()?;
@@ -190,6 +193,10 @@ fn read_group(group: &[u8]) -> Option<GroupEntry> {
         read_counts(&mut r)?,
         read_counts(&mut r)?,
     ];
+    let waited = match form {
+        1 => Vec::new(),
+        _ => list(&mut r, MAX_WAITED)?,
+    };
     Some(GroupEntry {
         number,
         version,
@@ -197,6 +204,7 @@ fn read_group(group: &[u8]) -> Option<GroupEntry> {
         fingerprints,
         places,
         merged,
+        waited,
         kind,
         error_type,
         message,

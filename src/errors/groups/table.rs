@@ -34,12 +34,12 @@ const MAX_PATTERNS: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct GroupTable {
     pub(super) groups: FxHashMap<u64, GroupEntry>,
-    by_fingerprint: FxHashMap<u64, u64>,
-    by_place: FxHashMap<CapturePlace, PlaceGroup>,
+    pub(super) by_fingerprint: FxHashMap<u64, u64>,
+    pub(super) by_place: FxHashMap<CapturePlace, PlaceGroup>,
     /// The groups that merged groups have become.
-    merged: FxHashMap<u64, u64>,
+    pub(super) merged: FxHashMap<u64, u64>,
     /// How many groups each location has, by its hash, and how many bytes of samples.
-    sources: FxHashMap<u64, LocationUsage>,
+    pub(super) sources: FxHashMap<u64, LocationUsage>,
     sample_bytes: usize,
     pub(super) releases: Releases,
     pub(super) counts: GroupCounts,
@@ -55,7 +55,7 @@ pub(super) struct GroupTable {
 
 /// To which group the events of a place belong.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum PlaceGroup {
+pub(super) enum PlaceGroup {
     /// To this one, until the frames of an event are known.
     Awaiting(u64),
     /// To this one, which the frames of an event have decided.
@@ -65,8 +65,8 @@ enum PlaceGroup {
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct LocationUsage {
-    groups: usize,
+pub(super) struct LocationUsage {
+    pub(super) groups: usize,
     sample_bytes: usize,
 }
 
@@ -111,7 +111,13 @@ impl GroupTable {
         if self.groups.len() >= MAX_GROUPS {
             self.evict();
         }
-        let number = self.free_number(fingerprint);
+        // The number of a group that waits is that of no stored group, not even of one that is not loaded yet: its frames
+        // may belong to another one.
+        let number = match grouped_by {
+            GroupedBy::Place => random_number(event.id),
+            _ => fingerprint,
+        };
+        let number = self.free_number(number);
         let entry = GroupEntry::new(number, grouped_by, fingerprint, event, arrival.now);
         if grouped_by == GroupedBy::Place {
             let place = CapturePlace::of(event);
@@ -128,7 +134,7 @@ impl GroupTable {
 
     /// The first number from `number` that no group has or had. A group keeps its number when its fingerprint changes, so
     /// the number of a new one may be taken. 0 is the number of the head in the file.
-    fn free_number(&self, mut number: u64) -> u64 {
+    pub(super) fn free_number(&self, mut number: u64) -> u64 {
         while number == 0 || self.groups.contains_key(&number) || self.merged.contains_key(&number)
         {
             number = number.wrapping_add(1);
@@ -137,7 +143,11 @@ impl GroupTable {
     }
 
     /// The group of an event, or the fingerprint of a new one.
-    fn find(&self, event: &ErrorEvent, has_backtrace: bool) -> Result<u64, (u64, GroupedBy)> {
+    pub(super) fn find(
+        &self,
+        event: &ErrorEvent,
+        has_backtrace: bool,
+    ) -> Result<u64, (u64, GroupedBy)> {
         let known = |fingerprint: u64, by| {
             let number = self.by_fingerprint.get(&fingerprint).copied();
             number.ok_or((fingerprint, by))
@@ -148,7 +158,7 @@ impl GroupTable {
         let place = CapturePlace::of(event);
         match self.by_place.get(&place) {
             Some(PlaceGroup::Awaiting(number) | PlaceGroup::Decided(number)) => Ok(*number),
-            None if has_backtrace => Err((place.0, GroupedBy::Place)),
+            None if has_backtrace => known(place.0, GroupedBy::Place),
             None | Some(PlaceGroup::ByMessage) => {
                 known(message_fingerprint(event), GroupedBy::Message)
             }
@@ -358,7 +368,7 @@ impl GroupTable {
                 // Without an event there is no message to group by: the place is all that is known.
                 Some((place, None)) => {
                     self.set_place(place, number, PlaceGroup::Decided(number));
-                    self.set_fingerprint(number, number, GroupedBy::Message);
+                    self.set_fingerprint(number, place.0, GroupedBy::Message);
                     self.announce_new(number, true);
                 }
                 None => {}
@@ -442,8 +452,19 @@ impl GroupTable {
                 _ => {}
             }
         }
-        for number in entry.merged.iter().chain([&from]) {
+        let list = match entry.grouped_by {
+            GroupedBy::Place => &mut entry.waited,
+            _ => &mut entry.merged,
+        };
+        list.push(from);
+        for number in &entry.merged {
             if let Some(replaced) = push_key(&mut target.merged, *number) {
+                self.merged.remove(&replaced);
+            }
+            self.merged.insert(*number, into);
+        }
+        for number in &entry.waited {
+            if let Some(replaced) = target.push_waited(*number) {
                 self.merged.remove(&replaced);
             }
             self.merged.insert(*number, into);
@@ -472,79 +493,8 @@ impl GroupTable {
         self.groups.contains_key(into).then_some(*into)
     }
 
-    /// Adds a group of an earlier process. What this process has counted of it is added to it.
-    pub(super) fn restore(&mut self, mut entry: GroupEntry, arrival: &Arrival<'_>) {
-        entry.is_announced = true;
-        let number = entry.number;
-        let mut own: Vec<u64> = entry
-            .fingerprints
-            .iter()
-            .filter_map(|fingerprint| self.by_fingerprint.get(fingerprint).copied())
-            .collect();
-        own.extend(
-            entry
-                .places
-                .iter()
-                .filter_map(|place| match self.by_place.get(place) {
-                    Some(PlaceGroup::Awaiting(group)) if entry.grouped_by == GroupedBy::Frames => {
-                        Some(*group)
-                    }
-                    _ => None,
-                }),
-        );
-        own.extend(self.groups.contains_key(&number).then_some(number));
-        own.sort_unstable();
-        own.dedup();
-        self.patterns
-            .retain(|seen| seen.pattern != ErrorPattern::New || !own.contains(&seen.number));
-        let own: Vec<GroupEntry> = own.into_iter().filter_map(|own| self.take(own)).collect();
-        if self.groups.len() >= MAX_GROUPS {
-            self.evict();
-        }
-        self.link(&entry);
-        self.sources.entry(entry.source).or_default().groups += 1;
-        self.groups.insert(number, entry);
-        for own in own {
-            let at = own.last_seen;
-            let (from, source) = (own.number, own.source);
-            let bytes = own.samples.bytes();
-            self.resize_samples(source, 0, bytes);
-            self.sources.entry(source).or_default().groups += 1;
-            if from == number {
-                // It has the same number, so it is merged under another one, which leads nowhere.
-                let stand_in = !from;
-                let own = GroupEntry {
-                    number: stand_in,
-                    ..own
-                };
-                self.groups.insert(stand_in, own);
-                self.join(stand_in, number, at, arrival);
-                self.merged.remove(&stand_in);
-            } else {
-                self.groups.insert(from, own);
-                self.join(from, number, at, arrival);
-            }
-        }
-    }
-
-    fn link(&mut self, entry: &GroupEntry) {
-        for fingerprint in &entry.fingerprints {
-            self.by_fingerprint.insert(*fingerprint, entry.number);
-        }
-        for number in &entry.merged {
-            self.merged.insert(*number, entry.number);
-        }
-        // Places of groups by message lead nowhere.
-        if entry.grouped_by == GroupedBy::Frames {
-            for place in &entry.places {
-                self.by_place
-                    .insert(*place, PlaceGroup::Decided(entry.number));
-            }
-        }
-    }
-
     /// Removes a group with all that leads to it, except its places and merged numbers, which [`merge`](Self::merge) moves.
-    fn take(&mut self, number: u64) -> Option<GroupEntry> {
+    pub(super) fn take(&mut self, number: u64) -> Option<GroupEntry> {
         let entry = self.groups.remove(&number)?;
         for fingerprint in &entry.fingerprints {
             if self.by_fingerprint.get(fingerprint) == Some(&number) {
@@ -563,7 +513,7 @@ impl GroupTable {
 
     /// Removes the least recently seen group of the location that has the most groups. Groups about which somebody has
     /// decided are removed last.
-    fn evict(&mut self) {
+    pub(super) fn evict(&mut self) {
         let Some((&most, _)) = self.sources.iter().max_by_key(|(_, has)| has.groups) else {
             return;
         };
@@ -585,7 +535,7 @@ impl GroupTable {
                 self.by_place.remove(place);
             }
         }
-        for merged in &entry.merged {
+        for merged in entry.merged.iter().chain(&entry.waited) {
             self.merged.remove(merged);
         }
         self.counts.evicted += 1;
@@ -615,7 +565,7 @@ impl GroupTable {
     }
 
     /// Counts that samples of a location take `after` bytes instead of `before`.
-    fn resize_samples(&mut self, source: u64, before: usize, after: usize) {
+    pub(super) fn resize_samples(&mut self, source: u64, before: usize, after: usize) {
         let resized = |bytes: usize| (bytes + after).saturating_sub(before);
         self.sample_bytes = resized(self.sample_bytes);
         if let Some(usage) = self.sources.get_mut(&source) {
@@ -669,12 +619,18 @@ impl GroupTable {
         let keys = self
             .groups
             .values()
-            .map(|it| it.places.len() + it.merged.len());
+            .map(|it| it.places.len() + it.merged.len() + it.waited.len());
         assert!(self.by_place.len() + self.merged.len() <= keys.sum::<usize>() + MAX_GROUPS);
         for entry in self.groups.values() {
             assert_eq!(entry.source, source_of(&entry.location));
         }
     }
+}
+
+/// A number that no other group has, from the ID of an event, which is random.
+fn random_number(id: EventId) -> u64 {
+    let id = id.to_u128();
+    (id >> 64) as u64 ^ id as u64
 }
 
 /// The minute of a time, counted from the Unix epoch.

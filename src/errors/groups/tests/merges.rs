@@ -30,6 +30,46 @@ fn a_group_by_message_keeps_its_state_when_its_place_waits_for_frames_again() {
 }
 
 #[test]
+fn restarts_do_not_displace_the_numbers_of_merged_groups() {
+    let files = Memory::default();
+    let mut process = Process::begin("1", Some(&files), 0);
+    process.groups.tick();
+    let number = process
+        .add_frames(event("a.rs:1:1", "E", "m"), &spill())
+        .group;
+    let other = process.add(event("b.rs:1:1", "E", "other")).group;
+    let third = process.add(event("c.rs:1:1", "E", "third")).group;
+    process.groups.merge(number, &[other, third]).unwrap();
+    for _ in 0..40 {
+        process.pass(MINUTE);
+        process = Process::begin("1", Some(&files), process.last);
+        process.groups.tick();
+        process.add_frames(event("a.rs:1:1", "E", "m"), &spill());
+    }
+    assert_eq!(process.only().count, 43);
+    for merged in [other, third] {
+        assert_eq!(process.groups.show(merged).unwrap().number, number);
+    }
+}
+
+#[test]
+fn an_event_before_the_load_waits_for_its_own_frames() {
+    let files = Memory::default();
+    let mut one = Process::begin("1", Some(&files), 0);
+    one.groups.tick();
+    let number = one.add_frames(event("a.rs:1:1", "E", "m"), &spill()).group;
+    one.add_frames(event("b.rs:1:1", "E", "m"), &spill());
+    one.pass(MINUTE);
+    let mut two = Process::begin("1", Some(&files), one.last);
+    let early = two.add_with(event("a.rs:1:1", "E", "m"), true);
+    two.groups.tick();
+    two.groups.set_frames(&early, &frames(&["shop::load"]));
+    assert_eq!(two.groups.show(number).unwrap().count, 2);
+    let own = two.groups.show(early.group).unwrap();
+    assert_eq!((own.count, own.grouped_by), (1, GroupedBy::Frames));
+}
+
+#[test]
 fn an_event_that_was_captured_before_a_resolution_regresses_nothing() {
     let mut process = Process::new("1");
     let load = frames(&["shop::load"]);
