@@ -354,20 +354,20 @@ impl ErrorGroups {
         arrival.user = user;
         // The number and the count change under one lock, so that what is stored of the groups contains exactly the
         // events up to a number.
-        let mut table = self.lock();
-        event.group = table.place(&event, &arrival);
-        let number = store(&event);
-        let event = Arc::new(event);
-        table.add(&event, &arrival);
-        table.covered = table.covered.max(number.unwrap_or_default());
-        (event, number)
+        self.update(|table| {
+            event.group = table.place(&event, &arrival);
+            let number = store(&event);
+            let event = Arc::new(event);
+            table.add(&event, &arrival);
+            table.covered = table.covered.max(number.unwrap_or_default());
+            (event, number)
+        })
     }
 
     /// Adds the frames of an event of this process, which may be none.
     pub(in crate::errors) fn set_frames(&self, event: &ErrorEvent, frames: &[Frame]) {
         let arrival = self.arrival(Some(self.inner.clock.now()), true);
-        self.lock()
-            .set_frames(event.id, Some(event), frames, &arrival);
+        self.update(|table| table.set_frames(event.id, Some(event), frames, &arrival));
     }
 
     /// Starts a job that stores the groups, if a state has changed. Called on the worker's thread.
@@ -424,10 +424,8 @@ impl ErrorGroups {
     fn look(&self) {
         let (minute, now) = (self.minute(), self.now());
         let arrival = self.arrival(Some(self.inner.clock.now()), false);
-        let mut has_changed = false;
         let mut events = Vec::new();
-        {
-            let mut table = self.lock();
+        self.update(|table| {
             table.end_waiting(nanos(FRAMES_PATIENCE), &arrival);
             let mut spikes = Vec::new();
             for entry in table.groups.values_mut() {
@@ -438,7 +436,7 @@ impl ErrorGroups {
                     && now >= time
                 {
                     entry.state = ErrorState::Open;
-                    has_changed = true;
+                    table.has_changed = true;
                 }
                 let rate = Rate::of(&entry.timeline, minute, minute_of(entry.first_seen));
                 let is_spiking = rate.is_spike(entry.is_spiking);
@@ -454,18 +452,14 @@ impl ErrorGroups {
             // What is new is known only once the groups of earlier processes are.
             if self.is_loaded() {
                 for seen in std::mem::take(&mut table.patterns) {
-                    has_changed |= seen.pattern == ErrorPattern::Regression;
                     table.counts.new += u64::from(seen.pattern == ErrorPattern::New);
-                    match self.event(&table, seen, minute, now) {
+                    match self.event(table, seen, minute, now) {
                         Some(event) => events.push(event),
                         None => table.counts.unannounced += 1,
                     }
                 }
             }
-        }
-        if has_changed {
-            self.record_change();
-        }
+        });
         for event in events {
             let is_muted = matches!(event.group.state, ErrorState::Muted { .. });
             match event.pattern {
@@ -543,6 +537,19 @@ impl ErrorGroups {
         }
         self.record_change();
         Ok(())
+    }
+
+    /// Runs `change` while the groups are locked. If an event has changed a state, that is stored soon.
+    pub(super) fn update<R>(&self, change: impl FnOnce(&mut GroupTable) -> R) -> R {
+        let mut table = self.lock();
+        let result = change(&mut table);
+        let has_changed = std::mem::take(&mut table.has_changed);
+        table.is_dirty |= has_changed;
+        drop(table);
+        if has_changed {
+            self.record_change();
+        }
+        result
     }
 
     pub(super) fn record_change(&self) {

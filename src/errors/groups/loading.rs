@@ -49,28 +49,29 @@ impl ErrorGroups {
                 if !event.user.is_empty() {
                     arrival.user = Some(self.inner.users.hash(&event.user));
                 }
-                let mut table = self.lock();
-                // The number under which it waited may be forgotten. Then its group is the one that it would join now.
-                let known = table.resolve_number(event.group);
-                let known = known.or_else(|| table.find(&event, false).ok());
-                let is_counted = number <= table.covered;
-                if known.is_none() && is_counted {
-                    return;
-                }
-                event.group = known.unwrap_or_else(|| table.place(&event, &arrival));
-                let frames = std::mem::take(&mut event.frames);
-                let event = Arc::from(event);
-                if is_counted {
-                    table.offer_sample(&event);
-                } else {
-                    table.add(&event, &arrival);
-                }
-                if !frames.is_empty() {
-                    table.set_frames(event.id, Some(&event), &frames, &arrival);
-                }
+                self.update(|table| {
+                    // The number under which it waited may be forgotten. Then its group is the one that it would join now.
+                    let known = table.resolve_number(event.group);
+                    let known = known.or_else(|| table.find(&event, false).ok());
+                    let is_counted = number <= table.covered;
+                    if known.is_none() && is_counted {
+                        return;
+                    }
+                    event.group = known.unwrap_or_else(|| table.place(&event, &arrival));
+                    let frames = std::mem::take(&mut event.frames);
+                    let event = Arc::from(event);
+                    if is_counted {
+                        table.offer_sample(&event);
+                    } else {
+                        table.add(&event, &arrival);
+                    }
+                    if !frames.is_empty() {
+                        table.set_frames(event.id, Some(&event), &frames, &arrival);
+                    }
+                });
             }
             StoredRecord::Frames(id, frames) => {
-                self.lock().set_frames(id, None, &frames, &arrival);
+                self.update(|table| table.set_frames(id, None, &frames, &arrival));
             }
         }
     }
@@ -109,13 +110,14 @@ impl ErrorGroups {
     fn restore(&self, saved: SavedGroups) {
         let arrival = self.arrival(Some(self.inner.clock.now()), false);
         *lock(&self.inner.earlier) = (saved.release, saved.environment);
-        let mut table = self.lock();
-        // The store may have been emptied, so that its numbers have begun anew.
-        let last = self.inner.first_number.saturating_sub(1);
-        table.covered = table.covered.max(saved.covered.min(last));
-        table.awaits_first_of_release = table.releases.restore(saved.releases);
-        for entry in saved.groups {
-            table.restore(entry, &arrival);
-        }
+        self.update(|table| {
+            // The store may have been emptied, so that its numbers have begun anew.
+            let last = self.inner.first_number.saturating_sub(1);
+            table.covered = table.covered.max(saved.covered.min(last));
+            table.awaits_first_of_release = table.releases.restore(saved.releases);
+            for entry in saved.groups {
+                table.restore(entry, &arrival);
+            }
+        });
     }
 }

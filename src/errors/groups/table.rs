@@ -49,6 +49,8 @@ pub(super) struct GroupTable {
     pub(super) covered: u64,
     /// Whether anything has changed since the groups were last stored.
     pub(super) is_dirty: bool,
+    /// Whether an event has changed a state since this was last taken.
+    pub(super) has_changed: bool,
     /// Whether the running release is new, and has no event yet.
     pub(super) awaits_first_of_release: bool,
 }
@@ -231,6 +233,7 @@ impl GroupTable {
                         at,
                         resolved_at: *resolved,
                     };
+                    self.has_changed = true;
                     self.counts.regressed += 1;
                     self.push_pattern(ErrorPattern::Regression, number);
                 }
@@ -249,6 +252,7 @@ impl GroupTable {
                 let since = entry.count.saturating_sub(entry.count_at_mute);
                 if within.min(since) > *events {
                     entry.state = ErrorState::Open;
+                    self.has_changed = true;
                 }
             }
             _ => {}
@@ -414,7 +418,14 @@ impl GroupTable {
         // The group may have waited since before a resolution, so the time of its events counts, and not the one of its
         // merge.
         let (captured, last_seen) = (entry.last_captured, entry.last_seen);
+        let (first_seen, count) = (entry.first_seen, entry.count);
         self.merge(from, into, at);
+        // Events that all occurred after a mute may end it.
+        if let Some(target) = self.groups.get_mut(&into)
+            && matches!(target.state, ErrorState::Muted { at, .. } if first_seen >= at)
+        {
+            target.count_at_mute = target.count_at_mute.saturating_sub(count);
+        }
         let arrival = Arrival {
             captured,
             ..*arrival
@@ -475,6 +486,8 @@ impl GroupTable {
                 .retain(|seen| seen.number != from || seen.pattern != ErrorPattern::New);
         }
         entry.samples = samples;
+        // What was counted elsewhere does not end a mute.
+        target.count_at_mute = target.count_at_mute.saturating_add(entry.count);
         let (before, after) = target.absorb(entry, at);
         let source = target.source;
         for fingerprint in unlisted {

@@ -88,3 +88,39 @@ fn an_event_that_was_captured_before_a_resolution_regresses_nothing() {
     process.groups.set_frames(&after, &load);
     assert_eq!(process.only().state.as_str(), "regressed");
 }
+
+#[test]
+fn merged_events_do_not_end_a_mute() {
+    let mut process = Process::new("1");
+    let muted = process.add(event("a.rs:1:1", "E", "m")).group;
+    let mute = Mute::until_more_than(3, 10 * MINUTE);
+    process.groups.mute(muted, mute).unwrap();
+    let mut other = 0;
+    for _ in 0..50 {
+        other = process.add(event("b.rs:1:1", "E", "other")).group;
+    }
+    process.groups.merge(muted, &[other]).unwrap();
+    for _ in 0..3 {
+        process.add(event("a.rs:1:1", "E", "m"));
+    }
+    assert_eq!(process.only().state.as_str(), "muted");
+    process.add(event("a.rs:1:1", "E", "m"));
+    assert_eq!(process.only().state, ErrorState::Open);
+}
+
+#[test]
+fn a_mute_that_events_end_is_stored_at_once() {
+    let files = Memory::default();
+    let mut process = Process::begin("1", Some(&files), 0);
+    let number = process.add(event("a.rs:1:1", "E", "m")).group;
+    let mute = Mute::until_more_than(1, 10 * MINUTE);
+    process.groups.mute(number, mute).unwrap();
+    process.pass(MINUTE);
+    process.pass(MINUTE);
+    assert!(process.groups.is_stored());
+    process.add(event("a.rs:1:1", "E", "m"));
+    assert!(process.groups.is_stored());
+    process.add(event("a.rs:1:1", "E", "m"));
+    assert_eq!(process.only().state, ErrorState::Open);
+    assert!(!process.groups.is_stored());
+}
