@@ -149,6 +149,10 @@
 //! | [`Monitor::on_regression`](crate::Monitor::on_regression) | when a resolved group occurs again |
 //! | [`Monitor::on_error_spike`](crate::Monitor::on_error_spike) | when a group has more than ten events within five minutes and five times its usual number, or more than 30 within an hour and three times that number; once for each spike |
 //!
+//! With a data directory, the next process announces new errors and regressions that a process has not announced before it
+//! stopped or crashed. After a crash, one that was announced a moment before may be announced again. A new error whose first
+//! event was not on disk is new to the next process.
+//!
 //! `watchpost_error_patterns_total` counts the same by `pattern`, and the first error of each new release
 //! (`first_of_release`). The usual number is the mean of up to 24 hours. In its first hour a group has none.
 //!

@@ -14,9 +14,10 @@ impl Monitor {
     }
 
     /// Calls `hook` when an error occurs that was never seen before: with the first event of a group. With a data directory,
-    /// errors of earlier processes are known.
+    /// errors of earlier processes are known, and a new error that a process has not announced before it stopped or crashed is
+    /// announced by the next one. After a crash, an error that was announced a moment before may be announced again.
     ///
-    /// A thread of the monitor calls it, within about two seconds, one event after the other. A hook that takes long delays
+    /// A thread of the monitor calls it, within about two seconds and when the monitor shuts down, one event after the other. A hook that takes long delays
     /// the events after it, and nothing else. If 1,024 events wait, further ones are dropped. A hook that panics five times in
     /// a row is not called again. `watchpost_error_hook_events_total` counts the events of all hooks of errors by `result`.
     ///

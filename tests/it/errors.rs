@@ -640,3 +640,25 @@ async fn states_survive_a_restart_and_hooks_hear_of_a_regression() {
     let patterns = [("pattern", "regression")];
     assert_eq!(page.sum("watchpost_error_patterns_total", &patterns), 1.0);
 }
+
+#[tokio::test]
+async fn a_new_error_just_before_the_end_is_announced() {
+    let dir = tempfile::tempdir().unwrap();
+    for stores in [true, false] {
+        let harness = Harness::in_real_time(|builder| {
+            if stores {
+                builder.data_dir(dir.path())
+            } else {
+                builder
+            }
+        });
+        let (sender, heard) = std::sync::mpsc::channel();
+        let hook = harness.on_new_error(move |new| drop(sender.send(new.sentence.clone())));
+        let error = std::io::Error::other("the last words");
+        harness.error_capture(&error).fingerprint("last").capture();
+        harness.shutdown(PATIENCE).await;
+        let sentence = heard.try_recv().unwrap();
+        assert!(sentence.contains("the last words"), "{sentence}");
+        drop(hook);
+    }
+}

@@ -63,6 +63,8 @@ pub(super) struct GroupsState {
     pub(super) first_number: u64,
     /// The release and environment of the process that stored the groups, to which its last events belong.
     pub(super) earlier: Mutex<(String, String)>,
+    /// Whether an earlier process has stored groups, so that a group that is not among them is a new one.
+    pub(super) has_earlier: AtomicBool,
     /// Held while the groups are loaded.
     pub(super) loading: Mutex<()>,
     /// Stored events that arrived before the groups were loaded.
@@ -122,6 +124,7 @@ impl ErrorGroups {
             store,
             first_number: setup.first_number,
             earlier: Mutex::default(),
+            has_earlier: AtomicBool::new(false),
             loading: Mutex::default(),
             early: Mutex::default(),
             changes: AtomicU64::new(0),
@@ -141,10 +144,16 @@ impl ErrorGroups {
 
     /// The tasks that look at the groups, call the hooks and store the groups.
     pub(in crate::errors) fn tasks(&self) -> Vec<PeriodicTask> {
-        let (ticking, delivering, last) = (self.clone(), self.clone(), self.clone());
+        let (ticking, delivering) = (self.clone(), self.clone());
+        let (reporting, last) = (self.clone(), self.clone());
         let mut tasks = vec![
             PeriodicTask::on_pool(TICK, move || ticking.tick()),
             PeriodicTask::on_pool(TICK, move || delivering.deliver()),
+            // By itself, because a hook may hang, and the groups are to be stored nevertheless.
+            PeriodicTask::at_end("the reports of errors", move || {
+                reporting.report_last();
+                true
+            }),
         ];
         if self.inner.store.is_some() {
             tasks.push(PeriodicTask::at_end("the error groups", move || {
@@ -373,12 +382,7 @@ impl ErrorGroups {
     /// Starts a job that stores the groups, if a state has changed. Called on the worker's thread.
     pub(in crate::errors) fn dispatch(&self, jobs: &BlockingPool<'_>) {
         let inner = &self.inner;
-        if inner.store.is_none()
-            || !self.is_loaded()
-            || self.is_stored()
-            || inner.clock.now() < inner.not_before.load(Relaxed)
-            || inner.is_saving.swap(true, Relaxed)
-        {
+        if !self.is_save_due() || inner.is_saving.swap(true, Relaxed) {
             return;
         }
         let groups = self.clone();
@@ -391,11 +395,20 @@ impl ErrorGroups {
         }
     }
 
+    /// Whether a change is to be stored now.
+    pub(super) fn is_save_due(&self) -> bool {
+        let inner = &self.inner;
+        inner.store.is_some()
+            && self.is_loaded()
+            && !self.is_stored()
+            && inner.clock.now() >= inner.not_before.load(Relaxed)
+    }
+
     /// Loads the groups in the first call, then looks at all groups, and stores them if it is time. Blocks as long as the
     /// disk does.
     pub(super) fn tick(&self) {
         self.load();
-        self.look();
+        self.look(nanos(FRAMES_PATIENCE));
         let inner = &self.inner;
         let now = inner.clock.now();
         let age = now.saturating_sub(inner.saved_at.load(Relaxed));
@@ -408,25 +421,41 @@ impl ErrorGroups {
     /// Calls the hooks with what is to be announced.
     pub(super) fn deliver(&self) {
         let inner = &self.inner;
+        let last = self.lock().last_announcing();
         for hooks in [&inner.on_new, &inner.on_regression, &inner.on_spike] {
             hooks.deliver();
         }
+        // Until this is stored, the next process announces it again.
+        self.update(|table| table.has_changed |= table.set_announced(last));
+    }
+
+    /// Calls the hooks a last time. What they have not been called with, the next process announces.
+    pub(super) fn report_last(&self) {
+        self.load();
+        // Without a file, groups that wait for frames are announced now or never.
+        let patience = self
+            .inner
+            .store
+            .as_ref()
+            .map_or(0, |_| nanos(FRAMES_PATIENCE));
+        self.look(patience);
+        self.deliver();
+        self.save();
     }
 
     /// Stores the groups a last time. Returns whether they are stored.
     fn finish(&self) -> bool {
         self.load();
-        self.look();
+        self.look(nanos(FRAMES_PATIENCE));
         self.save()
     }
 
-    /// Ends waiting, mutes and spikes, begins spikes, and queues what is to be announced.
-    fn look(&self) {
+    /// Ends waiting for longer than `patience`, mutes and spikes, begins spikes, and queues what is to be announced.
+    fn look(&self, patience: Nanos) {
         let (minute, now) = (self.minute(), self.now());
         let arrival = self.arrival(Some(self.inner.clock.now()), false);
-        let mut events = Vec::new();
         self.update(|table| {
-            table.end_waiting(nanos(FRAMES_PATIENCE), &arrival);
+            table.end_waiting(patience, &arrival);
             let mut spikes = Vec::new();
             for entry in table.groups.values_mut() {
                 if let ErrorState::Muted {
@@ -454,21 +483,27 @@ impl ErrorGroups {
                 for seen in std::mem::take(&mut table.patterns) {
                     table.counts.new += u64::from(seen.pattern == ErrorPattern::New);
                     match self.event(table, seen, minute, now) {
-                        Some(event) => events.push(event),
+                        Some(event) => {
+                            // Both are one step, so that what is stored contains all that the hooks were not called with.
+                            self.emit(event);
+                            table.push_announcing(seen);
+                        }
                         None => table.counts.unannounced += 1,
                     }
                 }
             }
         });
-        for event in events {
-            let is_muted = matches!(event.group.state, ErrorState::Muted { .. });
-            match event.pattern {
-                _ if is_muted => {}
-                ErrorPattern::New => self.inner.on_new.emit(event),
-                ErrorPattern::Regression => self.inner.on_regression.emit(event),
-                ErrorPattern::Spike => self.inner.on_spike.emit(event),
-                ErrorPattern::FirstOfRelease => {}
-            }
+    }
+
+    /// Queues an event for the hooks. Calls no code of the host.
+    fn emit(&self, event: ErrorPatternEvent) {
+        let is_muted = matches!(event.group.state, ErrorState::Muted { .. });
+        match event.pattern {
+            _ if is_muted => {}
+            ErrorPattern::New => self.inner.on_new.emit(event),
+            ErrorPattern::Regression => self.inner.on_regression.emit(event),
+            ErrorPattern::Spike => self.inner.on_spike.emit(event),
+            ErrorPattern::FirstOfRelease => {}
         }
     }
 
@@ -495,7 +530,7 @@ impl ErrorGroups {
     }
 
     /// Stores the groups. Returns whether they are stored.
-    fn save(&self) -> bool {
+    pub(super) fn save(&self) -> bool {
         let inner = &self.inner;
         let Some(store) = inner.store.as_ref().filter(|_| self.is_loaded()) else {
             return false;
@@ -562,6 +597,7 @@ impl ErrorGroups {
         Arrival {
             captured,
             now: self.inner.clock.now(),
+            is_news: true,
             has_backtrace,
             user: None,
             release: &self.inner.release,

@@ -42,6 +42,8 @@ impl ErrorGroups {
         let mut arrival = Arrival {
             release: &earlier.0,
             environment: &earlier.1,
+            // An earlier process that has announced it has stored its group.
+            is_news: self.inner.has_earlier.load(Relaxed),
             ..self.arrival(None, false)
         };
         match record {
@@ -88,7 +90,15 @@ impl ErrorGroups {
             return;
         }
         let saved = match store.load() {
-            Loaded::Groups(saved) => saved,
+            Loaded::Groups(saved) => {
+                inner.has_earlier.store(true, Relaxed);
+                saved
+            }
+            // Stored at once, so that the next process knows which groups were announced.
+            Loaded::Nothing => {
+                self.record_change();
+                SavedGroups::default()
+            }
             Loaded::Newer => SavedGroups {
                 covered: u64::MAX,
                 ..SavedGroups::default()
@@ -117,6 +127,9 @@ impl ErrorGroups {
             table.awaits_first_of_release = table.releases.restore(saved.releases);
             for entry in saved.groups {
                 table.restore(entry, &arrival);
+            }
+            for seen in saved.unannounced {
+                table.push_pattern(seen.pattern, seen.number);
             }
         });
     }

@@ -8,7 +8,10 @@ use super::table::{Arrival, GroupTable, MAX_GROUPS, PlaceGroup};
 impl GroupTable {
     /// Adds a group of an earlier process. What this process has counted of it is added to it.
     pub(super) fn restore(&mut self, mut entry: GroupEntry, arrival: &Arrival<'_>) {
-        entry.is_announced = true;
+        // One that waits for frames is announced once it is known to be a new one.
+        let waits = entry.grouped_by == GroupedBy::Place;
+        entry.is_announced = !waits;
+        entry.created = arrival.now;
         let number = entry.number;
         // 1. A group of this process that has its number gives it up. It may be another one.
         let stand_in = self.groups.contains_key(&number);
@@ -20,7 +23,7 @@ impl GroupTable {
             .collect();
         let places = entry.places.iter();
         own.extend(places.filter_map(|place| match self.by_place.get(place) {
-            Some(PlaceGroup::Awaiting(group)) if entry.grouped_by == GroupedBy::Frames => {
+            Some(PlaceGroup::Awaiting(group)) if waits || entry.grouped_by == GroupedBy::Frames => {
                 Some(*group)
             }
             _ => None,
@@ -85,11 +88,19 @@ impl GroupTable {
         for number in entry.merged.iter().chain(&entry.waited) {
             self.merged.insert(*number, entry.number);
         }
-        // Places of groups by message lead nowhere.
-        if entry.grouped_by == GroupedBy::Frames {
-            for place in &entry.places {
-                self.by_place
-                    .insert(*place, PlaceGroup::Decided(entry.number));
+        for place in &entry.places {
+            match entry.grouped_by {
+                GroupedBy::Frames => {
+                    let leads_to = PlaceGroup::Decided(entry.number);
+                    self.by_place.insert(*place, leads_to);
+                }
+                // What is decided about the place stays.
+                GroupedBy::Place => {
+                    let leads_to = PlaceGroup::Awaiting(entry.number);
+                    self.by_place.entry(*place).or_insert(leads_to);
+                }
+                // Places of groups by message lead nowhere.
+                GroupedBy::Message | GroupedBy::Fingerprint => {}
             }
         }
     }

@@ -5,8 +5,11 @@
 use std::cmp::Reverse;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustc_hash::FxHashMap;
+
 use super::entry::{GroupEntry, MAX_KEYS, MAX_WAITED, source_of};
 use super::group::GroupedBy;
+use super::pattern::{ErrorPattern, SeenPattern};
 use super::samples::Samples;
 use super::state::{ErrorState, Mute, ResolvedBy};
 use super::table::{GroupTable, MAX_GROUPS};
@@ -20,10 +23,14 @@ use crate::model::EventId;
 use crate::model::codec::{Reader, put_bytes, put_str};
 use crate::users::UserSketch;
 
-/// The version of the form. The second one adds to each group the numbers of groups that waited for frames.
+/// The version of the form. The second one adds to each group the numbers of groups that waited for frames, whether it waits
+/// itself, and what has yet to be announced of it.
 const VERSION: u8 = 2;
 /// The maximum number of bytes of a file: no more is read of one. Groups for which there is no room are left out.
 const MAX_BYTES: usize = 7 << 20;
+
+/// The patterns that the next process announces if this one has not, each with its bit. Spikes are over by then.
+const PATTERNS: [(u8, ErrorPattern); 2] = [(1, ErrorPattern::New), (2, ErrorPattern::Regression)];
 
 /// What a file contains.
 #[derive(Debug, Default)]
@@ -35,6 +42,8 @@ pub(super) struct SavedGroups {
     pub(super) environment: String,
     pub(super) releases: Vec<String>,
     pub(super) groups: Vec<GroupEntry>,
+    /// What the hooks have not been called with.
+    pub(super) unannounced: Vec<SeenPattern>,
 }
 
 /// Why a file, or a part of it, cannot be used.
@@ -59,10 +68,12 @@ pub(super) fn encode(table: &GroupTable, release: &str, environment: &str) -> Ve
     put(&mut out, 0, &head);
     let mut entries: Vec<&GroupEntry> = table.groups.values().collect();
     entries.sort_by_key(|it| Reverse((it.state.is_decided(), it.last_seen, it.number)));
+    let unannounced = unannounced(table);
     let (mut group, mut count) = (Vec::new(), 0);
     for entry in entries {
         group.clear();
         put_group(&mut group, entry);
+        group.push(unannounced.get(&entry.number).copied().unwrap_or_default());
         if out.len() + HEAD + group.len() > MAX_BYTES {
             break;
         }
@@ -73,6 +84,18 @@ pub(super) fn encode(table: &GroupTable, release: &str, environment: &str) -> Ve
         place.copy_from_slice(&header(count));
     }
     out
+}
+
+/// What has yet to be announced of groups, as the bits of [`PATTERNS`].
+fn unannounced(table: &GroupTable) -> FxHashMap<u64, u8> {
+    let mut all = FxHashMap::default();
+    for seen in table.patterns.iter().chain(&table.announcing) {
+        let bit = PATTERNS.iter().find(|(_, it)| *it == seen.pattern);
+        if let (Some((bit, _)), Some(number)) = (bit, table.resolve_number(seen.number)) {
+            *all.entry(number).or_default() |= *bit;
+        }
+    }
+    all
 }
 
 /// Decodes a file, and says what is wrong with it. Damaged groups are left out.
@@ -95,7 +118,17 @@ pub(super) fn decode(file: &[u8]) -> (SavedGroups, Option<InvalidGroups>) {
                 _ => has_head = read_head(record, &mut saved).is_some(),
             }
         } else if saved.groups.len() < MAX_GROUPS {
-            saved.groups.extend(read_group(record));
+            let Some((group, bits)) = read_group(record) else {
+                continue;
+            };
+            let patterns = PATTERNS.iter().filter(|(bit, _)| bits & bit != 0);
+            saved
+                .unannounced
+                .extend(patterns.map(|(_, pattern)| SeenPattern {
+                    pattern: *pattern,
+                    number: group.number,
+                }));
+            saved.groups.push(group);
         }
     }
     let is_whole = has_head && saved.groups.len() as u64 == count;
@@ -153,7 +186,8 @@ fn put_group(out: &mut Vec<u8>, entry: &GroupEntry) {
     put_list(out, entry.waited.iter().copied());
 }
 
-fn read_group(group: &[u8]) -> Option<GroupEntry> {
+/// Reads a group, and the bits of what has yet to be announced of it.
+fn read_group(group: &[u8]) -> Option<(GroupEntry, u8)> {
     let mut r = Reader::new(group);
     let form = r.u8()?;
     if !(1..=VERSION).contains(&form) {
@@ -164,6 +198,7 @@ fn read_group(group: &[u8]) -> Option<GroupEntry> {
         0 => GroupedBy::Fingerprint,
         1 => GroupedBy::Frames,
         2 => GroupedBy::Message,
+        3 => GroupedBy::Place,
         _ => return None,
     };
     let kind = match r.u8()? {
@@ -193,11 +228,11 @@ fn read_group(group: &[u8]) -> Option<GroupEntry> {
         read_counts(&mut r)?,
         read_counts(&mut r)?,
     ];
-    let waited = match form {
-        1 => Vec::new(),
-        _ => list(&mut r, MAX_WAITED)?,
+    let (waited, unannounced) = match form {
+        1 => (Vec::new(), 0),
+        _ => (list(&mut r, MAX_WAITED)?, r.u8()?),
     };
-    Some(GroupEntry {
+    let entry = GroupEntry {
         number,
         version,
         grouped_by,
@@ -227,15 +262,17 @@ fn read_group(group: &[u8]) -> Option<GroupEntry> {
         samples: Samples::default(),
         is_announced: true,
         created: 0,
-    })
+    };
+    Some((entry, unannounced))
 }
 
-/// A group whose frames are not known yet is stored as one by message: in the next process, no frames follow.
+/// A group whose frames are not known yet waits in the next process too: they may be stored.
 fn by_number(by: GroupedBy) -> u8 {
     match by {
         GroupedBy::Fingerprint => 0,
         GroupedBy::Frames => 1,
-        GroupedBy::Message | GroupedBy::Place => 2,
+        GroupedBy::Message => 2,
+        GroupedBy::Place => 3,
     }
 }
 

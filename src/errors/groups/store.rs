@@ -26,8 +26,10 @@ struct GroupStoreState {
 
 /// The result of a [`load`](GroupStore::load).
 pub(super) enum Loaded {
-    /// What was read, which may be nothing.
+    /// What was read.
     Groups(SavedGroups),
+    /// There is no file: no earlier process has stored groups.
+    Nothing,
     /// The file belongs to a later version: the groups of this process are in memory alone.
     Newer,
     /// The file cannot be read now.
@@ -54,7 +56,7 @@ impl GroupStore {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 state.is_loaded = true;
-                return Loaded::Groups(SavedGroups::default());
+                return Loaded::Nothing;
             }
             Err(error) => {
                 self.report(&error.to_string());

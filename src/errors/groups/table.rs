@@ -1,5 +1,6 @@
 //! The groups in memory: which event joins which group, and which group is removed for a new one.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -45,6 +46,9 @@ pub(super) struct GroupTable {
     pub(super) counts: GroupCounts,
     /// What has yet to be announced.
     pub(super) patterns: Vec<SeenPattern>,
+    /// What is queued for the hooks, which have not been called with it, and how much they were called with.
+    pub(super) announcing: VecDeque<SeenPattern>,
+    announced: u64,
     /// The number of the last stored event that the counts contain.
     pub(super) covered: u64,
     /// Whether anything has changed since the groups were last stored.
@@ -95,6 +99,8 @@ pub(super) struct Arrival<'a> {
     /// When it was captured, if that was in this process.
     pub(super) captured: Option<Nanos>,
     pub(super) now: Nanos,
+    /// Whether a group that it begins is announced as a new one.
+    pub(super) is_news: bool,
     /// Whether frames follow.
     pub(super) has_backtrace: bool,
     pub(super) user: Option<UserHash>,
@@ -129,7 +135,7 @@ impl GroupTable {
         self.sources.entry(entry.source).or_default().groups += 1;
         self.groups.insert(number, entry);
         if grouped_by != GroupedBy::Place {
-            self.announce_new(number, arrival.captured.is_some());
+            self.announce_new(number, arrival.is_news);
         }
         number
     }
@@ -325,7 +331,7 @@ impl GroupTable {
         for other in others {
             self.join(other, target, event.at, arrival);
         }
-        self.announce_new(target, arrival.captured.is_some());
+        self.announce_new(target, arrival.is_news);
     }
 
     /// The frames of a place have none of the service: its events are grouped by their messages.
@@ -346,7 +352,7 @@ impl GroupTable {
             Some(target) if target != group => self.join(group, target, event.at, arrival),
             _ => self.set_fingerprint(group, fingerprint, GroupedBy::Message),
         }
-        self.announce_new(group, arrival.captured.is_some());
+        self.announce_new(group, arrival.is_news);
     }
 
     /// Decides about groups whose frames have not come within `patience`.
@@ -362,6 +368,7 @@ impl GroupTable {
             .map(|it| it.number)
             .collect();
         for number in late {
+            self.join_decided(number, arrival);
             let entry = self.groups.get(&number);
             let first = entry
                 .and_then(|entry| Some((*entry.places.first()?, entry.samples.first().cloned())));
@@ -377,6 +384,18 @@ impl GroupTable {
                 }
                 None => {}
             }
+        }
+    }
+
+    /// Merges a group that waits into the one that its place belongs to, if that is decided: a group of an earlier process
+    /// waits, and events of this one may have decided before it was there.
+    fn join_decided(&mut self, number: u64, arrival: &Arrival<'_>) {
+        let Some(entry) = self.groups.get(&number) else {
+            return;
+        };
+        let (place, at) = (entry.places.first(), entry.last_seen);
+        if let Some(PlaceGroup::Decided(target)) = place.and_then(|it| self.by_place.get(it)) {
+            self.join(number, *target, at, arrival);
         }
     }
 
@@ -586,14 +605,38 @@ impl GroupTable {
         }
     }
 
-    fn announce_new(&mut self, number: u64, is_live: bool) {
+    fn announce_new(&mut self, number: u64, is_news: bool) {
         let Some(entry) = self.groups.get_mut(&number).filter(|it| !it.is_announced) else {
             return;
         };
         entry.is_announced = true;
-        if is_live {
+        if is_news {
             self.push_pattern(ErrorPattern::New, number);
         }
+    }
+
+    /// The number of patterns up to the last one that is queued for the hooks, for [`set_announced`](Self::set_announced).
+    pub(super) fn last_announcing(&self) -> u64 {
+        self.announced + self.announcing.len() as u64
+    }
+
+    /// The hooks were called with the patterns up to a number. Returns whether there are such.
+    pub(super) fn set_announced(&mut self, up_to: u64) -> bool {
+        let count = up_to.saturating_sub(self.announced);
+        let count = self.announcing.len().min(count as usize);
+        self.announcing.drain(..count);
+        self.announced += count as u64;
+        count > 0
+    }
+
+    /// Queues a pattern for the hooks, until [`set_announced`](Self::set_announced).
+    pub(super) fn push_announcing(&mut self, seen: SeenPattern) {
+        // If hooks hang, the oldest is forgotten, as their queue is full.
+        if self.announcing.len() >= MAX_PATTERNS {
+            self.announcing.pop_front();
+            self.announced += 1;
+        }
+        self.announcing.push_back(seen);
     }
 
     pub(super) fn push_pattern(&mut self, pattern: ErrorPattern, number: u64) {

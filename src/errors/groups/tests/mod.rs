@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::errors::event::{ErrorEvent, Frame};
 use crate::errors::stored_record::StoredRecord;
 use crate::errors::testing::event;
-use crate::files::{Files, header, put};
+use crate::files::{Files, header, put, records};
 use crate::model::{Diagnostics, EventId, RecordCounters, lock};
 use crate::users::{UserKey, UserTracker};
 use crate::worker::RecordQueue;
@@ -94,6 +94,10 @@ impl Process {
         self.clock.advance(time);
         self.groups.tick();
         self.groups.deliver();
+        // As the worker does.
+        if self.groups.is_save_due() {
+            self.groups.save();
+        }
         self.groups.with_table(super::table::GroupTable::check);
     }
 

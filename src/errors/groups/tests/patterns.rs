@@ -97,3 +97,44 @@ fn the_first_error_of_a_release_is_counted_once() {
         0
     );
 }
+
+#[test]
+fn what_a_process_has_not_announced_the_next_one_announces() {
+    let files = Memory::default();
+    let mut one = Process::begin("1", Some(&files), 0);
+    one.pass(Duration::from_secs(1));
+    let resolved = one.add(event("a.rs:1:1", "E", "known")).group;
+    let heard = hooks(&one);
+    one.pass(MINUTE);
+    assert_eq!(patterns(&heard), ["new"]);
+    one.groups.resolve(resolved, ErrorResolution::Now).unwrap();
+    one.add(event("a.rs:1:1", "E", "known"));
+    one.add(event("b.rs:1:1", "E", "new"));
+    one.add_with(event("c.rs:1:1", "E", "waits for frames"), true);
+    // It ends while the hooks have not been called.
+    one.clock.advance(Duration::from_secs(11));
+    one.groups.tick();
+    let mut two = Process::begin("1", Some(&files), one.last);
+    let seen = hooks(&two);
+    two.pass(Duration::ZERO);
+    assert_eq!(patterns(&seen), ["new", "regression"]);
+    two.pass(MINUTE);
+    assert_eq!(patterns(&seen), ["new"], "its frames did not come");
+    two.pass(MINUTE);
+    let three = Process::begin("1", Some(&files), two.last);
+    let seen = hooks(&three);
+    three.pass(MINUTE);
+    assert_eq!(patterns(&seen), [""; 0]);
+    // One that the file of the groups does not contain, as after a crash.
+    two.last += 1;
+    let mut lost = ErrorEvent::clone(&two.all()[0].samples[0]);
+    (lost.group, lost.id) = (7, EventId::random());
+    lost.causes = event("d.rs:1:1", "E", "the last words").causes;
+    let four = Process::begin("1", Some(&files), two.last);
+    let seen = hooks(&four);
+    four.groups.tick();
+    let record = StoredRecord::Event(Box::new(lost));
+    four.groups.add_earlier(two.last, record);
+    four.pass(MINUTE);
+    assert_eq!(patterns(&seen), ["new"]);
+}

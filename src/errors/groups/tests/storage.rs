@@ -220,3 +220,35 @@ fn groups_that_two_threads_load_at_once_are_counted_once() {
     });
     assert_eq!(two.only().count, 5);
 }
+
+#[test]
+fn a_file_of_the_first_form_is_read() {
+    let files = Memory::default();
+    let mut one = Process::begin("1", Some(&files), 0);
+    one.groups.tick();
+    let number = one.add(event("a.rs:1:1", "E", "m")).group;
+    one.groups.resolve(number, ErrorResolution::Now).unwrap();
+    one.pass(MINUTE);
+    one.pass(MINUTE);
+    let second = lock(&files.files)["error_groups"].clone();
+    let mut first = header(1).to_vec();
+    for (number, record) in records(&second).unwrap() {
+        let mut record = record.to_vec();
+        record[0] = 1;
+        if number > 0 {
+            // The length of an empty list, and the bits of what has yet to be announced.
+            record.truncate(record.len() - 5);
+        }
+        put(&mut first, number, &record);
+    }
+    lock(&files.files).insert("error_groups".to_owned(), first);
+    let two = Process::begin("1", Some(&files), one.last);
+    two.groups.tick();
+    assert!(
+        two.diagnostics.notices().is_empty(),
+        "{:?}",
+        two.diagnostics
+    );
+    assert_eq!((two.only().number, two.only().count), (number, 1));
+    assert_eq!(two.only().state.as_str(), "resolved");
+}
