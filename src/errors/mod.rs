@@ -139,7 +139,8 @@
 //!
 //! Groups and their states are stored in the data directory: a change of a state at once, and counts every ten seconds. After
 //! a `kill -9`, the stored events that the counts do not contain are added. With a Sentry sink, that leaves out events that
-//! were already delivered. Groups that a later version has stored are left as they are.
+//! were already delivered. Groups that a later version has stored are left as they are,
+//! and so are those that cannot be read within 30 seconds. The groups of the process are then in memory alone.
 //!
 //! # Hooks
 //!
@@ -154,7 +155,8 @@
 //! event was not on disk is new to the next process.
 //!
 //! `watchpost_error_patterns_total` counts the same by `pattern`, and the first error of each new release
-//! (`first_of_release`). The usual number is the mean of up to 24 hours. In its first hour a group has none.
+//! (`first_of_release`). `watchpost_error_patterns_unannounced_total` counts those with which no hook can be called: their groups
+//! made room for others, or too many waited. The usual number is the mean of up to 24 hours. In its first hour a group has none.
 //!
 //! # Panics
 //!

@@ -79,7 +79,7 @@ type GroupMetric = (
     fn(&ErrorGroupFigures, ErrorGroupValue<'_>),
 );
 
-const METRICS: [GroupMetric; 7] = [
+const METRICS: [GroupMetric; 8] = [
     (
         "watchpost.error_groups",
         "Groups of errors by state. Those with a spike also have another state",
@@ -122,6 +122,12 @@ const METRICS: [GroupMetric; 7] = [
                 counts.first_of_release as f64,
             );
         },
+    ),
+    (
+        "watchpost.error.patterns.unannounced",
+        "Patterns of groups with which no hook was called: the groups made room for others, or too many patterns waited",
+        InstrumentKind::Counter,
+        |figures, record| record(&[], figures.counts.unannounced as f64),
     ),
     (
         "watchpost.error.hook.events",

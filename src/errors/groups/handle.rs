@@ -65,8 +65,8 @@ pub(super) struct GroupsState {
     pub(super) earlier: Mutex<(String, String)>,
     /// Whether an earlier process has stored groups, so that a group that is not among them is a new one.
     pub(super) has_earlier: AtomicBool,
-    /// Held while the groups are loaded.
-    pub(super) loading: Mutex<()>,
+    /// Since when the stored groups cannot be read. Held while they are loaded.
+    pub(super) loading: Mutex<Option<Nanos>>,
     /// Stored events that arrived before the groups were loaded.
     pub(super) early: Mutex<Vec<(u64, StoredRecord)>>,
     /// How many changes of states there were, and how many of these are stored.

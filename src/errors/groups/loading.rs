@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use super::handle::ErrorGroups;
 use super::saved::SavedGroups;
 use super::store::Loaded;
 use super::table::Arrival;
+use crate::clock::nanos;
 use crate::errors::stored_record::StoredRecord;
 use crate::model::lock;
 
+/// How long a file that cannot be read is tried again. Nothing is announced meanwhile, because it may be known.
+const LOAD_PATIENCE: Duration = Duration::from_secs(30);
 /// The stored events of earlier processes that are kept until the groups are loaded.
 const MAX_EARLY: usize = 2000;
 
@@ -85,7 +89,7 @@ impl ErrorGroups {
         };
         // Two threads get here when the worker ends during the first look. What the second one would add again is counted
         // already, so it waits and finds the groups loaded.
-        let _loading = lock(&inner.loading);
+        let mut failing_since = lock(&inner.loading);
         if self.is_loaded() {
             return;
         }
@@ -99,11 +103,16 @@ impl ErrorGroups {
                 self.record_change();
                 SavedGroups::default()
             }
-            Loaded::Newer => SavedGroups {
-                covered: u64::MAX,
-                ..SavedGroups::default()
-            },
-            Loaded::Failed => return,
+            Loaded::Newer => SavedGroups::unreadable(),
+            Loaded::Failed => {
+                let now = inner.clock.now();
+                let since = *failing_since.get_or_insert(now);
+                if now.saturating_sub(since) < nanos(LOAD_PATIENCE) {
+                    return;
+                }
+                store.give_up();
+                SavedGroups::unreadable()
+            }
         };
         self.restore(saved);
         let mut early = lock(&inner.early);

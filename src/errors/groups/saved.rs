@@ -46,6 +46,16 @@ pub(super) struct SavedGroups {
     pub(super) unannounced: Vec<SeenPattern>,
 }
 
+impl SavedGroups {
+    /// Those of a file that cannot be read. It is not known which stored events they contain, so none is added again.
+    pub(super) fn unreadable() -> Self {
+        Self {
+            covered: u64::MAX,
+            ..Self::default()
+        }
+    }
+}
+
 /// Why a file, or a part of it, cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InvalidGroups {

@@ -59,7 +59,9 @@ impl GroupStore {
                 return Loaded::Nothing;
             }
             Err(error) => {
-                self.report(&error.to_string());
+                self.diagnostics.report(format!(
+                    "the error groups in the data directory cannot be read ({error}): no new error is announced while they are tried again, for 30 s"
+                ));
                 return Loaded::Failed;
             }
         };
@@ -79,6 +81,13 @@ impl GroupStore {
         }
         state.is_loaded = true;
         Loaded::Groups(saved)
+    }
+
+    /// Reports that the file is not tried again. Nothing is written, since only what was read is replaced.
+    pub(super) fn give_up(&self) {
+        self.diagnostics.report(format!(
+            "the error groups in the data directory cannot be read: they are left as they are, and those of this process count as new and are not stored; repair or remove the file `{FILE}`, and restart"
+        ));
     }
 
     /// Writes the bytes that `encode` returns, and syncs them. Returns whether that succeeded. Blocks as long as the disk

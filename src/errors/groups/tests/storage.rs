@@ -184,7 +184,7 @@ fn a_disk_that_fails_is_reported_and_tried_again() {
         .groups
         .resolve(number, ErrorResolution::Now)
         .unwrap();
-    process.pass(MINUTE);
+    process.pass(Duration::from_secs(10));
     // It may hold groups of earlier processes, so nothing is announced and nothing is written.
     assert!(!process.groups.is_stored() && !process.groups.is_loaded());
     files.fails.store(false, Relaxed);
@@ -251,4 +251,30 @@ fn a_file_of_the_first_form_is_read() {
     );
     assert_eq!((two.only().number, two.only().count), (number, 1));
     assert_eq!(two.only().state.as_str(), "resolved");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_does_not_silence_the_hooks_for_ever() {
+    let files = Memory::default();
+    let mut one = Process::begin("1", Some(&files), 0);
+    one.groups.tick();
+    one.add(event("a.rs:1:1", "E", "m"));
+    one.pass(MINUTE);
+    let stored = lock(&files.files)["error_groups"].clone();
+    files.fails.store(true, Relaxed);
+    let mut two = Process::begin("1", Some(&files), one.last);
+    let seen = hooks(&two);
+    two.groups.tick();
+    two.add(event("b.rs:1:1", "E", "other"));
+    two.pass(Duration::from_secs(20));
+    assert_eq!(patterns(&seen), [""; 0], "it may be known");
+    two.pass(Duration::from_secs(11));
+    assert_eq!(patterns(&seen), ["new"]);
+    let notices = two.diagnostics.notices().join("\n");
+    assert!(notices.contains("left as they are"), "{notices}");
+    // The file is not replaced by the groups of this process alone.
+    files.fails.store(false, Relaxed);
+    two.pass(MINUTE);
+    assert!(!two.groups.is_stored());
+    assert_eq!(lock(&files.files)["error_groups"], stored);
 }
