@@ -15,7 +15,6 @@ use super::table::{Arrival, GroupCounts, GroupTable, minute_of};
 use crate::clock::{Clock, Nanos, nanos};
 use crate::error::{Error, Result};
 use crate::errors::event::{ErrorEvent, Frame};
-use crate::errors::stored_record::StoredRecord;
 use crate::model::{Diagnostics, HookCounts, HookList, Subscription, lock, lock_for_status};
 use crate::users::UserTracker;
 use crate::worker::{BlockingPool, PeriodicTask, RecordQueue};
@@ -67,8 +66,9 @@ pub(super) struct GroupsState {
     pub(super) has_earlier: AtomicBool,
     /// Since when the stored groups cannot be read. Held while they are loaded.
     pub(super) loading: Mutex<Option<Nanos>>,
-    /// Stored events that arrived before the groups were loaded.
-    pub(super) early: Mutex<Vec<(u64, StoredRecord)>>,
+    pub(super) begun: Nanos,
+    /// Whether a job has begun to load the groups.
+    pub(super) begins_load: AtomicBool,
     /// How many changes of states there were, and how many of these are stored.
     pub(super) changes: AtomicU64,
     pub(super) stored_changes: AtomicU64,
@@ -126,7 +126,8 @@ impl ErrorGroups {
             earlier: Mutex::default(),
             has_earlier: AtomicBool::new(false),
             loading: Mutex::default(),
-            early: Mutex::default(),
+            begun: setup.clock.now(),
+            begins_load: AtomicBool::new(false),
             changes: AtomicU64::new(0),
             stored_changes: AtomicU64::new(0),
             is_saving: AtomicBool::new(false),
@@ -379,9 +380,14 @@ impl ErrorGroups {
         self.update(|table| table.set_frames(event.id, Some(event), frames, &arrival));
     }
 
-    /// Starts a job that stores the groups, if a state has changed. Called on the worker's thread.
+    /// Starts a job that loads the groups, or one that stores them, if a state has changed. Called on the worker's thread.
     pub(in crate::errors) fn dispatch(&self, jobs: &BlockingPool<'_>) {
         let inner = &self.inner;
+        // Stored events wait for it, so it does not wait for the first look. If it fails, the looks try again.
+        if self.awaits_load() && !inner.begins_load.swap(true, Relaxed) {
+            let groups = self.clone();
+            jobs.spawn(move || groups.load());
+        }
         if !self.is_save_due() || inner.is_saving.swap(true, Relaxed) {
             return;
         }

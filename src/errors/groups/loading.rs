@@ -14,8 +14,6 @@ use crate::model::lock;
 
 /// How long a file that cannot be read is tried again. Nothing is announced meanwhile, because it may be known.
 const LOAD_PATIENCE: Duration = Duration::from_secs(30);
-/// The stored events of earlier processes that are kept until the groups are loaded.
-const MAX_EARLY: usize = 2000;
 
 impl ErrorGroups {
     /// Whether the groups of earlier processes are loaded, so that their stored events can be added.
@@ -23,25 +21,19 @@ impl ErrorGroups {
         self.inner.is_loaded.load(Relaxed)
     }
 
-    /// Adds what an earlier process has stored under a number. An event that is counted already only becomes a sample.
-    pub(in crate::errors) fn add_earlier(&self, number: u64, record: StoredRecord) {
-        if number >= self.inner.first_number {
-            return;
-        }
-        if !self.is_loaded() {
-            let mut early = lock(&self.inner.early);
-            // Checked under the lock under which they are taken.
-            if !self.is_loaded() {
-                if early.len() < MAX_EARLY {
-                    early.push((number, record));
-                }
-                return;
-            }
-        }
-        self.add_loaded(number, record);
+    /// Whether stored events are to be read later: the groups say which of them they have counted. A disk that hangs delays
+    /// them no longer than one that fails.
+    pub(in crate::errors) fn awaits_load(&self) -> bool {
+        let age = self.inner.clock.now().saturating_sub(self.inner.begun);
+        !self.is_loaded() && age < nanos(LOAD_PATIENCE)
     }
 
-    fn add_loaded(&self, number: u64, record: StoredRecord) {
+    /// Adds what an earlier process has stored under a number. An event that is counted already only becomes a sample. Before
+    /// the groups are loaded, nothing is added.
+    pub(in crate::errors) fn add_earlier(&self, number: u64, record: StoredRecord) {
+        if number >= self.inner.first_number || !self.is_loaded() {
+            return;
+        }
         let earlier = lock(&self.inner.earlier).clone();
         let mut arrival = Arrival {
             release: &earlier.0,
@@ -115,13 +107,7 @@ impl ErrorGroups {
             }
         };
         self.restore(saved);
-        let mut early = lock(&inner.early);
         inner.is_loaded.store(true, Relaxed);
-        let taken = std::mem::take(&mut *early);
-        drop(early);
-        for (number, record) in taken {
-            self.add_loaded(number, record);
-        }
         // The worker waits for it before it reads the stored events.
         inner.record_queue.wake();
     }

@@ -107,7 +107,7 @@ impl EventEncoder {
             }
         }
         let Some(after) = self.read_after else { return };
-        if self.has_room() {
+        if self.has_room() && !self.setup.shared.groups.awaits_load() {
             self.is_reading = true;
             store.request_read(after);
         }
