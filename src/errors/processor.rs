@@ -105,10 +105,14 @@ impl RecordProcessor for ErrorProcessor {
         let groups = &self.shared.groups;
         let has_backtrace = decoded.has_backtrace;
         let completion = self.awaited(event.id);
+        let mut pushed = None;
         let (event, number) = groups.add(event, record.at, has_backtrace, |event| {
             let store = self.shared.store.as_ref()?;
-            Some(store.push(stored_record::encode_event(event), completion))
+            pushed = Some(store.push(stored_record::encode_event(event), completion));
+            pushed.as_ref().map(|it| it.number)
         });
+        // Receipts that the store refuses wake code of the host, which may ask for the groups: they are not locked now.
+        drop(pushed);
         if let Some(store) = &self.shared.store {
             store.dispatch(jobs);
         }
@@ -123,12 +127,10 @@ impl RecordProcessor for ErrorProcessor {
 }
 
 impl ErrorProcessor {
-    /// The completion of a capture that waits for the event. If nothing can be stored now, it is completed here: the code
-    /// of the host that this wakes must not run while the groups are locked.
+    /// The completion of a capture that waits for the event. Without a store, it is completed here.
     fn awaited(&self, event: EventId) -> Option<Arc<Completion<bool>>> {
         let completion = self.shared.durable_waiters.remove(event)?;
-        let status = self.shared.store.as_ref().and_then(SpoolWriter::status);
-        if status.is_none_or(|status| status.failing) {
+        if self.shared.store.is_none() {
             completion.complete(false);
             return None;
         }
@@ -203,7 +205,7 @@ impl ErrorProcessor {
             };
             shared.groups.set_frames(&event, &frames);
             if let Some(store) = &shared.store {
-                store.push(stored_record::encode_frames(event.id, &frames), None);
+                drop(store.push(stored_record::encode_frames(event.id, &frames), None));
             }
             shared.publish_frames(event.id, frames);
             // The sink may wait for these frames, and the store has a record to write.

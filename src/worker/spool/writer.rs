@@ -72,6 +72,23 @@ struct PendingRecord {
     receipt: Option<Arc<Completion<bool>>>,
 }
 
+/// A record that was queued. When this is dropped, the receipts that the queue has refused complete with `false`. That may
+/// run code of the host, so no lock may be held then.
+#[must_use = "receipts complete when it is dropped, which must not be while a lock is held"]
+pub(crate) struct PushedRecord {
+    /// The number of the record.
+    pub(crate) number: u64,
+    refused: Vec<Arc<Completion<bool>>>,
+}
+
+impl Drop for PushedRecord {
+    fn drop(&mut self) {
+        for receipt in self.refused.drain(..) {
+            receipt.complete(false);
+        }
+    }
+}
+
 enum ReadState {
     Idle,
     /// The records after this number are requested.
@@ -175,9 +192,14 @@ impl SpoolWriter {
         Self(Arc::new(shared))
     }
 
-    /// Queues a record to be stored and returns its number. `receipt` completes with `true` when the record is on the
-    /// disk, or with `false` if the disk refuses it for now.
-    pub(crate) fn push(&self, body: Vec<u8>, receipt: Option<Arc<Completion<bool>>>) -> u64 {
+    /// Queues a record to be stored. `receipt` completes with `true` when the record is on the disk, or with `false` if the
+    /// disk refuses it for now.
+    pub(crate) fn push(
+        &self,
+        body: Vec<u8>,
+        receipt: Option<Arc<Completion<bool>>>,
+    ) -> PushedRecord {
+        let mut refused = Vec::new();
         let mut state = self.0.lock();
         let number = state.next;
         state.next += 1;
@@ -186,11 +208,12 @@ impl SpoolWriter {
         state.pending.push_back(PendingRecord {
             number,
             body,
-            receipt: receipt.filter(|receipt| {
+            receipt: receipt.and_then(|receipt| {
                 if failing {
-                    receipt.complete(false);
+                    refused.push(receipt);
+                    return None;
                 }
-                !failing
+                Some(receipt)
             }),
         });
         while state.pending_bytes > MAX_PENDING_BYTES {
@@ -200,11 +223,9 @@ impl SpoolWriter {
             state.pending_bytes = state.pending_bytes.saturating_sub(lost.body.len());
             state.status.unstored += 1;
             state.add_gap(lost.number);
-            if let Some(receipt) = lost.receipt {
-                receipt.complete(false);
-            }
+            refused.extend(lost.receipt);
         }
-        number
+        PushedRecord { number, refused }
     }
 
     /// Whether a record is on the disk.

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
 
 mod power;
+mod receipts;
 
 use super::store::Spool;
 use crate::files::Files;
