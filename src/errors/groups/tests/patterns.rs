@@ -110,7 +110,7 @@ fn what_a_process_has_not_announced_the_next_one_announces() {
     one.groups.resolve(resolved, ErrorResolution::Now).unwrap();
     one.add(event("a.rs:1:1", "E", "known"));
     one.add(event("b.rs:1:1", "E", "new"));
-    one.add_with(event("c.rs:1:1", "E", "waits for frames"), true);
+    let waiting = one.add_with(event("c.rs:1:1", "E", "waits for frames"), true);
     // It ends while the hooks have not been called.
     one.clock.advance(Duration::from_secs(11));
     one.groups.tick();
@@ -127,9 +127,9 @@ fn what_a_process_has_not_announced_the_next_one_announces() {
     assert_eq!(patterns(&seen), [""; 0]);
     // One that the file of the groups does not contain, as after a crash.
     two.last += 1;
-    let mut lost = ErrorEvent::clone(&two.all()[0].samples[0]);
+    let mut lost = ErrorEvent::clone(&waiting);
     (lost.group, lost.id) = (7, EventId::random());
-    lost.causes = event("d.rs:1:1", "E", "the last words").causes;
+    lost.causes = event("", "E", "the last words").causes;
     let four = Process::begin("1", Some(&files), two.last);
     let seen = hooks(&four);
     four.groups.tick();
