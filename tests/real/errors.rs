@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::bugsink::{Bugsink, Project};
 use crate::collector::{Collector, text_of};
-use crate::host::{Account, Host, events_of};
+use crate::host::{Account, Host, events_of, filed_events_of};
 use crate::outages::{Traffic, seconds};
 use crate::traces::{Call, same, trace_of};
 use crate::web::Web;
@@ -136,13 +136,31 @@ async fn panic(bugsink: &Bugsink, project: &Project, host: &Host) -> Result<Stri
     Ok(format!("{trace} and {}", text_of(&event["event_id"])))
 }
 
-/// The totals of errors: each captured error has a log line and an event at the receiver.
+/// The events of one instance in its log lines on standard output and in its log files.
+#[derive(Debug)]
+pub(crate) struct LoggedEvents {
+    pub(crate) lines: BTreeSet<String>,
+    filed: BTreeSet<String>,
+}
+
+impl LoggedEvents {
+    pub(crate) fn read(place: &Place, instance: &str) -> Result<Self, AnyError> {
+        Ok(Self {
+            lines: events_of(place, instance)?,
+            filed: filed_events_of(place, instance)?,
+        })
+    }
+}
+
+/// The totals of errors: each captured error has a line on standard output, one in the log files and an event at the
+/// receiver.
 pub(crate) async fn exact(
     bugsink: &Bugsink,
     project: &Project,
     report: &BTreeMap<String, Account>,
-    lines: &BTreeSet<String>,
+    logged: &LoggedEvents,
 ) -> Result<String, AnyError> {
+    let LoggedEvents { lines, filed } = logged;
     let none = Account::default();
     let account = report.get("error").unwrap_or(&none);
     let Account {
@@ -153,14 +171,16 @@ pub(crate) async fn exact(
     } = account;
     let events = bugsink.events(project).await?;
     let summary = format!(
-        "{emitted} emitted, {delivered} delivered, {spooled} spooled, dropped {dropped:?}; {} lines, {} distinct events",
+        "{emitted} emitted, {delivered} delivered, {spooled} spooled, dropped {dropped:?}; {} lines, {} in files, {} distinct events",
         lines.len(),
+        filed.len(),
         events.len()
     );
     let settled = delivered + spooled + dropped.values().sum::<u64>();
     let known = events.keys().all(|id| lines.contains(id));
-    let received = (lines.len() + events.len()) as u64;
-    if *emitted == settled && *delivered == received && known && !lines.is_empty() {
+    let received = (lines.len() + filed.len() + events.len()) as u64;
+    if *emitted == settled && *delivered == received && known && lines == filed && !lines.is_empty()
+    {
         Ok(summary)
     } else {
         Err(summary.into())
@@ -210,9 +230,11 @@ async fn come_and_go(
         "responses after Bugsink is resumed",
         traffic.flow(&host, seconds(4)).await,
     );
-    let lines = async || events_of(place, instance);
     until(async || {
-        let (summary, there) = (lines().await?.len(), bugsink.events(&project).await?.len());
+        let (summary, there) = (
+            events_of(place, instance)?.len(),
+            bugsink.events(&project).await?.len(),
+        );
         if summary == there {
             Ok(String::new())
         } else {
@@ -221,7 +243,8 @@ async fn come_and_go(
     })
     .await?;
     let report = host.end().await?;
-    exact(bugsink, &project, &report, &lines().await?).await
+    let logged = LoggedEvents::read(place, instance)?;
+    exact(bugsink, &project, &report, &logged).await
 }
 
 /// The next process delivers what a host could not.
@@ -248,8 +271,9 @@ async fn found_again(place: &Place, bugsink: &mut Bugsink) -> Result<String, Any
     traffic.flow(&host, seconds(3)).await?;
     let report = host.end().await?;
     bugsink.start_again().await?;
-    let lines = events_of(place, instance)?;
-    let totals = exact(bugsink, &project, &report, &lines).await?;
+    let logged = LoggedEvents::read(place, instance)?;
+    let totals = exact(bugsink, &project, &report, &logged).await?;
+    let lines = logged.lines;
     let kept = report.get("error").map_or(0, |account| account.spooled);
     same(
         "all that was left is kept",

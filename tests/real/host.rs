@@ -109,6 +109,14 @@ pub(crate) fn events_of(place: &Place, instance: &str) -> Result<BTreeSet<String
     Ok(read_lines(&lines)?.into_iter().filter_map(id).collect())
 }
 
+/// The event IDs in the log files of all processes of one instance, which are too small to be rolled.
+pub(crate) fn filed_events_of(place: &Place, instance: &str) -> Result<BTreeSet<String>, AnyError> {
+    let directory = place.dir.join(format!("{instance}.data"));
+    let file = directory.join("watchpost/logs/combined.log");
+    let id = |line: Value| Some(line.get("event_id")?.as_str()?.to_owned());
+    Ok(read_lines(&file)?.into_iter().filter_map(id).collect())
+}
+
 fn read_lines(file: &Path) -> Result<Vec<Value>, AnyError> {
     let text = std::fs::read_to_string(file)?;
     // The last line may be incomplete.

@@ -354,8 +354,8 @@ async fn end(
         checks.note("totals of spans", totals.await);
     }
     if let Some((bugsink, project)) = errors {
-        let totals = match events_of(place, MAIN) {
-            Ok(lines) => errors::exact(bugsink, project, &report, &lines).await,
+        let totals = match errors::LoggedEvents::read(place, MAIN) {
+            Ok(logged) => errors::exact(bugsink, project, &report, &logged).await,
             Err(error) => Err(error),
         };
         checks.note("totals of errors", totals);
