@@ -28,6 +28,7 @@ pub(super) struct Told<'a> {
     pub(super) name: &'a str,
     pub(super) unit: ValueUnit,
     pub(super) value: f64,
+    pub(super) expected: f64,
     pub(super) lower: f64,
     pub(super) upper: f64,
     pub(super) kind: AnomalyKind,
@@ -86,7 +87,47 @@ pub(super) fn of_begin(told: &Told<'_>) -> String {
             let how = if told.upward { "more" } else { "less" };
             format!("{name} varies {how} than usual: it is {is}, {usual}")
         }
-        AnomalyKind::Spike | AnomalyKind::Shift => format!("{name} is {is}, {usual}"),
+        AnomalyKind::Spike | AnomalyKind::Shift => {
+            within_band(told).unwrap_or_else(|| format!("{name} is {is}, {usual}"))
+        }
+    }
+}
+
+/// The begin of an anomaly whose value is normal by itself: it has jumped, or it stays away from the expected value. `None`
+/// if the value is outside of the band.
+fn within_band(told: &Told<'_>) -> Option<String> {
+    let Told {
+        name,
+        unit,
+        value,
+        expected,
+        upward,
+        ..
+    } = *told;
+    if !expected.is_finite() || !(told.lower..=told.upper).contains(&value) {
+        return None;
+    }
+    let text = |value: f64| {
+        let (factor, size) = unit.scale(value.abs());
+        format!("{}{size}", number(value * factor))
+    };
+    let (is, around) = (text(value), text(expected));
+    let hour = at_this_hour(told);
+    Some(if is == around {
+        let how = if upward { "above" } else { "below" };
+        format!("{name} is slightly {how} {around}, its usual value{hour}")
+    } else if told.kind == AnomalyKind::Spike {
+        format!("{name} has jumped to {is}, usually around {around}{hour}")
+    } else {
+        format!("{name} stays at {is}, usually around {around}{hour}")
+    })
+}
+
+fn at_this_hour(told: &Told<'_>) -> &'static str {
+    if told.knows_hours {
+        " at this hour"
+    } else {
+        ""
     }
 }
 
@@ -144,9 +185,7 @@ fn usual(told: &Told<'_>) -> String {
         }
         (false, false) => "which is unusual".to_owned(),
     };
-    if told.knows_hours {
-        text.push_str(" at this hour");
-    }
+    text.push_str(at_this_hour(told));
     text
 }
 
@@ -190,6 +229,7 @@ mod tests {
             name: "p95 of GET /api/content",
             unit,
             value,
+            expected: (lower + upper) / 2.0,
             lower,
             upper,
             kind: AnomalyKind::Shift,
@@ -218,6 +258,23 @@ mod tests {
         let sentence =
             "memory varies more than usual: it is 2.8 GiB, usually 0 to 2.3 GiB at this hour";
         assert_eq!(of_begin(&varied), sentence);
+    }
+
+    #[test]
+    fn a_value_within_the_band_is_not_said_to_be_outside() {
+        let shift = told(ValueUnit::Seconds, 0.38, 0.2, 0.4);
+        let sentence = "p95 of GET /api/content stays at 0.38 s, usually around 0.3 s at this hour";
+        assert_eq!(of_begin(&shift), sentence);
+        let jump = Told {
+            kind: AnomalyKind::Spike,
+            knows_hours: false,
+            ..shift
+        };
+        let sentence = "p95 of GET /api/content has jumped to 0.38 s, usually around 0.3 s";
+        assert_eq!(of_begin(&jump), sentence);
+        let small = told(ValueUnit::Number, 20.2, 15.0, 25.0);
+        let sentence = "p95 of GET /api/content is slightly above 20, its usual value at this hour";
+        assert_eq!(of_begin(&small), sentence);
     }
 
     #[test]

@@ -453,6 +453,7 @@ fn told<'a>(
         name,
         unit: identity.unit(),
         value: reading.value,
+        expected: reading.expected,
         lower: reading.lower,
         upper: reading.upper,
         kind,
