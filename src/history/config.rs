@@ -69,7 +69,8 @@ impl HistoryConfig {
     /// Sets the maximum size of the files in the data directory, at least 16 MiB: `history.max_bytes`. Default: 2 GiB.
     ///
     /// The oldest snapshots are removed first, then the oldest minutes, then the oldest hours. While files are merged, they
-    /// take up to twice their size for a moment.
+    /// take up to twice their size for a moment. What is learned about the series that are watched for
+    /// [anomalies](crate::anomaly) is one of the files.
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.explicit.add("history.max_bytes");

@@ -2,11 +2,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::anomaly::{AnomalyStore, AnomalyWatcher};
+use crate::anomaly::{AnomalyConfig, AnomalyStore, AnomalyWatcher};
 use crate::clock::{Clock, Nanos};
 use crate::config::Config;
 use crate::health::ComponentStatus;
-use crate::history::{DiskStatus, History, HistorySetup, MarkerStore, SnapshotObserver};
+use crate::history::{
+    DiskStatus, History, HistoryConfig, HistorySetup, MarkerStore, SnapshotObserver,
+};
 use crate::metrics::{InstrumentKind, Metrics, Observer};
 use crate::model::{Diagnostics, HookCounts, InProgress};
 use crate::summary::HostFigures;
@@ -50,7 +52,7 @@ impl HistoryState {
         let anomalies = AnomalyWatcher::new(&config.anomaly, step, metrics, diagnostics);
         let observer: Arc<dyn SnapshotObserver> = Arc::new(anomalies.clone());
         let (history, mut tasks) = History::new(HistorySetup {
-            config: &config.history,
+            config: &without_states(&config.history, &config.anomaly),
             metrics,
             directory: data_dir.map(|path| path.join("history")),
             clock,
@@ -307,4 +309,29 @@ impl HistoryState {
 
 fn age(since: Nanos, now: Nanos) -> Duration {
     Duration::from_nanos(now.saturating_sub(since))
+}
+
+/// The settings of the history's files. What is learned about the watched series counts in their size.
+fn without_states(history: &HistoryConfig, anomaly: &AnomalyConfig) -> HistoryConfig {
+    let mut files = history.clone();
+    files.max_bytes -= AnomalyStore::share_of(files.max_bytes, anomaly);
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_learned_counts_in_the_size_of_the_files() {
+        let files = |max_bytes, max_series| {
+            let history = HistoryConfig::default().max_bytes(max_bytes);
+            without_states(&history, &AnomalyConfig::default().max_series(max_series)).max_bytes
+        };
+        let all = HistoryConfig::DEFAULT_MAX_BYTES;
+        let states = all - files(all, 2000);
+        assert!(states > 2000 * 1024 && states < all / 256, "{states}");
+        // There is room for both with the least size.
+        assert!(files(16 << 20, 5000) >= 8 << 20);
+    }
 }

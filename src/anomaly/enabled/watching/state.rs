@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use super::anomaly::{Anomaly, AnomalyState, WatchedFigure};
+use super::log::MAX_ANOMALIES;
 use super::series::{GroupKey, MAX_STATE, StoredState, time_of};
 use super::watcher::WatcherState;
 use crate::anomaly::AnomalyKind;
@@ -22,6 +23,9 @@ const ANOMALY: u8 = 2;
 
 /// The most labels of an anomaly that are read.
 const MAX_LABELS: u32 = 64;
+/// The bytes of the state of a series, and of an anomaly, with labels and sentences of usual length.
+const SERIES_BYTES: usize = 1280;
+const ANOMALY_BYTES: usize = 2048;
 /// The most traces of an anomaly that are read.
 const MAX_TRACES: u32 = 16;
 
@@ -64,6 +68,12 @@ pub(super) fn encode(state: &WatcherState) -> Vec<u8> {
         add(&mut record);
     }
     [&header(count), &*bytes].concat()
+}
+
+/// The most bytes of a file with labels of usual length. It has the states of the series that are watched, of as many that
+/// are not at the moment, and the last anomalies.
+pub(super) const fn usual_bytes(max_series: usize) -> usize {
+    max_series * 2 * SERIES_BYTES + MAX_ANOMALIES * ANOMALY_BYTES
 }
 
 /// Decodes a file. Damaged records are left out, and reported.
@@ -293,6 +303,36 @@ mod tests {
         let (decoded, result) = decode(&encode(&state()));
         assert_eq!(result, Ok(()));
         assert_eq!(decoded, state());
+    }
+
+    #[test]
+    fn a_file_takes_no_more_than_is_left_for_it() {
+        let series = |n: usize| {
+            let labels = format!(
+                "http_request_method=\"GET\",http_route=\"/{n:05}/{}\"",
+                "a".repeat(150)
+            );
+            let stored = StoredState {
+                samples: 1,
+                open: 0,
+                at: 1_000_000,
+                detector: vec![7; 854],
+            };
+            (("requests by route".to_owned(), labels.into()), stored)
+        };
+        let anomaly = |n: usize| Anomaly {
+            traces: vec![TraceId::from_u128(7); 5],
+            name: "a".repeat(200),
+            sentence: "a".repeat(300),
+            ..anomaly(n as u64, None)
+        };
+        let full = WatcherState {
+            series: (0..40).map(series).collect(),
+            anomalies: (0..MAX_ANOMALIES).map(anomaly).collect(),
+            ..state()
+        };
+        let (bytes, most) = (encode(&full).len(), usual_bytes(20));
+        assert!((most / 2..=most).contains(&bytes), "{bytes} of {most}");
     }
 
     #[test]

@@ -3,8 +3,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::state::{InvalidState, decode, encode};
+use super::state::{InvalidState, decode, encode, usual_bytes};
 use super::watcher::AnomalyWatcher;
+use crate::anomaly::AnomalyConfig;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::files::{Disk, Files};
 use crate::model::{Diagnostics, lock};
@@ -38,6 +39,11 @@ struct StateFile {
 }
 
 impl AnomalyStore {
+    /// The bytes of the history's files that the state may take, out of `max_bytes`.
+    pub(crate) fn share_of(max_bytes: usize, config: &AnomalyConfig) -> usize {
+        usual_bytes(config.max_series).min(max_bytes / 2)
+    }
+
     pub(crate) fn in_directory(
         path: &Path,
         watcher: &AnomalyWatcher,
