@@ -44,7 +44,7 @@ impl AnomalyConfig {
         self
     }
 
-    /// Sets how many series are watched at most, from 1 to 5,000: `anomaly.max_series`. Default: 2,000. Each takes 1.7 KiB.
+    /// Sets how many series are watched at most, from 1 to 5,000: `anomaly.max_series`. Default: 2,000. Each takes 1.5 KiB.
     #[must_use]
     pub fn max_series(mut self, series: usize) -> Self {
         self.explicit.add("anomaly.max_series");

@@ -151,7 +151,7 @@ pub struct WatchedSeries {
     pub learning: bool,
     /// Whether an anomaly is under way.
     pub anomalous: bool,
-    /// The bands of normal values at every 45th of the last 720 snapshots, the oldest first: with the default interval, those
+    /// The bands of normal values at every 90th of the last 720 snapshots, the oldest first: with the default interval, those
     /// of the last two hours, since the start of the process.
     pub bands: Vec<NormalBand>,
 }

@@ -17,9 +17,9 @@ const QUIET_STEPS: u64 = 50;
 /// The time after which the default detector knows the hours of the day.
 const HOURS_KNOWN: Duration = Duration::from_secs(2 * 86_400);
 /// The bands that are kept of a series, and the samples from one to the next: two hours of samples every ten seconds. Bands
-/// move slowly.
-const MAX_BANDS: usize = 16;
-const BAND_EVERY: u32 = 45;
+/// move slowly: a level has a memory of 400 samples, so that four or five bands describe its way.
+const MAX_BANDS: usize = 8;
+const BAND_EVERY: u32 = 90;
 /// The maximum size of the state of a detector.
 pub(super) const MAX_STATE: usize = 1024;
 

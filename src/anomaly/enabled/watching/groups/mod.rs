@@ -74,8 +74,6 @@ struct SeriesGroup {
     seen: u64,
     part: f64,
     whole: f64,
-    /// The sum of all values: for what is counted, the number of events.
-    events: f64,
     /// The positions of the series in the snapshot that are parts of the value.
     positions: Vec<usize>,
     /// The mean number of events in a step.
@@ -314,8 +312,8 @@ impl SeriesGroups {
             seen: 0,
             part: 0.0,
             whole: 0.0,
-            events: 0.0,
-            positions: Vec::new(),
+            // Most groups have one series: a vector that grows by itself begins with room for four.
+            positions: Vec::with_capacity(1),
             busy: 0.0,
             is_chosen: false,
             watched: None,
@@ -335,7 +333,7 @@ impl SeriesGroups {
         }
         let is_first = group.busy == 0.0;
         let memory = if is_first { 1.0 } else { BUSY_MEMORY };
-        group.busy += (group.events as f32 - group.busy) / memory;
+        group.busy += (group.events() as f32 - group.busy) / memory;
         if group.watched.is_none() {
             let Some(rule) = self.rules.get_mut(group.rule) else {
                 return;
@@ -554,10 +552,9 @@ impl SeriesGroup {
     fn add(&mut self, now: u64, position: usize, role: SeriesRole, value: f64) {
         if self.seen != now {
             self.seen = now;
-            (self.part, self.whole, self.events) = (0.0, 0.0, 0.0);
+            (self.part, self.whole) = (0.0, 0.0);
             self.positions.clear();
         }
-        self.events += value;
         if role != SeriesRole::Whole {
             self.part += value;
             self.positions.push(position);
@@ -565,6 +562,12 @@ impl SeriesGroup {
         if role != SeriesRole::Part {
             self.whole += value;
         }
+    }
+
+    /// How busy the group is in this step: for what is counted, the number of events. Where there is a whole, the part is
+    /// in it.
+    fn events(&self) -> f64 {
+        self.part.max(self.whole)
     }
 
     /// The value of this step, and of how many events it is a part. `None` if there is none.
