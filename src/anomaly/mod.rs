@@ -27,8 +27,10 @@
 //! p95 of GET /api/content is back to 0.3 s after 12 min
 //! ```
 //!
-//! An anomaly is odd, which need not be wrong: a campaign, a deployment and an outage look alike. It is worth a line in a log
-//! or a band in a chart, but no call at night.
+//! Nothing is reported during the first 64 snapshots, which are eleven minutes by default.
+//!
+//! An anomaly is unusual, which need not be wrong: a campaign, a deployment and an outage look alike. It is worth a line in a
+//! log or a mark in a chart, but no call at night.
 //!
 //! # Watching series
 //!
@@ -51,13 +53,15 @@
 //! | CPU use | the process | a rise of five percent of the CPUs |
 //! | log errors | events and captured errors with level `ERROR`; not if `log.recent_bytes` is 0 | a rise of a fifth |
 //!
-//! The last column is the least effect: what is smaller is not reported, however rare it is. Of routes, summaries, services
-//! and pools, the 50 busiest are watched.
+//! The last column is the least effect: a smaller deviation from the expected value is not reported, however rare it is. Of
+//! routes, summaries, services and pools, the 50 busiest are watched.
 //!
 //! `Monitor::watch` and the method `watch` of counters, gauges and histograms add series of the host. The value they return
-//! sets the direction, the least effect, the sensitivity and the detector. At most `anomaly.max_series` series are watched
-//! (2,000), of 1.7 KiB each: 1 KiB for the detector, the rest for
-//! what names it, its last sample and the bands of the last two hours; `watchpost_anomaly_series` says how many are, and for how many there is no room.
+//! sets the direction, the least effect, the sensitivity and the detector.
+//!
+//! At most `anomaly.max_series` series are watched, 2,000 by default. The gauge `watchpost_anomaly_series` has the number of
+//! series that are watched, and of those for which there is no room. A watched series takes 1.5 KiB of memory: 1 KiB for the
+//! detector, and the rest for its place among the others, its last sample and the bands of the last two hours.
 //!
 //! # Hooks
 //!
@@ -84,8 +88,10 @@
 //! # Restarts
 //!
 //! With a [data directory](crate::MonitorBuilder::data_dir), what was learned and the last 500 anomalies are stored in the
-//! file `anomalies`, every five minutes and at the shutdown: about 1 KiB for each series. The next process goes on with them,
-//! also with an anomaly that was under way; if its series does not return within 360 snapshots, it ends as `Gone`. After more than a week, what is normal is learned again, and
+//! file `anomalies`, every five minutes and at the shutdown: about 1 KiB for each series, which counts in `history.max_bytes`.
+//!
+//! The next process goes on with them, also with an anomaly that was under way; if its series does not return within 360
+//! snapshots, it ends as `Gone`. A series without samples for more than a week is learned again, and
 //! `WatchedSeries::learning` says so. A file that a newer version has written in another format is left as it is.
 //!
 //! # Detectors
@@ -122,24 +128,35 @@
 //!
 //! # What is expected
 //!
-//! `AdaptiveDetector` follows the level of a series within about an hour (400 samples), learns what is usual at each
-//! hour of the day and of the week, and uses whichever of these three predicts best. The season is used after two days, the
-//! week after two weeks. Hours are those of UTC.
+//! `AdaptiveDetector` has three expectations of the next value: the level of the series, which it follows within about an
+//! hour (400 samples); the level and what is usual at this hour of the day; and the level and what is usual at this hour of
+//! the week. It uses the one that has predicted best: the second after two days at the earliest, the third after two weeks.
+//! Hours are those of UTC.
 //!
 //! How values are compared depends on the `Measure`: gauges by differences, latencies by factors, counts and ratios by
-//! how likely the count is. Deviations are measured in the mean deviation of the series, which is learned, and is at least
-//! one percent of the level and twice the smallest step between values.
+//! how likely the count is. The unit of a deviation is the mean deviation of the series, which is learned. For a gauge it is
+//! at least one percent of the level and twice the smallest step between values, for a latency at least one percent.
 //!
 //! # What is anomalous
 //!
-//! Five deviations are watched: the latest value; the latest value given the one before; the mean of the last twelve; the
-//! mean of the last fifty; and how much the values vary (for counts: beyond what chance explains). For each of them, in both directions, the detector counts how large
-//! its excursions get, and sets the limit where as many of them happen as false alarms are allowed. So the limits fit
-//! heavy tails, bursts and rare events without an assumption about their distribution.
+//! The detector watches five deviations:
 //!
-//! `anomaly.false_alarms` is the one knob: how many false alarms are expected of a series in 30 days. On clean data
-//! there are fewer, about 40 % of it. A series that had five alarms more than it should have gets higher limits, so that a
-//! series that never becomes predictable does not raise alarms for ever.
+//! - the latest value;
+//! - the latest value given the one before, but not of counts;
+//! - the mean of the last twelve values or so;
+//! - the mean of the last fifty or so, of counts that of the last 24 to 360: the rarer the events, the more;
+//! - how much the values vary, of counts beyond what chance explains.
+//!
+//! For each of them, in both directions, it counts how large the excursions get, and sets the limit where as many of them
+//! happen as false alarms are allowed. So the limits fit heavy tails, bursts and rare events without an assumption about
+//! their distribution.
+//!
+//! The band of normal values is that of the latest value by itself. A jump, or values that stay away from the expected one,
+//! can be odd within it.
+//!
+//! `anomaly.false_alarms` is the one knob: how many false alarms are accepted of a series in 30 days. On series without
+//! anomalies there are about half as many. A series that had five alarms more than it should have gets higher limits, so that
+//! a series that never becomes predictable does not raise alarms for ever.
 //!
 //! | kind | what was found |
 //! |---|---|
@@ -173,9 +190,10 @@
 //!
 //! # Cost
 //!
-//! A detector takes about 110 ns for each sample and 1 KiB of memory; it allocates nothing. Two thousand series take about
-//! 0.4 ms of a snapshot. Requests pay nothing: series are
-//! judged when a snapshot is taken.
+//! Requests pay nothing: series are judged when a snapshot is taken. A detector has 1 KiB of memory and allocates nothing. A
+//! sample takes 1,020 instructions for a gauge and 1,330 for a count. That is 103 to 117 ns if the detector is in the cache,
+//! and 150 to 190 ns while other processes use the machine (two shared cores; three standard deviations take 22 ns). Two
+//! thousand series take less than 1 ms of a snapshot.
 
 mod config;
 #[cfg(feature = "history")]

@@ -17,10 +17,13 @@ const LONG_MEAN_CLIP: f32 = 3.0;
 /// The least scales of the means, as shares of that of the residual: the roots of the numbers of samples.
 const MEAN_FLOOR: f32 = 0.288_7;
 const LONG_MEAN_FLOOR: f32 = 0.141_4;
-/// Samples of the variation, and mean deviations that an innovation counts at most in it. As in the long mean, bursts count
-/// little, so that more noise between them is seen.
-const VARIATION_SAMPLES: f32 = 24.0;
+/// Mean deviations that an innovation counts at most in the variation. As in the long mean, bursts count little, so that more
+/// noise between them is seen.
 const VARIATION_CLIP: f32 = 3.0;
+/// Samples of the variation, as of that of frequent counts. With this clip, twice the noise raises the mean size of normally
+/// distributed innovations by 1.7, which is five standard errors of the mean of 24 samples. With 12 it would be less than
+/// four, and so within the limits of the default knob. A few large values are left to the channels of values and means.
+const VARIATION_SAMPLES: f32 = 24.0;
 const VARIATION_FLOOR: f32 = 0.05;
 /// Samples before residuals are clipped.
 const FREE: f32 = 8.0;
