@@ -170,23 +170,56 @@ fn least(host: &Host, clients: &mut [Client], region: &Region<'_, System>) -> is
     least
 }
 
+/// Connects further clients, lets all of them keep up, and returns the least memory.
+fn with_more(
+    host: &Host,
+    first: &mut [Client],
+    region: &Region<'_, System>,
+) -> (isize, Vec<Client>) {
+    let mut more: Vec<Client> = (0..CLIENTS).map(|_| host.connect()).collect();
+    let mut smallest = isize::MAX;
+    let begin = Instant::now();
+    keep_up(host, first, |_| {
+        for client in &mut more {
+            client.read("\"type\"");
+        }
+        let is_settled = more.iter().all(|client| client.read > 20_000);
+        if is_settled {
+            smallest = smallest.min(live(region));
+        }
+        is_settled && begin.elapsed() > Duration::from_secs(6)
+    });
+    (smallest, more)
+}
+
+/// What is not of a client is measured before and after the clients: with one alone, twice.
 #[test]
-fn a_client_that_keeps_up_takes_at_most_10_kib() {
+fn a_client_that_keeps_up_takes_at_most_8_kib() {
     let _alone = alone();
     let host = Host::start();
-    let mut clients = vec![host.connect()];
+    let mut first = [host.connect()];
     // The caches and buffers of a running dashboard are filled first.
-    keep_up(&host, &mut clients, |clients| clients[0].read > 20_000);
+    keep_up(&host, &mut first, |clients| clients[0].read > 20_000);
     let region = Region::new(ALLOCATOR);
-    let one = least(&host, &mut clients, &region);
-    clients.extend((0..CLIENTS).map(|_| host.connect()));
-    keep_up(&host, &mut clients, |clients| {
-        clients.iter().all(|client| client.read > 20_000)
-    });
-    let all = least(&host, &mut clients, &region);
-    let each = (all - one) / CLIENTS.cast_signed();
-    println!("memory: {each} bytes for each of {CLIENTS} clients that keep up");
-    assert!(each <= 10 * KIB, "{each} bytes");
+    let mut before = least(&host, &mut first, &region);
+    let mut rounds = Vec::new();
+    for _ in 0..2 {
+        let (all, more) = with_more(&host, &mut first, &region);
+        drop(more);
+        let after = least(&host, &mut first, &region);
+        let each = |one: isize| (all - one) / CLIENTS.cast_signed();
+        println!(
+            "memory: {} to {} bytes for each of {CLIENTS} clients that keep up",
+            each(after),
+            each(before)
+        );
+        rounds.push((each(before), each(after)));
+        before = after;
+    }
+    // The first round also fills what clients share.
+    let (from_before, from_after) = rounds[1];
+    let each = from_before.max(from_after);
+    assert!(each <= 8 * KIB, "{each} bytes: {rounds:?}");
 }
 
 #[test]

@@ -350,7 +350,8 @@ mod of_periods {
         /// Returns the sum.
         pub(crate) fn values(&self) -> HistogramValues {
             let counts = (0..).zip(self.counts.iter().copied());
-            let cells = counts.filter(|(_, count)| *count > 0).collect();
+            let mut cells: Vec<_> = counts.filter(|(_, count)| *count > 0).collect();
+            cells.shrink_to_fit();
             self.empty.with(cells, self.sum)
         }
     }

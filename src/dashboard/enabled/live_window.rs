@@ -49,11 +49,16 @@ struct WindowStep {
     groups: [BTreeMap<Arc<str>, GroupStep>; 3],
 }
 
-/// The growth of some series in one step.
-#[derive(Default)]
+/// The growth of some series in one step. Only cells with values take memory: a window has up to 60 steps of 65 groups.
 struct GroupStep {
     classes: ClassCounts,
-    values: Option<HistogramSum>,
+    values: HistogramValues,
+}
+
+/// The growth of some series in the step that is read. Its memory is that of all cells.
+struct GroupSum {
+    classes: ClassCounts,
+    values: HistogramSum,
 }
 
 /// How many requests or queries ended, and how.
@@ -206,11 +211,8 @@ impl LiveWindow {
             let groups = step.groups.get(place).into_iter().flatten();
             for (_, group) in groups.filter(|(name, _)| is_wanted(name)) {
                 classes.add(group.classes);
-                if let Some(values) = &group.values {
-                    let values = values.values();
-                    sum.get_or_insert_with(|| HistogramSum::with_bounds_of(&values))
-                        .add(&values);
-                }
+                sum.get_or_insert_with(|| HistogramSum::with_bounds_of(&group.values))
+                    .add(&group.values);
             }
         }
         (classes, sum)
@@ -247,7 +249,7 @@ fn of_history(history: &History) -> Option<LastTotals> {
 }
 
 fn step(snapshot: Snapshot, last: &LastTotals) -> WindowStep {
-    let mut groups: [BTreeMap<Arc<str>, GroupStep>; 3] = Default::default();
+    let mut groups: [BTreeMap<Arc<str>, GroupSum>; 3] = Default::default();
     for metric in snapshot.metrics {
         let place = HISTOGRAMS.iter().position(|name| *name == &*metric.name);
         let Some((place, groups)) = place.and_then(|at| Some((at, groups.get_mut(at)?))) else {
@@ -272,12 +274,24 @@ fn step(snapshot: Snapshot, last: &LastTotals) -> WindowStep {
     WindowStep {
         at: snapshot.at,
         length: snapshot.at.saturating_sub(last.at),
-        groups,
+        groups: groups.map(|groups| {
+            let steps = groups.into_iter().map(|(name, sum)| (name, sum.step()));
+            steps.collect()
+        }),
+    }
+}
+
+impl GroupSum {
+    fn step(&self) -> GroupStep {
+        GroupStep {
+            classes: self.classes,
+            values: self.values.values(),
+        }
     }
 }
 
 fn put(
-    groups: &mut BTreeMap<Arc<str>, GroupStep>,
+    groups: &mut BTreeMap<Arc<str>, GroupSum>,
     name: Option<String>,
     classes: ClassCounts,
     values: &HistogramValues,
@@ -286,12 +300,12 @@ fn put(
     if groups.len() >= MAX_GROUPS && !groups.contains_key(&*name) {
         return;
     }
-    let group = groups.entry(name.into()).or_default();
+    let group = groups.entry(name.into()).or_insert_with(|| GroupSum {
+        classes: ClassCounts::default(),
+        values: HistogramSum::with_bounds_of(values),
+    });
     group.classes.add(classes);
-    group
-        .values
-        .get_or_insert_with(|| HistogramSum::with_bounds_of(values))
-        .add(values);
+    group.values.add(values);
 }
 
 /// The group of a series, and what its labels say about `count` values. `None` for what is left out.
@@ -327,4 +341,63 @@ fn group_of(place: usize, labels: &str, count: u64) -> (Option<String>, ClassCou
 
 fn per_second(count: u64, seconds: f64) -> Option<f64> {
     (seconds > 0.0).then(|| count as f64 / seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::history::{HistoryConfig, HistorySetup, MarkerStore};
+    use crate::metrics::MetricsConfig;
+
+    /// The memory that the cells of a window take.
+    fn bytes(window: &LiveWindow) -> usize {
+        let groups = window.steps.iter().flat_map(|step| &step.groups).flatten();
+        groups
+            .map(|(_, group)| size_of::<GroupStep>() + group.values.bytes())
+            .sum()
+    }
+
+    #[test]
+    fn a_full_window_takes_memory_for_cells_with_values_alone() {
+        let clock = Clock::driven(Duration::from_secs(1_000_000));
+        let metrics = Metrics::new(MetricsConfig::default(), clock.clone(), Arc::default());
+        let setup = HistorySetup {
+            config: &HistoryConfig::default(),
+            metrics: &metrics,
+            directory: None,
+            clock: &clock,
+            diagnostics: &Arc::default(),
+            markers: &Arc::new(MarkerStore::new(&clock, "")),
+            observer: None,
+        };
+        let (history, _tasks) = History::new(setup);
+        let waits = metrics
+            .histogram("db_client_connection_wait_time")
+            .unit("s")
+            .build();
+        let pools: Vec<String> = (0..MAX_GROUPS).map(|n| format!("pool {n}")).collect();
+        let record = || {
+            for pool in &pools {
+                waits
+                    .with([("db_client_connection_pool_name", pool.as_str())])
+                    .record(0.025);
+            }
+        };
+        record();
+        history.record();
+        let mut window = LiveWindow::new(&metrics);
+        for _ in 0..100 {
+            clock.advance(Duration::from_secs(1));
+            record();
+            window.read(&history);
+        }
+        assert_eq!(window.steps.len(), 60);
+        let figures = window.of_pool("pool 7");
+        assert_eq!(figures.rate, Some(1.0));
+        let p95 = figures.p95.unwrap();
+        assert!((p95 - 0.025).abs() < 0.001, "{p95}");
+        let of_group = bytes(&window) / (60 * MAX_GROUPS);
+        assert!(of_group <= 128, "{of_group} bytes for a group and a second");
+    }
 }
