@@ -124,10 +124,14 @@ pub(super) struct RuleLine {
     pub(super) hold: u64,
 }
 
+/// The maximum number of alerts in the live state.
+pub(super) const MAX_SHOWN: usize = 20;
+
 /// All that the overview knows of the alerts.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct AlertReading {
-    /// Firing ones first, and among these the critical ones.
+    /// All of them, since the verdict and the counts are of all; the document has the first [`MAX_SHOWN`]. Firing ones first,
+    /// and among these the critical ones.
     pub(super) alerts: Vec<AlertRow>,
     /// The oldest first.
     pub(super) spans: Vec<AlertSpan>,
@@ -139,16 +143,13 @@ pub(super) struct AlertReading {
 
 #[cfg(feature = "alerts")]
 impl AlertReading {
-    /// The maximum number of alerts in the live state.
-    const MAX_ALERTS: usize = 20;
     /// The maximum number of spans in the live state.
     const MAX_SPANS: usize = 200;
     /// How long a span is shown, in milliseconds.
     const SHOWN_FOR: u64 = 24 * 3_600_000;
 
-    /// Leaves out what is too old or too much for the live state.
+    /// Leaves out the spans that are too old or too many for the live state.
     pub(super) fn trim(&mut self, now: u64) {
-        self.alerts.truncate(Self::MAX_ALERTS);
         let is_shown = |span: &AlertSpan| {
             let end = span.to.unwrap_or(now);
             now.saturating_sub(end) <= Self::SHOWN_FOR
@@ -160,6 +161,17 @@ impl AlertReading {
 }
 
 impl AlertReading {
+    /// The number of alerts that are open, of those of them that are critical, and of those that fire and are acknowledged.
+    pub(super) fn counts(&self) -> [u64; 3] {
+        let count = |is: fn(&AlertRow) -> bool| self.alerts.iter().filter(|it| is(it)).count();
+        let counts = [
+            count(AlertRow::is_open),
+            count(|it| it.is_open() && it.severity == Some(CardSeverity::Critical)),
+            count(|it| it.fires() && it.acknowledged.is_some()),
+        ];
+        counts.map(|count| count as u64)
+    }
+
     /// The alerts that decide about the verdict, the worst first.
     pub(super) fn of_verdict(&self) -> impl Iterator<Item = (&AlertRow, CardSeverity)> {
         let mut all: Vec<_> = self
@@ -305,6 +317,29 @@ mod tests {
     }
 
     #[test]
+    fn the_document_lists_twenty_alerts_and_counts_all() {
+        let firing = |severity| alert(AlertPhase::Firing, Some(severity));
+        let mut alerts = vec![firing(CardSeverity::Critical); 30];
+        alerts.extend(vec![firing(CardSeverity::Warning); 40]);
+        alerts.extend(vec![acknowledged(CardSeverity::Warning); 50]);
+        let mut reading = AlertReading {
+            alerts,
+            ..AlertReading::default()
+        };
+        reading.trim(1000);
+        assert_eq!(reading.counts(), [70, 30, 50]);
+        assert_eq!(reading.of_verdict().count(), 70);
+        let document: serde_json::Value =
+            serde_json::from_str(&super::super::sections::alerts(&reading)).unwrap();
+        assert_eq!(document["alerts"].as_array().unwrap().len(), MAX_SHOWN);
+        let counts = ["open", "open_critical", "acknowledged"];
+        assert_eq!(
+            counts.map(|key| document[key].as_u64().unwrap()),
+            [70, 30, 50]
+        );
+    }
+
+    #[test]
     fn the_live_state_is_bounded() {
         let span = |n: u64| AlertSpan {
             rule: String::new(),
@@ -315,15 +350,11 @@ mod tests {
             to: Some(n),
         };
         let mut reading = AlertReading {
-            alerts: vec![alert(AlertPhase::Firing, None); 100],
             spans: (0..1000).map(span).collect(),
             ..AlertReading::default()
         };
         reading.trim(1000);
-        assert_eq!(
-            (reading.alerts.len(), reading.spans.len()),
-            (AlertReading::MAX_ALERTS, AlertReading::MAX_SPANS)
-        );
+        assert_eq!(reading.spans.len(), AlertReading::MAX_SPANS);
         assert_eq!(reading.spans[0].from, 800, "the newest stay");
         reading.trim(AlertReading::SHOWN_FOR + 10_000);
         assert!(reading.spans.is_empty());

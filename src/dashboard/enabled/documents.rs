@@ -45,7 +45,7 @@ pub(super) struct Composer {
     /// The state of the verdict and when it began.
     verdict: Option<(Option<CardSeverity>, Option<u64>)>,
     of_tick: TickParts,
-    alerts: AlertReading,
+    alerts: Arc<AlertReading>,
     anomalies: Vec<AnomalyRow>,
     bands: CardBands,
     earlier: Option<EarlierFigures>,
@@ -76,7 +76,7 @@ impl Composer {
             checks: CheckChanges::default(),
             verdict: None,
             of_tick: TickParts::default(),
-            alerts: AlertReading::default(),
+            alerts: Arc::default(),
             anomalies: Vec::new(),
             bands: CardBands::default(),
             earlier: None,
@@ -109,7 +109,7 @@ impl Composer {
         }
         let pools = self.host.pools();
         let signals = self.signals(setup, &system, pools.as_deref());
-        self.alerts = setup.alerts.read(now);
+        self.alerts = Arc::new(setup.alerts.read(now));
         if has_passed {
             self.read_anomalies(setup, signals.max_connections, now);
         }
@@ -169,7 +169,7 @@ impl Composer {
                 .map(error_line)
                 .collect(),
             in_flight: in_flight.len(),
-            alerts: self.alerts.clone(),
+            alerts: Arc::clone(&self.alerts),
         };
         before.next(now, written, figures)
     }
@@ -260,6 +260,7 @@ impl Composer {
         let Judgment {
             state: worst,
             reasons,
+            reason_count,
             began,
         } = verdict::judge(&VerdictInput {
             alerts: &self.alerts,
@@ -284,6 +285,7 @@ impl Composer {
             since: began.or(since),
             uptime: system.uptime.map(|uptime| uptime.as_secs()),
             reasons,
+            reason_count,
             failing_route: self.of_tick.failing_route.clone(),
             slow_route: verdict::slow_route(&self.anomalies),
         }

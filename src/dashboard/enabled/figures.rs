@@ -69,7 +69,10 @@ pub(super) struct VerdictFigures {
     /// Milliseconds since the Unix epoch.
     pub(super) since: Option<u64>,
     pub(super) uptime: Option<u64>,
+    /// The first of them.
     pub(super) reasons: Vec<Reason>,
+    /// The number of all.
+    pub(super) reason_count: usize,
     pub(super) failing_route: Option<FailingRoute>,
     pub(super) slow_route: Option<SlowRoute>,
 }
@@ -149,5 +152,5 @@ pub(super) struct LiveFigures {
     pub(super) services: Vec<ServiceRow>,
     pub(super) errors: Vec<String>,
     pub(super) in_flight: usize,
-    pub(super) alerts: AlertReading,
+    pub(super) alerts: Arc<AlertReading>,
 }

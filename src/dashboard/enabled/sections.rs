@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::alert_figures::{AlertReading, AlertRow, AlertSpan};
+use super::alert_figures::{AlertReading, AlertRow, AlertSpan, MAX_SHOWN};
 use super::anomaly_figures::{AnomalyRow, CardBands};
 use super::changes::{millis, word_of};
 use super::figures::{CardSeverity, VerdictFigures};
@@ -36,6 +36,7 @@ pub(super) fn verdict(verdict: &VerdictFigures, uptime: Option<u64>) -> String {
         it.text("state", verdict.word());
         it.integer("since", verdict.since);
         it.integer("uptime", uptime);
+        it.integer("reason_count", verdict.reason_count as u64);
         it.list("reasons", |list| {
             for reason in &verdict.reasons {
                 list.object(|it| {
@@ -139,13 +140,14 @@ pub(super) fn day(start: u64, step: Duration, load: &[Option<f64>], spans: &[Ale
 
 /// The alerts of the rules, those that fire first, and the times for which they held.
 pub(super) fn alerts(reading: &AlertReading) -> String {
-    let count =
-        |is: fn(&AlertRow) -> bool| reading.alerts.iter().filter(|it| is(it)).count() as u64;
+    let [open, critical, acknowledged] = reading.counts();
     json::object(|it| {
         it.integer("rules", reading.rules as u64);
-        it.integer("open", count(AlertRow::is_open));
+        it.integer("open", open);
+        it.integer("open_critical", critical);
+        it.integer("acknowledged", acknowledged);
         it.list("alerts", |list| {
-            for alert in &reading.alerts {
+            for alert in reading.alerts.iter().take(MAX_SHOWN) {
                 list.object(|it| put_alert(it, alert));
             }
         });

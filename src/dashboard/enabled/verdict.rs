@@ -10,6 +10,9 @@ use crate::health::{HealthEntry, HealthStatus};
 /// An anomaly belongs to an alert on the same figure if it began at most this long before it, in milliseconds.
 const BEFORE_ALERT: u64 = 15 * 60_000;
 
+/// The maximum number of reasons that are listed.
+const MAX_REASONS: usize = 20;
+
 /// What the verdict is made of.
 pub(super) struct VerdictInput<'a> {
     pub(super) alerts: &'a AlertReading,
@@ -22,8 +25,10 @@ pub(super) struct VerdictInput<'a> {
 /// The worst of all that is known.
 pub(super) struct Judgment {
     pub(super) state: CardSeverity,
-    /// The worst first; of equal ones, alerts first.
+    /// The worst first; of equal ones, alerts first. At most [`MAX_REASONS`].
     pub(super) reasons: Vec<Reason>,
+    /// The number of all reasons.
+    pub(super) reason_count: usize,
     /// When it began, in milliseconds since the Unix epoch, where an alert says so.
     pub(super) began: Option<u64>,
 }
@@ -46,12 +51,15 @@ pub(super) fn judge(input: &VerdictInput<'_>) -> Judgment {
         sections::overall(input.is_ready, other.len()).max(of_alerts.unwrap_or(CardSeverity::Ok));
     reasons.extend(other);
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.state));
+    let reason_count = reasons.len();
+    reasons.truncate(MAX_REASONS);
     // What began first of the worst is what it began with.
     let worst = input.alerts.of_verdict().filter(|(_, it)| *it == state);
     let began = worst.map(|(alert, _)| began(alert, input.anomalies)).min();
     Judgment {
         state,
         reasons,
+        reason_count,
         began,
     }
 }
@@ -176,6 +184,22 @@ mod tests {
         assert_eq!(names(&judgment), ["errors", "ready", "slow", "otlp"]);
         let judgment = judged(Vec::new(), &[], true);
         assert_eq!((judgment.state, judgment.began), (warning, None));
+    }
+
+    #[test]
+    fn the_verdict_is_of_all_alerts_and_lists_the_first_reasons() {
+        let mut alerts = vec![firing("slow", CardSeverity::Warning, 5); 50];
+        alerts.push(firing("errors", CardSeverity::Critical, 9));
+        let judgment = judged(alerts, &[], true);
+        assert_eq!(
+            (judgment.state, judgment.began),
+            (CardSeverity::Critical, Some(9))
+        );
+        assert_eq!(
+            (judgment.reasons.len(), judgment.reason_count),
+            (MAX_REASONS, 52)
+        );
+        assert_eq!(judgment.reasons[0].name, "errors");
     }
 
     #[test]

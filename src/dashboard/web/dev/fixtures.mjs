@@ -132,21 +132,21 @@ export class Scene {
   alerts(now) {
     const blank = { card: null, fires_at: null, resolved_at: null, labels: [], acknowledged: null, silenced_by: [], inhibited_by: null, no_data: false, failed: false, runbook: 'https://docs.rs/watchpost' };
     const quota = { ...blank, id: '02', rule: 'api-rate-limit', state: 'firing', severity: 'warning', began: this.begun - 4_800_000, since: this.begun - 4_800_000, fired_at: this.begun - 4_800_000, value: 0.81, bound: '>= 0.8', summary: '81 % of the rate limit (day) of api.openai.com is used', labels: [{ name: 'service_peer_name', value: 'api.openai.com' }], matchers: ['alertname=api-rate-limit'], acknowledged: { by: 'dana', comment: 'top-up ordered', at: this.begun - 4_500_000, until: null } };
-    if (!this.requested) return { rules: 12, open: 0, alerts: [], spans: [] };
-    if (!(this.bad < now)) return { rules: 12, open: 0, alerts: [quota], spans: [] };
+    if (!this.requested) return { rules: 12, open: 0, open_critical: 0, acknowledged: 0, alerts: [], spans: [] };
+    if (!(this.bad < now)) return { rules: 12, open: 0, open_critical: 0, acknowledged: 0, alerts: [quota], spans: [] };
     const errors = { ...blank, id: '01', rule: 'high-error-rate', card: 'error_rate', state: 'firing', severity: 'critical', began: this.bad + 60_000, since: this.bad + 120_000, fired_at: this.bad + 120_000, value: 0.068, bound: '> 0.05', summary: '6.8 % of the requests of five minutes failed', matchers: ['alertname=high-error-rate'] };
     const slow = { ...blank, id: '03', rule: 'slow-response', card: 'response_time', state: 'pending', severity: 'warning', began: now - 220_000, since: now - 220_000, fired_at: null, fires_at: now + 80_000, value: 1.38, bound: '> 1', summary: 'The slowest 5 % of the responses take more than 1.38 s', matchers: ['alertname=slow-response'] };
     const span = { rule: 'high-error-rate', card: 'error_rate', severity: 'critical' };
-    return { rules: 12, open: 1, alerts: [errors, quota, slow], spans: [{ ...span, state: 'pending', from: this.bad + 60_000, to: this.bad + 120_000 }, { ...span, state: 'firing', from: this.bad + 120_000, to: null }, { rule: 'slow-response', card: 'response_time', severity: 'warning', state: 'pending', from: now - 220_000, to: null }] };
+    return { rules: 12, open: 1, open_critical: 1, acknowledged: 0, alerts: [errors, quota, slow], spans: [{ ...span, state: 'pending', from: this.bad + 60_000, to: this.bad + 120_000 }, { ...span, state: 'firing', from: this.bad + 120_000, to: null }, { rule: 'slow-response', card: 'response_time', severity: 'warning', state: 'pending', from: now - 220_000, to: null }] };
   }
 
   verdict(now) {
-    if (!this.requested) return { state: 'waiting', since: null, uptime: (now - this.begun + 41_000) / 1000, reasons: [], where: null, slow: null };
+    if (!this.requested) return { state: 'waiting', since: null, uptime: (now - this.begun + 41_000) / 1000, reasons: [], reason_count: 0, where: null, slow: null };
     if (this.bad < now) {
       const reasons = [{ kind: 'alert', name: 'high-error-rate', state: 'critical', text: '6.8 % of the requests of five minutes failed', alert: '01', card: 'error_rate' }, { kind: 'check', name: 'database', state: 'critical', text: 'timed out after 2 s: waiting for a connection', alert: null, card: null }];
       return { state: 'critical', since: this.bad, uptime: 1_000_000, reasons, where: { method: 'POST', route: '/api/content/generate', share: 0.91 }, slow: null };
     }
-    return { state: 'healthy', since: this.begun - 160 * 60_000, uptime: (now - this.deployed) / 1000, reasons: [], where: null, slow: null };
+    return { state: 'healthy', since: this.begun - 160 * 60_000, uptime: (now - this.deployed) / 1000, reasons: [], reason_count: 0, where: null, slow: null };
   }
 
   day(now) {

@@ -9,8 +9,12 @@ export type Severity = 'info' | 'warning' | 'critical';
 export interface Alerts {
   /** The number of rules. 0 also in a build without alerts. */
   rules: number;
-  /** Alerts that fire, and that nobody has acknowledged or silenced. */
+  /** Alerts that fire, and that nobody has acknowledged or silenced: all of them, also those that are not in `alerts`. */
   open: number;
+  /** Those of them that are critical. */
+  open_critical: number;
+  /** Alerts that fire and are acknowledged. */
+  acknowledged: number;
   /** Firing ones first, and among these the critical ones; at most 20. */
   alerts: Alert[];
   /** The times of the last 24 hours for which conditions held, the oldest first; at most 200. */

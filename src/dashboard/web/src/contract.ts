@@ -144,8 +144,10 @@ export interface Verdict {
   /** When this state began. */
   since: Time | null;
   uptime: Seconds | null;
-  /** Why the state is not `healthy`, the worst first; of equal ones, alerts first. Empty if it is. */
+  /** Why the state is not `healthy`, the worst first; of equal ones, alerts first; at most 20. Empty if it is. */
   reasons: Reason[];
+  /** The number of all reasons. */
+  reason_count: number;
   /** The route whose response times are odd the most. */
   slow: { method: string; route: string; p95: Seconds } | null;
   /** The route with most of the failures of the last five minutes, if there are failures. */

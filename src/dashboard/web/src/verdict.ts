@@ -45,20 +45,21 @@ export function asText({ head, pieces }: Sentence): string {
 const TOLD = 2;
 
 function reasons(sections: Sections): Piece[] {
-  const all = sections.verdict.reasons;
-  const [first, ...rest] = all;
+  const { reasons: all, reason_count } = sections.verdict;
+  const count = Math.max(reason_count, all.length);
+  const [first] = all;
   if (first === undefined) return [];
   if (first.kind === 'alert') {
     const told = all.filter((reason) => reason.kind === 'alert').slice(0, TOLD);
     const pieces = told.flatMap((reason, i) => [...(i === 0 ? [] : [{ text: A.and }]), ...alertPieces(reason, sections)]);
-    const left = all.length - told.length;
+    const left = count - told.length;
     const [head, ...others] = pieces;
     const begin = head === undefined ? [] : [{ ...head, text: capitalWord(head.text) }];
     return [...begin, ...others, { text: left === 0 ? '' : '; ' + T.moreReasons(left) }];
   }
   const text = first.text.replace(/[.\s]+$/, '');
   const named = first.name === '' ? capital(text) : T.notWell(T.reasonKinds[first.kind] ?? '', first.name) + text;
-  const more = rest.length === 0 ? '' : '; ' + T.moreReasons(rest.length);
+  const more = count === 1 ? '' : '; ' + T.moreReasons(count - 1);
   return [{ text: first.kind === 'readiness' ? T.unready + (text === '' ? '' : ': ' + text) : named }, { text: more }];
 }
 

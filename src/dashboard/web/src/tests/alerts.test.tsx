@@ -37,7 +37,7 @@ export function alert(change: Partial<Alert> = {}): Alert {
 }
 
 const acknowledged = { by: 'dana', comment: 'top-up ordered', at: NOW - MINUTE, until: null };
-const of = (...alerts: Alert[]): ReturnType<typeof sections> => sections({ alerts: { rules: 12, open: 1, alerts, spans: [] } });
+const of = (...alerts: Alert[]): ReturnType<typeof sections> => sections({ alerts: { rules: 12, open: 1, open_critical: 1, acknowledged: 0, alerts, spans: [] } });
 
 function rendered(show: (root: HTMLElement) => void): HTMLElement {
   const root = document.createElement('div');

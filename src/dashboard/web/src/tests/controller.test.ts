@@ -156,7 +156,7 @@ describe('what is shown', () => {
   it('has the alerts of now, also beside the figures of a past range', async () => {
     answers['data/v1/overview?from=1000000&to=5000000'] = [200, overview];
     const { page, shown, togglePause } = await load('/monitoring/?from=1000000&to=5000000');
-    const alerts = (open: number): Alerts => ({ rules: 12, open, alerts: [], spans: [] });
+    const alerts = (open: number): Alerts => ({ rules: 12, open, open_critical: 0, acknowledged: 0, alerts: [], spans: [] });
     const documentOf = (open: number): Page['document'] => ({ epoch: 'e', seq: open, at: NOW, sections: sections({ alerts: alerts(open) }) });
     expect(shown(page.get())?.alerts.open).toBe(0);
     page.update({ document: documentOf(1) });

@@ -28,8 +28,8 @@ export function series(start: number, n: number, step = 10_000): Series {
 
 export function sections(change: Partial<Sections> = {}): Sections {
   return {
-    verdict: { state: 'healthy', since: NOW - 160 * MINUTE, uptime: 9600, reasons: [], where: null, slow: null },
-    alerts: { rules: 0, open: 0, alerts: [], spans: [] },
+    verdict: { state: 'healthy', since: NOW - 160 * MINUTE, uptime: 9600, reasons: [], reason_count: 0, where: null, slow: null },
+    alerts: { rules: 0, open: 0, open_critical: 0, acknowledged: 0, alerts: [], spans: [] },
     cards: {
       health: { state: 'ok', checks: [], passing: 7, total: 7 },
       requests: card(412),

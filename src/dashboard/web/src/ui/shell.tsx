@@ -12,7 +12,6 @@ import { A } from '../strings-alerts';
 import { TO } from '../strings-operations';
 import { THEMES, setTheme, theme } from '../theme';
 import { AlertsView } from './alerts';
-import { fires, isOpen } from './alert-panel';
 import { Calls } from './calls';
 import { Database } from './database';
 import { DayLine } from './day-line';
@@ -136,23 +135,22 @@ function Side(): JSX.Element {
 
 /** How many alerts are open, with the glyph of the worst; a tick if all of them are acknowledged. */
 function AlertCount(): JSX.Element | null {
-  const alerts = shown(useStore(page))?.alerts.alerts ?? [];
-  const open = alerts.filter(isOpen);
-  if (open.length > 0) {
-    const isCritical = open.some((alert) => alert.severity === 'critical');
+  const alerts = shown(useStore(page))?.alerts;
+  if (alerts === undefined) return null;
+  if (alerts.open > 0) {
+    const isCritical = alerts.open_critical > 0;
     return (
       <span class={isCritical ? 'tag s-crit' : 'tag s-warn'}>
         <Glyph name={isCritical ? 'critical' : 'warning'} label={isCritical ? STATE_WORDS.critical : STATE_WORDS.warning} />
-        {open.length}
+        {alerts.open}
       </span>
     );
   }
-  const handled = alerts.filter((alert) => fires(alert) && alert.acknowledged !== null).length;
-  if (handled === 0) return null;
+  if (alerts.acknowledged === 0) return null;
   return (
     <span class="tag">
       <Glyph name="done" label={A.acknowledgedTitle} />
-      {handled}
+      {alerts.acknowledged}
     </span>
   );
 }
