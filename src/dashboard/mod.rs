@@ -76,7 +76,7 @@
 //! | `/data/v1/overview?range=1h` or `?from=..&to=..` | the overview with the curves of a range, in JSON: `15m`, `1h`, `6h`, `24h`, `7d`, `30d`, or milliseconds since the epoch |
 //! | `/data/v1/alerts` | alerts, silences, the last changes of alerts, rules with their values now, objectives |
 //! | `/data/v1/alerts/preview?matcher=alertname%3Dslow-response` | what a silence with these matchers would hide |
-//! | `/data/v1/alerts/backtest?rule=slow-response&hours=24` | when a rule would have fired within 72 hours at most |
+//! | `/data/v1/alerts/backtest?rule=slow-response&hours=24` | when a rule would have fired within 24 hours at most |
 //! | `/data/v1/alerts/acknowledge`, `/silence`, `/end-silence` | `POST` by an operator, see [alerts](#alerts) |
 //! | `/data/v1/traces?range=1h` | [kept traces](#traces) of a range, the latest first; also by `route`, `min_ms`, `max_ms`, `status` (`5xx` or a code), `kept`, `id`; `limit` up to 200, and `cursor` with the `next` of the response before |
 //! | `/data/v1/trace?id=..` | one trace: spans as a tree, critical path, log lines, captured errors, a typical trace |

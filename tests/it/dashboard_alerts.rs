@@ -351,7 +351,8 @@ fn what_cannot_be_done_is_refused_with_a_reason() {
         "preview?matcher=x",
         "preview?matcher=%zz",
         "backtest",
-        "backtest?rule=high-error-rate&hours=100",
+        "backtest?rule=high-error-rate&hours=25",
+        "backtest?rule=high-error-rate&hours=0",
     ] {
         let answer = host.get(
             &format!("data/v1/alerts/{path}"),

@@ -11,7 +11,7 @@ use super::gauge::GaugeValues;
 use super::metric_query::{Aggregation, Function, Grouping, MetricQuery, Point, ResultSeries};
 use super::numbers::{MISSING, is_missing};
 use super::plan::{Piece, Plan, Window};
-use super::roll_up::{CoarseSum, CoarseValue, sum_of};
+use super::roll_up::{CoarseSum, CoarseValue, CountAndSum, sum_of};
 use super::steps::{SeriesKey, SeriesRun, StepFlags};
 use super::time_range::time_of;
 #[cfg(feature = "dashboard")]
@@ -30,8 +30,8 @@ fn labels_of(canonical: &str) -> Labels {
 
 /// Collects the values that a query reads, and calculates its results.
 ///
-/// Values are added up as they come, in the slots of the plan. What is kept is one number, or one histogram, for each slot
-/// and group of counters or histograms, and two numbers for each slot and gauge.
+/// Values are added up as they come, in the slots of the plan. What is kept for each slot is one number for a group of
+/// counters, two numbers for a gauge or a group of histograms, and one histogram for a group if the query is of a quantile.
 pub(super) struct Evaluation<'a> {
     query: &'a MetricQuery,
     plan: &'a Plan,
@@ -82,7 +82,12 @@ impl<'a> Evaluation<'a> {
                 break;
             }
             for part in piece.groups.overlapping(&steps) {
-                if let Some(value) = CoarseValue::of(run, &piece.groups.steps(part)) {
+                let steps = piece.groups.steps(part);
+                let value = match self.query.function {
+                    Function::Quantile(_) => CoarseValue::of(run, &steps),
+                    _ => CoarseValue::without_cells(run, &steps),
+                };
+                if let Some(value) = value {
                     let slot = piece.first_slot + part;
                     group.add(slot, run, value, |gauges, values| {
                         if let Some(gauge) = slot_of(gauges, place.member, GaugeSlots::default()) {
@@ -172,7 +177,9 @@ impl Grouping {
 struct GroupValues {
     /// The increases of all counters.
     increases: Vec<f64>,
-    /// The values of all histograms, by their bounds.
+    /// The totals of all histograms, of a query that needs no cells.
+    totals: Vec<Option<CountAndSum>>,
+    /// The values of all histograms, by their bounds, of a query that does.
     histograms: Vec<HistogramSlots>,
     /// By their positions in the group.
     gauges: Vec<GaugeSlots>,
@@ -230,6 +237,11 @@ impl GroupValues {
                 }
             }
             CoarseSum::Gauge(values) => add_gauge(&mut self.gauges, &values),
+            CoarseSum::Totals(totals) => {
+                if let Some(all) = slot_of(&mut self.totals, slot, None) {
+                    *all = Some(all.map_or(totals, |before| before.plus(totals)));
+                }
+            }
             CoarseSum::Histogram(values) => self.add_histogram(slot, run, values),
         }
     }
@@ -273,8 +285,12 @@ impl GroupValues {
     }
 
     fn value(&self, query: &MetricQuery, window: &Window) -> Option<f64> {
-        if let Some(values) = self.histogram(window) {
-            return of_histogram(query.function, &values, window);
+        if let Function::Quantile(rank) = query.function {
+            return self.histogram(window)?.distribution().quantile(rank);
+        }
+        let totals = inside(&self.totals, window).flatten().copied();
+        if let Some(totals) = totals.reduce(CountAndSum::plus) {
+            return of_totals(query.function, totals, window);
         }
         let gauges = || {
             let gauges = self.gauges.iter();
@@ -381,18 +397,14 @@ fn inside<'a, T>(values: &'a [T], window: &'a Window) -> impl DoubleEndedIterato
     })
 }
 
-fn of_histogram(function: Function, values: &HistogramValues, window: &Window) -> Option<f64> {
-    let count = values.count() as f64;
+fn of_totals(function: Function, totals: CountAndSum, window: &Window) -> Option<f64> {
+    let count = totals.count as f64;
     match function {
         Function::Increase => Some(count),
         Function::Rate => per_second(count, window),
-        Function::SumIncrease => Some(values.sum()),
-        Function::Mean => (count > 0.0).then(|| values.sum() / count),
-        Function::Quantile(rank) => {
-            let values = values.distribution();
-            values.quantile(rank)
-        }
-        Function::Last | Function::Min | Function::Max => None,
+        Function::SumIncrease => Some(totals.sum),
+        Function::Mean => (totals.count > 0).then(|| totals.sum / count),
+        Function::Quantile(_) | Function::Last | Function::Min | Function::Max => None,
     }
 }
 
@@ -414,4 +426,86 @@ fn aggregate(by: Aggregation, values: impl Iterator<Item = f64>) -> Option<f64> 
         Aggregation::Mean => combined / f64::from(count),
         _ => combined,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::roll_up::StepGroups;
+    use super::super::steps::SeriesKind;
+    use super::*;
+
+    /// A histogram with a value in each of `cells` cells at each of four steps.
+    fn run(labels: &str, bounds: &[f64], cells: u16) -> SeriesRun {
+        let empty = HistogramValues::empty(bounds);
+        let values = empty.with((0..cells).map(|code| (code, 1)).collect(), 0.5);
+        SeriesRun {
+            key: SeriesKey {
+                name: "took_seconds".into(),
+                labels: labels.into(),
+            },
+            kind: SeriesKind::Histogram,
+            first: 0,
+            column: Arc::new(Column::Histograms {
+                empty: Box::new(empty),
+                steps: vec![
+                    Some(values.clone()),
+                    Some(values.clone()),
+                    None,
+                    Some(values),
+                ],
+            }),
+            flags: Vec::new(),
+        }
+    }
+
+    /// One window over two slots of two steps each.
+    fn plan() -> Plan {
+        let mut groups = StepGroups::new(0);
+        for is_new in [true, false, true, false] {
+            groups.push(is_new);
+        }
+        let piece = Piece {
+            source: 0,
+            groups,
+            first_slot: 0,
+        };
+        let window = Window {
+            at: 40_000,
+            slots: std::iter::once(0..2).collect(),
+            millis: 40_000,
+            has_gap: false,
+        };
+        Plan {
+            pieces: vec![piece],
+            windows: vec![window],
+            slots: 2,
+        }
+    }
+
+    #[test]
+    fn only_a_quantile_keeps_the_cells_of_histograms() {
+        let plan = plan();
+        let runs = [
+            run("code=\"a\"", &[0.1, 1.0], 40),
+            run("code=\"b\"", &[0.5], 60),
+        ];
+        let of = |query: MetricQuery| {
+            let query = query.total();
+            let mut evaluation = Evaluation::new(&query, &plan);
+            runs.iter().for_each(|run| evaluation.add(0, run));
+            let kept = evaluation.groups.iter().flat_map(|it| &it.histograms);
+            let kept = kept.flat_map(|it| it.slots.iter().flatten()).count();
+            let result = evaluation.finish();
+            (result[0].points[0].value, kept)
+        };
+        let name = "took_seconds";
+        // Three steps have values.
+        assert_eq!(of(MetricQuery::increase(name)), (300.0, 0));
+        assert_eq!(of(MetricQuery::rate(name)), (7.5, 0));
+        assert_eq!(of(MetricQuery::sum_increase(name)), (3.0, 0));
+        assert_eq!(of(MetricQuery::mean(name)), (0.01, 0));
+        assert_eq!(of(MetricQuery::quantile(0.5, name)).1, 4);
+    }
 }

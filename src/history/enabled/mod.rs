@@ -49,6 +49,8 @@ pub(crate) use self::time_range::TimeRange;
 use self::disk::{DiskStore, DiskStoreSetup};
 #[cfg(feature = "dashboard")]
 use self::evaluate::Evaluation;
+#[cfg(feature = "dashboard")]
+use self::metric_query::Function;
 use self::recorder::Recorder;
 use self::store::MemoryStore;
 use self::time_range::{millis, time_of};
@@ -358,6 +360,11 @@ impl History {
         end: SystemTime,
         step: Duration,
     ) -> Result<Vec<(i64, Distribution)>> {
+        // A quantile is what makes the evaluation keep the cells of histograms.
+        let query = &MetricQuery {
+            function: Function::Quantile(0.5),
+            ..query.clone()
+        };
         query.check()?;
         let times: Vec<i64> = TimeRange::new(start, end, step)?.times().collect();
         let sources = (&*self.store, &self.stored);

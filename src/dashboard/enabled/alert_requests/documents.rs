@@ -12,8 +12,8 @@ use super::Refusal;
 use crate::alerts::{Alert, AlertTransition, Rule, RuleSubject, Silence, SloStatus};
 use crate::dashboard::DashboardCard;
 
-/// The longest time of a dry run.
-pub(super) const MAX_HOURS: u64 = 72;
+/// The longest time of a dry run, in hours. It evaluates the rule each 30 seconds, by default.
+pub(super) const MAX_HOURS: u64 = 24;
 /// The maximum number of rows of a list.
 const MAX_ROWS: usize = 200;
 /// The maximum number of names of a list.

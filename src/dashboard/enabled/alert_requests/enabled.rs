@@ -75,7 +75,7 @@ async fn backtest(dashboard: &Arc<Dashboard>, call: &AlertCall) -> Result<String
             .parse()
             .ok()
             .filter(|hours| (1..=documents::MAX_HOURS).contains(hours))
-            .ok_or_else(|| bad("`hours` must be from 1 to 72."))?,
+            .ok_or_else(|| bad("`hours` must be from 1 to 24."))?,
     };
     let write = move |setup: &_| documents::backtest(setup, &name, hours);
     let written = dashboard.document(write).await;

@@ -174,6 +174,31 @@ pub(super) enum CoarseSum {
     Increase(f64),
     Gauge(GaugeValues),
     Histogram(HistogramValues),
+    /// Of a histogram whose cells are not needed.
+    Totals(CountAndSum),
+}
+
+/// The number of values of a histogram, and their sum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct CountAndSum {
+    pub(super) count: u64,
+    pub(super) sum: f64,
+}
+
+impl CountAndSum {
+    fn of(values: &HistogramValues) -> Self {
+        Self {
+            count: values.count(),
+            sum: values.sum(),
+        }
+    }
+
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            count: self.count.wrapping_add(other.count),
+            sum: self.sum + other.sum,
+        }
+    }
 }
 
 impl<'a> CoarseRun<'a> {
@@ -279,6 +304,20 @@ impl CoarseValue {
         };
         let flags = run.flags_at(&inside);
         Some(Self { sum, flags })
+    }
+
+    /// The same with the totals of histograms alone, which take neither memory nor time for each cell.
+    pub(super) fn without_cells(run: &SeriesRun, steps: &Range<Tick>) -> Option<Self> {
+        let Column::Histograms { steps: values, .. } = &*run.column else {
+            return Self::of(run, steps);
+        };
+        let inside = run.positions(steps);
+        let values = values.get(inside.clone())?.iter().flatten();
+        let totals = values.map(CountAndSum::of).reduce(CountAndSum::plus)?;
+        Some(Self {
+            sum: CoarseSum::Totals(totals),
+            flags: run.flags_at(&inside),
+        })
     }
 }
 
