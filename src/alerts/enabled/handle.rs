@@ -237,6 +237,12 @@ impl Alerts {
         rules.iter().map(|rule| Rule::clone(rule)).collect()
     }
 
+    /// The rules, which stay the same as long as nobody replaces them.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn shared_rules(&self) -> Vec<Arc<Rule>> {
+        read_lock(&self.inner.rules).all()
+    }
+
     /// Returns what a rule would have done from `start` to `end`: all changes of its alerts, with values. It need not be
     /// added for that.
     ///

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::super::alert_source::{card_of, spans};
+use super::super::alert_source::{RuleValue, card_of, spans};
 use super::super::json::{self, ObjectWriter};
 use super::super::past::time;
 use super::super::sections;
@@ -26,10 +26,14 @@ pub(super) fn list(setup: &DashboardSetup) -> String {
     let rows = setup.alerts.rows(now);
     let all = alerts.list();
     let mut failures = alerts.failures();
-    let slos = alerts.slos().unwrap_or_else(|error| {
-        failures.push(("SLO".to_owned(), error.to_string()));
-        Vec::new()
-    });
+    let values = setup.alerts.values(&setup.history, now);
+    let slos = match &values.slos {
+        Ok(slos) => slos.as_slice(),
+        Err(error) => {
+            failures.push(("SLO".to_owned(), error.clone()));
+            &[]
+        }
+    };
     json::object(|it| {
         it.integer("at", now);
         it.list("alerts", |list| {
@@ -48,8 +52,8 @@ pub(super) fn list(setup: &DashboardSetup) -> String {
             }
         });
         it.list("rules", |list| {
-            for rule in alerts.rules().iter().take(MAX_ROWS) {
-                list.object(|it| put_rule(it, rule, setup, now));
+            for (rule, value) in &values.rules {
+                list.object(|it| put_rule(it, rule, *value));
             }
         });
         it.list("slos", |list| {
@@ -103,7 +107,7 @@ fn put_transition(it: &mut ObjectWriter<'_>, change: &AlertTransition) {
     it.text("labels", &label_text(&change.labels));
 }
 
-fn put_rule(it: &mut ObjectWriter<'_>, rule: &Rule, setup: &DashboardSetup, now: u64) {
+fn put_rule(it: &mut ObjectWriter<'_>, rule: &Rule, value: RuleValue) {
     let summary = rule.summary();
     it.text("name", summary.name);
     it.text("severity", summary.severity.as_str());
@@ -119,22 +123,10 @@ fn put_rule(it: &mut ObjectWriter<'_>, rule: &Rule, setup: &DashboardSetup, now:
     it.integer("min_samples", summary.min_samples);
     it.optional_text("runbook", summary.runbook);
     // A function of the host may block for as long as it likes.
-    let can_run = !rule.calls_the_host();
-    it.bool("can_run", can_run);
-    let values = if can_run {
-        rule.values_at(&setup.history, time(now))
-            .unwrap_or_default()
-    } else {
-        Vec::new()
-    };
-    let is_upper = summary.bound.is_upper();
-    let worst = values.iter().max_by(|one, other| {
-        let order = one.1.total_cmp(&other.1);
-        if is_upper { order } else { order.reverse() }
-    });
-    it.number("value", worst.map(|(_, value, _)| *value));
-    it.bool("past", values.iter().any(|(_, _, is_past)| *is_past));
-    it.integer("series", values.len() as u64);
+    it.bool("can_run", !rule.calls_the_host());
+    it.number("value", value.worst);
+    it.bool("past", value.is_past);
+    it.integer("series", value.series);
 }
 
 /// What the values of a rule are.

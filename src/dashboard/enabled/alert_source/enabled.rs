@@ -7,9 +7,11 @@ use super::super::alert_figures::{
 use super::super::live_window::{REQUESTS, WAITS};
 use super::super::severity::CardSeverity;
 use super::super::times::millis;
+use super::rule_values::{self, RuleValueCache, RuleValues, ValueKey};
 use super::spans::spans;
 use crate::alerts::{Alert, AlertState, Alerts, Bound, Rule, RuleSubject, Severity};
 use crate::dashboard::DashboardCard;
+use crate::history::History;
 use crate::model::lock;
 
 const TIME_TO_HEADERS: &str = "watchpost_http_time_to_headers_seconds";
@@ -29,6 +31,7 @@ const RULES_EVERY: u64 = 5000;
 pub(crate) struct AlertSource {
     pub(in crate::dashboard::enabled) alerts: Alerts,
     rules: Arc<Mutex<KnownRules>>,
+    values: Arc<RuleValueCache>,
 }
 
 /// What is known of the rules.
@@ -52,7 +55,20 @@ impl AlertSource {
         Self {
             alerts,
             rules: Arc::default(),
+            values: Arc::default(),
         }
+    }
+
+    /// The rules and objectives with their values at the latest snapshot, of which all clients share one reading. Belongs on
+    /// the blocking pool.
+    pub(in crate::dashboard::enabled) fn values(
+        &self,
+        history: &History,
+        now: u64,
+    ) -> Arc<RuleValues> {
+        let key = ValueKey::new(&self.alerts, history, now);
+        let read = |key: &ValueKey| rule_values::read(&self.alerts, history, key);
+        self.values.get(key, read)
     }
 
     /// Reads the alerts at a time in milliseconds since the Unix epoch.
