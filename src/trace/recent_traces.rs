@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
+#[cfg(feature = "dashboard")]
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustc_hash::FxHashMap;
 
@@ -10,6 +12,8 @@ use super::decode::read_part;
 use super::decode::{Span, read_root};
 use super::kept_trace::KeptTrace;
 use super::limits::SpanLimits;
+#[cfg(feature = "dashboard")]
+use super::span_record::SpanRecord;
 use super::span_record::{TracePart, TraceRoot};
 use crate::clock::{Clock, Nanos};
 #[cfg(feature = "dashboard")]
@@ -192,6 +196,40 @@ impl RecentTraces {
         }
     }
 
+    /// Returns the kept traces that have spans for which `is_wanted`, each with the duration of the longest of these, the
+    /// longest first. `is_wanted` gets a span as it is stored, which is not decoded, and its start.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn with_longest_span(
+        &self,
+        is_wanted: impl Fn(&SpanRecord<'_>, SystemTime) -> bool,
+    ) -> Vec<(TraceId, Nanos)> {
+        let records: Vec<Arc<[u8]>> = {
+            let Some(state) = lock_for_status(&self.state) else {
+                return Vec::new();
+            };
+            let parts = state.traces.values().flat_map(|held| &held.parts);
+            parts.map(|part| Arc::clone(&part.record)).collect()
+        };
+        let mut longest = FxHashMap::<TraceId, Nanos>::default();
+        for part in records.iter().filter_map(|record| TracePart::read(record)) {
+            let root = match part.root {
+                TraceRoot::Span(span) => Some(span),
+                TraceRoot::None | TraceRoot::Request(_) => None,
+            };
+            for span in root.into_iter().chain(part.spans()) {
+                let start = UNIX_EPOCH + Duration::from_nanos(self.clock.wall(span.start));
+                if is_wanted(&span, start) {
+                    let duration = span.end.saturating_sub(span.start);
+                    let known = longest.entry(part.trace).or_default();
+                    *known = duration.max(*known);
+                }
+            }
+        }
+        let mut longest: Vec<_> = longest.into_iter().collect();
+        longest.sort_unstable_by_key(|(id, duration)| (std::cmp::Reverse(*duration), *id));
+        longest
+    }
+
     /// Whether spans of a trace are in memory.
     #[cfg(feature = "dashboard")]
     pub(crate) fn contains(&self, trace_id: TraceId) -> bool {
@@ -291,6 +329,7 @@ fn source_of(part: &TracePart<'_>) -> usize {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(not(feature = "dashboard"))]
     use std::time::Duration;
 
     use super::*;
@@ -304,6 +343,10 @@ mod tests {
             name,
             ..SpanRecord::default()
         };
+        record_of(trace, &span)
+    }
+
+    fn record_of(trace: u128, span: &SpanRecord<'_>) -> Vec<u8> {
         let mut out = Vec::new();
         let head = PartHead {
             trace: TraceId::from_u128(trace),
@@ -315,7 +358,7 @@ mod tests {
         };
         put_head(&mut out, &head);
         put_bytes(&mut out, &[]);
-        put_span_root(&mut out, &span);
+        put_span_root(&mut out, span);
         out
     }
 
@@ -343,6 +386,37 @@ mod tests {
         let bytes: usize = state.sources.iter().map(|of| of.bytes).sum();
         let count: usize = state.sources.iter().map(|of| of.order.len()).sum();
         assert_eq!((bytes, count), (state.bytes, state.traces.len()));
+    }
+
+    #[cfg(feature = "dashboard")]
+    #[test]
+    fn traces_are_found_by_spans_that_are_not_decoded() {
+        let recent = RecentTraces::new(
+            64 << 10,
+            Clock::driven(Duration::from_secs(1000)),
+            SpanLimits::default(),
+        );
+        for (trace, name, duration) in [(1, "a", 5), (2, "b", 9), (3, "a", 7), (1, "a", 3)] {
+            let span = SpanRecord {
+                name,
+                start: 2_000_000_000,
+                end: 2_000_000_000 + duration,
+                ..SpanRecord::default()
+            };
+            recent.add(0, &record_of(trace, &span));
+        }
+        let second = Duration::from_secs(1);
+        let of = |name: &str, from: Duration| {
+            let from = UNIX_EPOCH + from;
+            let found = recent.with_longest_span(|span, at| span.name == name && at >= from);
+            let found = found
+                .into_iter()
+                .map(|(id, longest)| (id.to_u128(), longest));
+            found.collect::<Vec<_>>()
+        };
+        assert_eq!(of("a", second * 1000), [(3, 7), (1, 5)]);
+        assert_eq!(of("b", second * 1002), [(2, 9)]);
+        assert_eq!(of("b", second * 1003), []);
     }
 
     #[test]

@@ -51,6 +51,7 @@ mod sessions;
 mod setup;
 mod severity;
 mod socket;
+mod span_facts;
 mod status_page;
 mod times;
 mod traces;

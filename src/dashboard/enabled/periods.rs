@@ -22,6 +22,22 @@ pub(super) fn period_of(setup: &DashboardSetup, range: OverviewRange) -> RoutePe
     }
 }
 
+/// The time up to which traces are of a range. Of one that ends now, traces after the last snapshot are too.
+pub(super) fn end_of_traces(
+    setup: &DashboardSetup,
+    range: OverviewRange,
+    period: RoutePeriod,
+) -> u64 {
+    end_of_range(range, period, setup.now())
+}
+
+fn end_of_range(range: OverviewRange, period: RoutePeriod, now: u64) -> u64 {
+    match range {
+        OverviewRange::Last(_) => now.max(period.to),
+        OverviewRange::Between(..) => period.to,
+    }
+}
+
 /// The length of a step, so that there are at most `steps`.
 pub(super) fn step_of(setup: &DashboardSetup, period: RoutePeriod, steps: u64) -> Duration {
     const SECONDS_10: u64 = 10_000;
@@ -55,4 +71,17 @@ pub(super) fn put_period(
         it.integer("to", period.to);
         it.bool("live", matches!(range, OverviewRange::Last(_)));
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_range_that_ends_now_has_the_traces_after_the_last_snapshot() {
+        let period = RoutePeriod { from: 10, to: 90 };
+        let end = |range| end_of_range(range, period, 100);
+        assert_eq!(end(OverviewRange::Last(80)), 100);
+        assert_eq!(end(OverviewRange::Between(10, 90)), 90);
+    }
 }

@@ -10,20 +10,26 @@ use super::heat;
 use super::json::{self, ListWriter, ObjectWriter};
 use super::last_lines;
 use super::live_window::REQUESTS;
-use super::past::time;
-use super::periods::{period_of, put_period, share, step_millis, step_of, steps_of};
+use super::operations::values_by;
+use super::past::{finished, time};
+use super::periods::{end_of_traces, period_of, put_period, share, step_millis, step_of, steps_of};
 use super::route_figures::{
     self, ANSWERS, RouteCurves, RouteFigures, RouteName, RoutePeriod, StatusCount,
 };
 use super::sections;
 use super::setup::DashboardSetup;
+use super::span_facts::text;
 use crate::db::summary_label;
 use crate::history::{Marker, MarkerKind, MetricQuery};
 use crate::logs::LogQuery;
 use crate::model::TraceId;
+use crate::semconv;
+use crate::trace::{StoredTraceQuery, find_roots};
 
 /// The maximum number of routes in the list: those with most requests.
 const MAX_ROUTES: usize = 500;
+/// The maximum number of kept traces of a route that are looked at, the latest ones.
+const MAX_TRACES: usize = 2000;
 /// The number of steps of a curve in the list.
 const LIST_STEPS: usize = 30;
 /// The maximum number of steps of a curve of one route.
@@ -83,11 +89,12 @@ pub(super) fn list(setup: &DashboardSetup, range: OverviewRange) -> String {
 pub(super) fn route(setup: &DashboardSetup, name: &RouteName, range: OverviewRange) -> String {
     let period = period_of(setup, range);
     let history = &setup.history;
-    let all = route_figures::figures(history, None, period);
-    let failed = all.as_ref().err().cloned();
-    let all = all.unwrap_or_default();
-    let seconds: f64 = all.values().map(|figures| figures.seconds).sum();
-    let own = all.get(name).copied().unwrap_or_default();
+    let own = route_figures::figures(history, Some(name), period);
+    let failed = own.as_ref().err().cloned();
+    let own = own.ok().and_then(|mut all| all.remove(name));
+    let own = own.unwrap_or_default();
+    let seconds = finished(MetricQuery::sum_increase(REQUESTS));
+    let seconds: f64 = values_by(history, seconds, [], period).into_values().sum();
     let before = route_figures::before(history, period).map(|it| of_route(setup, name, it));
     let step = step_of(setup, period, MAX_STEPS);
     let steps = steps_of(period, step);
@@ -116,7 +123,8 @@ pub(super) fn route(setup: &DashboardSetup, name: &RouteName, range: OverviewRan
         it.list("queries", |list| put_queries(list, setup, name));
         it.raw("calls", &calls::of_route(setup, &name.route));
         it.raw("errors", &errors(setup, name));
-        it.raw("traces", &traces(setup, name, period));
+        let end = end_of_traces(setup, range, period);
+        it.raw("traces", &traces(setup, name, (period.from, end)));
         it.raw("logs", &lines(setup, name));
         it.raw("markers", &sections::markers(&markers, setup.now()));
         it.optional_text("failed", failed.as_deref());
@@ -228,16 +236,14 @@ fn errors(setup: &DashboardSetup, name: &RouteName) -> String {
     sections::errors(&groups, setup.now())
 }
 
-/// The slowest kept traces of the route in a period.
-fn traces(setup: &DashboardSetup, name: &RouteName, period: RoutePeriod) -> String {
-    let (from, to) = (time(period.from), time(setup.now().max(period.to)));
-    let mut found: Vec<(Duration, TraceId)> = setup
-        .recent
-        .traces()
-        .iter()
-        .filter(|trace| from <= trace.start && trace.start <= to)
-        .filter(|trace| sections::is_of_route(trace, &name.method, &name.route))
-        .map(|trace| (trace.duration, trace.trace_id))
+/// The slowest kept traces of the route in a time.
+fn traces(setup: &DashboardSetup, name: &RouteName, (from, to): (u64, u64)) -> String {
+    let query = StoredTraceQuery::default().route(&name.route);
+    let query = query.since(time(from)).until(time(to.saturating_add(1)));
+    let roots = find_roots(&setup.recent, &query, MAX_TRACES).into_iter();
+    let mut found: Vec<(Duration, TraceId)> = roots
+        .filter(|(_, root)| text(root, semconv::HTTP_REQUEST_METHOD) == Some(&name.method))
+        .map(|(_, root)| (root.duration, root.trace_id))
         .collect();
     found.sort_by_key(|(duration, _)| Reverse(*duration));
     let ids: Vec<TraceId> = found.into_iter().map(|(_, id)| id).collect();

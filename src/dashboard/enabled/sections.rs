@@ -9,12 +9,14 @@ use super::figures::{CardSeverity, VerdictFigures};
 use super::json::{self, ObjectWriter};
 use super::past::Curves;
 use super::setup::{DashboardSetup, PartState};
+use super::span_facts::{has_failed, integer, root_of, text};
 use crate::context::InFlight;
 use crate::dashboard::DashboardCard;
 use crate::errors::ErrorGroup;
 use crate::history::{Marker, MarkerKind};
-use crate::model::{DropReason, KeepReason, RecordKind, TraceId};
-use crate::trace::{AttributeValue, KeptTrace, Span, SpanStatus};
+use crate::model::{DropReason, RecordKind, TraceId};
+use crate::semconv;
+use crate::trace::SpanStatus;
 
 /// The maximum number of rows of a list.
 pub(super) const MAX_ROWS: usize = 8;
@@ -266,58 +268,22 @@ pub(super) fn traces(setup: &DashboardSetup, latest: &[TraceId]) -> String {
         for trace in shown.take(MAX_ROWS) {
             list.object(|it| {
                 let root = root_of(&trace);
-                let text = |key: &str| match root.and_then(|root| attribute(root, key)) {
-                    Some(AttributeValue::Str(text)) => Some(text.as_str()),
-                    _ => None,
-                };
-                let status = match root.and_then(|it| attribute(it, "http.response.status_code")) {
-                    Some(AttributeValue::I64(status)) => u64::try_from(*status).ok(),
-                    _ => None,
-                };
+                let text = |key| root.and_then(|root| text(root, key));
+                let status = root.and_then(|it| integer(it, semconv::HTTP_RESPONSE_STATUS_CODE));
+                let status = status.and_then(|status| u64::try_from(status).ok());
                 let name = root.map_or("", |root| root.name.as_str());
                 it.text("trace_id", &trace.trace_id.to_string());
                 it.integer("at", millis(trace.start));
-                it.optional_text("method", text("http.request.method"));
-                it.text("route", text("http.route").unwrap_or(name));
+                it.optional_text("method", text(semconv::HTTP_REQUEST_METHOD));
+                it.text("route", text(semconv::HTTP_ROUTE).unwrap_or(name));
                 it.number("duration", Some(trace.duration.as_secs_f64()));
                 it.integer("status", status);
-                let has_failed = root.is_some_and(|root| root.status == SpanStatus::Error)
-                    || matches!(
-                        trace.kept,
-                        KeepReason::Panic | KeepReason::Timeout | KeepReason::Error
-                    );
-                it.bool("failed", has_failed);
+                let is_error = root.is_some_and(|root| root.status == SpanStatus::Error);
+                it.bool("failed", has_failed(is_error, trace.kept));
                 it.text("kept", trace.kept.as_str());
             });
         }
     })
-}
-
-/// Whether the topmost span of a trace is a request of a route.
-pub(super) fn is_of_route(trace: &KeptTrace, method: &str, route: &str) -> bool {
-    let is = |key: &str, wanted: &str| {
-        let value = root_of(trace).and_then(|root| attribute(root, key));
-        matches!(value, Some(AttributeValue::Str(text)) if text == wanted)
-    };
-    is("http.route", route) && is("http.request.method", method)
-}
-
-/// A text that is an attribute of the topmost span.
-pub(super) fn root_text<'a>(trace: &'a KeptTrace, key: &str) -> Option<&'a str> {
-    match root_of(trace).and_then(|root| attribute(root, key)) {
-        Some(AttributeValue::Str(text)) => Some(text),
-        _ => None,
-    }
-}
-
-fn root_of(trace: &KeptTrace) -> Option<&Span> {
-    let mut spans = trace.spans.iter();
-    spans.find(|span| span.is_root).or(trace.spans.first())
-}
-
-fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a AttributeValue> {
-    let mut all = span.attributes.iter();
-    all.find(|(name, _)| name == key).map(|(_, value)| value)
 }
 
 pub(super) fn errors(groups: &[ErrorGroup], now: u64) -> String {

@@ -7,13 +7,16 @@ use super::super::live_window::REQUESTS;
 use super::super::operations::values_by;
 use super::super::past::{ROUTE, finished, whole};
 use super::super::route_figures::RoutePeriod;
-use super::super::sections::root_text;
 use super::super::setup::DashboardSetup;
+use super::super::span_facts::text;
 use crate::db::summary_label;
 use crate::history::MetricQuery;
 use crate::model::TraceId;
-use crate::trace::KeptTrace;
+use crate::semconv;
+use crate::trace::{StoredTraceQuery, find_roots};
 
+/// The maximum number of kept traces that are looked at, the latest ones.
+const MAX_TRACES: usize = 2000;
 /// The maximum number of routes in the list.
 const MAX_ROUTES: usize = 50;
 
@@ -40,19 +43,19 @@ struct LoopSample {
 }
 
 /// Reads the loops of a period, the most frequent first.
-pub(super) fn read(
-    setup: &DashboardSetup,
-    traces: &[KeptTrace],
-    period: RoutePeriod,
-) -> Vec<StatementLoop> {
+pub(super) fn read(setup: &DashboardSetup, period: RoutePeriod) -> Vec<StatementLoop> {
     let history = &setup.history;
     let of = |query| values_by(history, query, [ROUTE], period);
     let requests = of(finished(MetricQuery::increase(REQUESTS)));
     let queries = of(MetricQuery::increase(QUERIES));
-    let samples = samples(traces);
-    let found = of(MetricQuery::increase(LOOPS)).into_iter();
+    let mut found = of(MetricQuery::increase(LOOPS));
+    found.retain(|_, count| whole(*count) > 0);
+    if found.is_empty() {
+        return Vec::new();
+    }
+    let samples = samples(setup);
     let mut loops: Vec<StatementLoop> = found
-        .filter(|(_, count)| whole(*count) > 0)
+        .into_iter()
         .map(|(key, count)| {
             let [route] = &key;
             let all = requests.get(&key).copied().unwrap_or_default();
@@ -72,21 +75,20 @@ pub(super) fn read(
 }
 
 /// The latest kept trace with a loop of each route.
-fn samples(traces: &[KeptTrace]) -> BTreeMap<String, LoopSample> {
+fn samples(setup: &DashboardSetup) -> BTreeMap<String, LoopSample> {
     let mut samples = BTreeMap::new();
-    let mut newest: Vec<&KeptTrace> = traces.iter().collect();
-    newest.sort_by_key(|trace| trace.start);
-    for trace in newest {
-        let text = |key| root_text(trace, key).map(str::to_owned);
-        if let (Some(summary), Some(route)) = (text("watchpost.db.n_plus_one"), text("http.route"))
-        {
-            let sample = LoopSample {
-                summary,
-                method: text("http.request.method").unwrap_or_default(),
-                trace_id: trace.trace_id,
-            };
-            samples.insert(route, sample);
-        }
+    // Those that ended last come first.
+    for (_, root) in find_roots(&setup.recent, &StoredTraceQuery::default(), MAX_TRACES) {
+        let text = |key| text(&root, key).map(str::to_owned);
+        let summary = text(semconv::DB_N_PLUS_ONE);
+        let Some((summary, route)) = summary.zip(text(semconv::HTTP_ROUTE)) else {
+            continue;
+        };
+        samples.entry(route).or_insert_with(|| LoopSample {
+            summary,
+            method: text(semconv::HTTP_REQUEST_METHOD).unwrap_or_default(),
+            trace_id: root.trace_id,
+        });
     }
     samples
 }

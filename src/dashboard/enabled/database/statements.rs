@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::super::documents::OverviewRange;
 use super::super::json::{self, ListWriter, ObjectWriter};
@@ -10,15 +9,18 @@ use super::super::operations::{
     self, CurveSteps, LabelValues, OperationEnd, OperationFigures, OperationSource, RouteMethods,
 };
 use super::super::past::{OUTCOME, label, time};
-use super::super::periods::{period_of, put_period, share, step_millis, step_of, steps_of};
-use super::super::route_figures::{self, RoutePeriod};
+use super::super::periods::{
+    end_of_traces, period_of, put_period, share, step_millis, step_of, steps_of,
+};
+use super::super::route_figures;
 use super::super::sections;
 use super::super::setup::DashboardSetup;
 use super::loops::{self, StatementLoop};
 use crate::db::{QueryStats, summary_label};
 use crate::history::{MetricQuery, ResultSeries};
 use crate::model::TraceId;
-use crate::trace::{AttributeValue, KeptTrace, Span};
+use crate::semconv;
+use crate::trace::{SpanRecord, SpanValue, attributes_of};
 
 /// The maximum number of statements in the list: those with most time.
 const MAX_STATEMENTS: usize = 300;
@@ -141,8 +143,7 @@ pub(in crate::dashboard::enabled) fn statements(
     let seconds: f64 = found.iter().map(|(_, it)| it.seconds).sum();
     let stats = setup.queries.stats();
     let texts = by_name(&stats);
-    let traces = setup.recent.traces();
-    let loops = loops::read(setup, &traces, period);
+    let loops = loops::read(setup, period);
     let methods = RouteMethods::read(&setup.history, period);
     json::object(|it| {
         put_period(it, setup, range, period);
@@ -177,14 +178,18 @@ pub(in crate::dashboard::enabled) fn statement(
             .label(NAMESPACE, &name.namespace)
             .label(SUMMARY, &name.summary)
     };
-    let all = operations::figures(history, &QUERIES, &[], period, &|query| query);
-    let failed = all.as_ref().err().cloned();
     let none: LabelValues = Vec::new();
     let of_all = |groups: Result<BTreeMap<LabelValues, OperationFigures>, String>| {
         let found = groups.ok().and_then(|groups| groups.get(&none).copied());
         found.unwrap_or_default()
     };
-    let own = of_all(operations::figures(history, &QUERIES, &[], period, &select));
+    let own = operations::figures(history, &QUERIES, &[], period, &select);
+    let failed = own.as_ref().err().cloned();
+    let own = of_all(own);
+    let seconds = MetricQuery::sum_increase(QUERIES.metric);
+    let seconds: f64 = operations::values_by(history, seconds, [], period)
+        .into_values()
+        .sum();
     let before = route_figures::before(history, period)
         .map(|before| of_all(operations::figures(history, &QUERIES, &[], before, &select)));
     let step = step_of(setup, period, MAX_STEPS);
@@ -197,15 +202,14 @@ pub(in crate::dashboard::enabled) fn statement(
     let curves = operations::curves(history, &QUERIES, steps, &select).unwrap_or_default();
     let stats = setup.queries.stats();
     let texts = by_name(&stats);
-    let traces = setup.recent.traces();
-    let loops = loops::read(setup, &traces, period);
+    let loops = loops::read(setup, period);
     let methods = RouteMethods::read(&setup.history, period);
     let markers = history.latest_markers(MAX_MARKERS);
     json::object(|it| {
         put_period(it, setup, range, period);
         put_name(it, name);
         it.object("figures", |it| operations::put_figures(it, &own));
-        it.number("time_share", share(own.seconds, of_all(all).seconds));
+        it.number("time_share", share(own.seconds, seconds));
         it.optional("before", before.as_ref(), operations::put_figures);
         let known = texts.get(name);
         put_known(it, known, &methods, is_in_loop(&loops, name));
@@ -213,7 +217,8 @@ pub(in crate::dashboard::enabled) fn statement(
         it.integer("step_ms", step_millis(step));
         operations::put_curves(it, &curves);
         it.list("texts", |list| put_texts(list, setup, known));
-        it.raw("traces", &samples(setup, &traces, name, period));
+        let end = end_of_traces(setup, range, period);
+        it.raw("traces", &samples(setup, name, (period.from, end)));
         it.raw("markers", &sections::markers(&markers, setup.now()));
         it.optional_text("failed", failed.as_deref());
     })
@@ -270,44 +275,32 @@ fn put_texts(
             it.number("max", Some(text.max.as_secs_f64()));
             // Most traces are not kept.
             let slowest = Some(text.slowest_trace_id).filter(|id| *id != TraceId::NIL);
-            let kept = slowest.filter(|id| setup.recent.trace(*id).is_some());
+            let kept = slowest.filter(|id| setup.recent.contains(*id));
             it.optional_text("slowest_trace_id", kept.map(|id| id.to_string()).as_deref());
         });
     }
 }
 
-/// The kept traces of a period in which the statement took longest.
-fn samples(
-    setup: &DashboardSetup,
-    traces: &[KeptTrace],
-    name: &StatementName,
-    period: RoutePeriod,
-) -> String {
-    let (from, to) = (time(period.from), time(setup.now().max(period.to)));
-    let mut found: Vec<(Duration, TraceId)> = traces
-        .iter()
-        .filter(|trace| from <= trace.start && trace.start <= to)
-        .filter_map(|trace| {
-            let spans = trace.spans.iter().filter(|span| is_of(span, name));
-            let longest = spans.map(|span| span.duration).max()?;
-            Some((longest, trace.trace_id))
-        })
-        .collect();
-    found.sort_by_key(|(longest, _)| Reverse(*longest));
-    let ids: Vec<TraceId> = found.into_iter().map(|(_, id)| id).collect();
+/// The kept traces of a time in which the statement took longest.
+fn samples(setup: &DashboardSetup, name: &StatementName, (from, to): (u64, u64)) -> String {
+    let times = time(from)..=time(to);
+    let found = setup
+        .recent
+        .with_longest_span(|span, start| times.contains(&start) && is_of(span, name));
+    let ids: Vec<TraceId> = found.into_iter().map(|(id, _)| id).collect();
     sections::traces(setup, &ids)
 }
 
-fn is_of(span: &Span, name: &StatementName) -> bool {
+/// Whether a span is a query of the statement. Its texts are compared as they are stored, like those of the metrics.
+fn is_of(span: &SpanRecord<'_>, name: &StatementName) -> bool {
     let text = |key: &str| {
-        let mut all = span.attributes.iter();
-        let found = all.find(|(name, _)| name == key).map(|(_, value)| value);
+        let found = attributes_of(span.attributes).find(|(name, _)| *name == key);
         match found {
-            Some(AttributeValue::Str(text)) => text.as_str(),
+            Some((_, SpanValue::Str(text))) => text,
             _ => "",
         }
     };
-    summary_label(text("db.query.summary")) == name.summary
-        && text("db.system.name") == name.system
-        && text("db.namespace") == name.namespace
+    text(semconv::DB_SYSTEM_NAME) == name.system
+        && text(semconv::DB_NAMESPACE) == name.namespace
+        && summary_label(text(semconv::DB_QUERY_SUMMARY)) == name.summary
 }

@@ -1,11 +1,12 @@
 //! A trace beside a typical one: where their spans end, and what differs.
 
 use super::span_tree::{PlacedSpan, placed};
-use super::trace_facts::{SpanWork, label, root_of, shown, title};
+use super::trace_facts::{SpanWork, label, shown, title};
 use super::typical::{TypicalTrace, counterparts, typical};
 use crate::clock::{Nanos, nanos, seconds};
 use crate::dashboard::enabled::json::ObjectWriter;
 use crate::dashboard::enabled::setup::DashboardSetup;
+use crate::dashboard::enabled::span_facts::root_of;
 use crate::semconv;
 use crate::trace::Span;
 

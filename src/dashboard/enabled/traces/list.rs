@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::differences::{Difference, TraceAttributes, rank};
 use super::filter::{SearchedId, TraceFilter};
-use super::trace_facts::{shown, text};
+use super::trace_facts::shown;
 use crate::dashboard::enabled::changes::millis;
 use crate::dashboard::enabled::documents::OverviewRange;
 use crate::dashboard::enabled::json::{self, ObjectWriter};
 use crate::dashboard::enabled::publisher::Dashboard;
+use crate::dashboard::enabled::span_facts::{has_failed, text};
 use crate::model::KeepReason;
 use crate::semconv;
 use crate::trace::{
@@ -132,13 +133,6 @@ fn put_row(it: &mut ObjectWriter<'_>, trace: &StoredTrace) {
     it.text("kept", trace.kept.as_str());
     let request_id = Some(trace.request_id.as_str()).filter(|id| !id.is_empty());
     it.optional_text("request_id", request_id);
-}
-
-/// Whether a trace failed, by its request or by the reason that it was kept for.
-pub(super) fn has_failed(is_error: bool, kept: KeepReason) -> bool {
-    use KeepReason::{Error, Panic, Timeout};
-
-    is_error || matches!(kept, Panic | Timeout | Error)
 }
 
 /// Writes what differs between the traces that the filter selects and all kept traces of its range and route, in memory.

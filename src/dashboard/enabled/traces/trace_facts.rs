@@ -2,33 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::dashboard::enabled::span_facts::text;
 use crate::semconv;
-use crate::trace::{AttributeValue, KeptTrace, Span, SpanKind};
-
-/// The request or topmost span; without one, the first span.
-pub(super) fn root_of(trace: &KeptTrace) -> Option<&Span> {
-    let mut spans = trace.spans.iter();
-    spans.find(|span| span.is_root).or(trace.spans.first())
-}
-
-pub(super) fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a AttributeValue> {
-    let mut all = span.attributes.iter();
-    all.find(|(name, _)| name == key).map(|(_, value)| value)
-}
-
-pub(super) fn text<'a>(span: &'a Span, key: &str) -> Option<&'a str> {
-    match attribute(span, key)? {
-        AttributeValue::Str(text) if !text.is_empty() => Some(text),
-        _ => None,
-    }
-}
-
-pub(super) fn integer(span: &Span, key: &str) -> Option<i64> {
-    match attribute(span, key)? {
-        AttributeValue::I64(number) => Some(*number),
-        _ => None,
-    }
-}
+use crate::trace::{AttributeValue, Span, SpanKind};
 
 /// A value as people read it.
 pub(super) fn shown(value: &AttributeValue) -> String {
