@@ -1,9 +1,15 @@
 //! Alerts on the dashboard, over real connections.
 
+use std::future::Future;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use http::StatusCode;
+use axum::Router;
+use axum::body::Body;
+use http::{Request, StatusCode};
 use serde_json::{Value, json};
+use tower::ServiceExt;
+use watchpost::Access;
 use watchpost::alerts::{AlertsConfig, Bound, Rule, Severity};
 use watchpost::history::MetricQuery;
 
@@ -266,6 +272,37 @@ fn an_operator_acknowledges_and_a_viewer_may_not() {
     );
     // It is critical still, and so is the service.
     assert_eq!(sections["verdict"]["state"], "critical");
+}
+
+#[test]
+fn a_change_is_recorded_if_the_client_leaves_before_the_response() {
+    let host = host();
+    fire(&host);
+    let body = json!({"alert": id_of_alert(&host), "by": "dana"}).to_string();
+    let request = Request::post("/monitoring/data/v1/alerts/acknowledge")
+        .header("authorization", format!("Bearer {TOKEN}"))
+        .header("content-type", "application/json")
+        .body(Body::from(body))
+        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let entered = runtime.enter();
+    let router: Router = host.harness.dashboard(Access::from_settings());
+    let mut response = Box::pin(router.oneshot(request));
+    // The job begins, and the response is dropped before it is there.
+    let polled = response.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    drop((polled, response, entered));
+    let patience = Instant::now() + Duration::from_secs(10);
+    while audited(&host).is_empty() {
+        assert!(Instant::now() < patience);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(
+        audited(&host)[0]["message"],
+        "dana: acknowledge high-error-rate"
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::super::audit::{self, AuditedChange};
+use super::super::audit::{self, AuditedChange, Requester};
 use super::super::documents::{query_text, query_value};
 use super::super::flat_json::{FlatValue, flat_object};
 use super::super::json;
@@ -90,26 +90,27 @@ async fn acknowledge(dashboard: &Arc<Dashboard>, call: &AlertCall) -> Result<Str
     let fingerprint = fingerprint
         .ok_or_else(|| bad("`alert` must be the ID of an alert: 16 hexadecimal digits."))?;
     let lasting = fields.seconds("seconds")?;
-    let (by, comment) = fields.who_and_why()?;
-    let (alerts, who) = (dashboard.setup.alerts.alerts.clone(), by.clone());
-    let why = comment.clone();
-    let found = dashboard
+    let person = fields.who_and_why()?;
+    let (acting, who) = (Arc::clone(dashboard), call.who);
+    let is_found = dashboard
         .on_pool(move || {
-            let named = alerts
-                .list()
-                .into_iter()
-                .find(|it| it.fingerprint == fingerprint);
-            let is_found = alerts.acknowledge(fingerprint, who, why, lasting);
-            named.filter(|_| is_found)
+            let alerts = &acting.setup.alerts.alerts;
+            let mut all = alerts.list().into_iter();
+            let named = all.find(|it| it.fingerprint == fingerprint);
+            let (by, comment) = person.clone();
+            let is_found = alerts.acknowledge(fingerprint, by, comment, lasting);
+            if is_found {
+                let subject = named.map_or(id, |alert| documents::named(&alert));
+                audit(&acting, &who, "acknowledge", &subject, &person);
+            }
+            is_found
         })
         .await
         .ok_or_else(unavailable)?;
-    let Some(alert) = found else {
+    if !is_found {
         let message = "No such alert fires: it may be over.";
         return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", message));
-    };
-    let subject = documents::named(&alert);
-    audit(dashboard, call, "acknowledge", &subject, (&by, &comment));
+    }
     Ok(json::object(|it| it.bool("acknowledged", true)))
 }
 
@@ -126,19 +127,22 @@ async fn silence(dashboard: &Arc<Dashboard>, call: &AlertCall) -> Result<String,
     let matchers = matchers(&texts)?;
     let lasting = fields.seconds("seconds")?;
     let lasting = lasting.ok_or_else(|| bad("`seconds` must be given: a silence has an end."))?;
-    let (by, comment) = fields.who_and_why()?;
-    let (alerts, who, why) = (
-        dashboard.setup.alerts.alerts.clone(),
-        by.clone(),
-        comment.clone(),
-    );
+    let person = fields.who_and_why()?;
+    let (acting, who) = (Arc::clone(dashboard), call.who);
     let number = dashboard
-        .on_pool(move || alerts.silence(matchers, lasting, who, why))
+        .on_pool(move || {
+            let (by, comment) = person.clone();
+            let alerts = &acting.setup.alerts.alerts;
+            let number = alerts.silence(matchers, lasting, by, comment)?;
+            let subject = format!("{} for {} s", texts.join(", "), lasting.as_secs());
+            audit(&acting, &who, "silence", &subject, &person);
+            Ok(number)
+        })
         .await
         .ok_or_else(unavailable)?
-        .map_err(|error| Refusal::new(StatusCode::CONFLICT, "conflict", error.to_string()))?;
-    let subject = format!("{} for {} s", texts.join(", "), lasting.as_secs());
-    audit(dashboard, call, "silence", &subject, (&by, &comment));
+        .map_err(|error: crate::Error| {
+            Refusal::new(StatusCode::CONFLICT, "conflict", error.to_string())
+        })?;
     Ok(json::object(|it| it.text("silence", &number.to_string())))
 }
 
@@ -148,37 +152,39 @@ async fn end_silence(dashboard: &Arc<Dashboard>, call: &AlertCall) -> Result<Str
     let number = text
         .parse()
         .map_err(|_| bad("`silence` must be the number of a silence, as a text."))?;
-    let (by, comment) = fields.who_and_why()?;
-    let alerts = dashboard.setup.alerts.alerts.clone();
-    let ended = dashboard
+    let person = fields.who_and_why()?;
+    let (acting, who) = (Arc::clone(dashboard), call.who);
+    let has_ended = dashboard
         .on_pool(move || {
-            let silence = alerts.silences().into_iter().find(|it| it.number == number);
+            let alerts = &acting.setup.alerts.alerts;
+            let mut all = alerts.silences().into_iter();
+            let silence = all.find(|it| it.number == number);
             let has_ended = alerts.end_silence(number);
-            silence.filter(|_| has_ended)
+            if has_ended {
+                let subject = silence.map_or(text, |silence| {
+                    let matchers = silence.matchers.iter().map(ToString::to_string);
+                    matchers.collect::<Vec<String>>().join(", ")
+                });
+                audit(&acting, &who, "end silence", &subject, &person);
+            }
+            has_ended
         })
         .await
         .ok_or_else(unavailable)?;
-    let Some(silence) = ended else {
+    if !has_ended {
         let message = "There is no such silence: it may be over.";
         return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", message));
-    };
-    let matchers: Vec<String> = silence.matchers.iter().map(ToString::to_string).collect();
-    audit(
-        dashboard,
-        call,
-        "end silence",
-        &matchers.join(", "),
-        (&by, &comment),
-    );
+    }
     Ok(json::object(|it| it.bool("ended", true)))
 }
 
+/// Writes the record of a change, in the job that made it: the job goes on if the client leaves.
 fn audit(
     dashboard: &Dashboard,
-    call: &AlertCall,
+    who: &Requester,
     action: &'static str,
     subject: &str,
-    (by, comment): (&str, &str),
+    (by, comment): &(String, String),
 ) {
     let change = AuditedChange {
         action,
@@ -186,7 +192,7 @@ fn audit(
         by,
         comment,
     };
-    audit::record(&dashboard.setup.log, &call.who, &change);
+    audit::record(&dashboard.setup.log, who, &change);
 }
 
 /// Reads the matchers of a silence.
