@@ -20,7 +20,7 @@ use super::past;
 use super::sections::{self, SetupInput};
 use super::services;
 use super::setup::DashboardSetup;
-use super::verdict::{self, Judgment, VerdictInput};
+use super::verdict::{self, Judgment, VerdictBegin, VerdictInput};
 use crate::errors::ErrorGroup;
 use crate::health::HealthEntry;
 use crate::history::Marker;
@@ -42,8 +42,7 @@ pub(super) struct Composer {
     window: LiveWindow,
     host: HostFacts,
     checks: CheckChanges,
-    /// The state of the verdict and when it began.
-    verdict: Option<(Option<CardSeverity>, Option<u64>)>,
+    verdict: VerdictBegin,
     of_tick: TickParts,
     alerts: Arc<AlertReading>,
     anomalies: Vec<AnomalyRow>,
@@ -74,7 +73,7 @@ impl Composer {
             window: LiveWindow::new(&setup.metrics),
             host: HostFacts::new(&setup.metrics),
             checks: CheckChanges::default(),
-            verdict: None,
+            verdict: VerdictBegin::default(),
             of_tick: TickParts::default(),
             alerts: Arc::default(),
             anomalies: Vec::new(),
@@ -271,18 +270,10 @@ impl Composer {
         });
         let is_waiting = worst == CardSeverity::Ok && !self.window.has_requests();
         let state = (!is_waiting).then_some(worst);
-        let since = match self.verdict {
-            Some((before, since)) if before == state => since,
-            Some(_) => Some(now),
-            // It may have begun long before somebody looked; the last alert that ended says when.
-            None => self
-                .last_alert_end()
-                .filter(|_| state == Some(CardSeverity::Ok)),
-        };
-        self.verdict = Some((state, since));
+        let earlier_end = self.last_alert_end();
         VerdictFigures {
             state,
-            since: began.or(since),
+            since: self.verdict.update(state, began, earlier_end, now),
             uptime: system.uptime.map(|uptime| uptime.as_secs()),
             reasons,
             reason_count,

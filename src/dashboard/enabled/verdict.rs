@@ -22,6 +22,34 @@ pub(super) struct VerdictInput<'a> {
     pub(super) readiness: &'static str,
 }
 
+/// When the state of the verdict began, as far as somebody has looked.
+#[derive(Debug, Default)]
+pub(super) struct VerdictBegin {
+    /// The state, and when it was first seen after another one.
+    last: Option<(Option<CardSeverity>, Option<u64>)>,
+}
+
+impl VerdictBegin {
+    /// Notes the state at a time, and returns when it began. `of_alerts` is when the first alert that makes it began.
+    /// `earlier_end` is when the last alert ended, which says how long a service is well that nobody has looked at.
+    pub(super) fn update(
+        &mut self,
+        state: Option<CardSeverity>,
+        of_alerts: Option<u64>,
+        earlier_end: Option<u64>,
+        now: u64,
+    ) -> Option<u64> {
+        let seen = match self.last {
+            Some((before, seen)) if before == state => seen,
+            Some(_) => Some(now),
+            None => earlier_end.filter(|_| state == Some(CardSeverity::Ok)),
+        };
+        self.last = Some((state, seen));
+        // A check may have failed before the alert fired, and the condition of an alert may have held before that.
+        of_alerts.into_iter().chain(seen).min()
+    }
+}
+
 /// The worst of all that is known.
 pub(super) struct Judgment {
     pub(super) state: CardSeverity,
@@ -210,6 +238,21 @@ mod tests {
         assert_eq!(began(anomaly(900_000, Some(950_000))), Some(1_000_000));
         assert_eq!(began(anomaly(50_000, None)), Some(1_000_000));
         assert_eq!(began(anomaly(1_100_000, None)), Some(1_000_000));
+    }
+
+    #[test]
+    fn the_state_began_with_the_earlier_of_its_reasons() {
+        let mut begin = VerdictBegin::default();
+        let (ok, warning) = (Some(CardSeverity::Ok), Some(CardSeverity::Warning));
+        assert_eq!(begin.update(ok, None, Some(5), 100), Some(5));
+        // A check fails, and then an alert of the same severity fires.
+        assert_eq!(begin.update(warning, None, Some(5), 200), Some(200));
+        assert_eq!(begin.update(warning, Some(300), Some(5), 300), Some(200));
+        // The condition of the alert had held before the check was seen to fail.
+        assert_eq!(begin.update(warning, Some(150), Some(5), 310), Some(150));
+        let critical = Some(CardSeverity::Critical);
+        assert_eq!(begin.update(critical, None, None, 400), Some(400));
+        assert_eq!(begin.update(ok, None, Some(480), 500), Some(500));
     }
 
     #[test]
