@@ -38,10 +38,11 @@ pub(super) struct AnomalyRow {
     pub(super) also: Vec<String>,
 }
 
-/// The anomalies of the last day, the newest episode first, and in each the oddest first.
+/// The anomalies of the last day, the newest episode first, and in each the oddest first. `pool_max` is the maximum of the
+/// pool, if there is one pool alone: the card has the connections of all pools, and an anomaly the share of one.
 pub(super) fn rows(
     episodes: &[AnomalyEpisode],
-    max_connections: Option<f64>,
+    pool_max: Option<f64>,
     now: u64,
 ) -> Vec<AnomalyRow> {
     let mut all = Vec::new();
@@ -57,13 +58,13 @@ pub(super) fn rows(
             let others = episode.members.iter();
             let others = others.filter(|other| other.number != anomaly.number);
             let also = others.take(MAX_ALSO).map(|other| other.name.clone());
-            all.push(row(anomaly, also.collect(), max_connections));
+            all.push(row(anomaly, also.collect(), pool_max));
         }
     }
     all
 }
 
-fn row(anomaly: &Anomaly, also: Vec<String>, max_connections: Option<f64>) -> AnomalyRow {
+fn row(anomaly: &Anomaly, also: Vec<String>, pool_max: Option<f64>) -> AnomalyRow {
     let label = |wanted: &str| {
         let found = anomaly.labels.iter().find(|(name, _)| name == wanted);
         found.map(|(_, value)| value.clone())
@@ -72,7 +73,7 @@ fn row(anomaly: &Anomaly, also: Vec<String>, max_connections: Option<f64>) -> An
     let card = card_of(&anomaly.metric, anomaly.figure);
     let card = card.filter(|card| is_whole || *card == DashboardCard::Connections);
     // The card has connections, and the series the share of them.
-    let (card, factor) = match (card, max_connections) {
+    let (card, factor) = match (card, pool_max) {
         (Some(DashboardCard::Connections), None) => (None, 1.0),
         (Some(DashboardCard::Connections), Some(max)) => (card, max),
         _ => (card, 1.0),
@@ -125,13 +126,14 @@ pub(super) struct CardBand {
 type BandCurves = [Vec<Option<f64>>; 2];
 
 impl CardBands {
-    pub(super) fn new(series: &[SeriesBands], max_connections: Option<f64>) -> Self {
+    /// `pool_max` is the maximum of the pool, if there is one pool alone.
+    pub(super) fn new(series: &[SeriesBands], pool_max: Option<f64>) -> Self {
         let mut cards: Vec<(DashboardCard, Vec<CardBand>)> = Vec::new();
         for series in series {
             let Some(card) = card_of(&series.metric, series.figure) else {
                 continue;
             };
-            let factor = match (card, max_connections) {
+            let factor = match (card, pool_max) {
                 (DashboardCard::Connections, None) => continue,
                 (DashboardCard::Connections, Some(max)) => max,
                 _ => 1.0,

@@ -110,7 +110,7 @@ impl Composer {
         let signals = self.signals(setup, &system, pools.as_deref());
         self.alerts = Arc::new(setup.alerts.read(now));
         if has_passed {
-            self.read_anomalies(setup, signals.max_connections, now);
+            self.read_anomalies(setup, only_pool_max(pools.as_deref()), now);
         }
         let checks = setup.health.entries();
         self.checks.update(&checks, now);
@@ -192,9 +192,9 @@ impl Composer {
     }
 
     /// Reads the anomalies, which change with snapshots alone.
-    fn read_anomalies(&mut self, setup: &DashboardSetup, max: Option<f64>, now: u64) {
-        self.anomalies = anomaly_figures::rows(&setup.anomalies.episodes(), max, now);
-        self.bands = CardBands::new(&setup.anomalies.bands(), max);
+    fn read_anomalies(&mut self, setup: &DashboardSetup, pool_max: Option<f64>, now: u64) {
+        self.anomalies = anomaly_figures::rows(&setup.anomalies.episodes(), pool_max, now);
+        self.bands = CardBands::new(&setup.anomalies.bands(), pool_max);
     }
 
     /// Reads what changes slowly.
@@ -317,6 +317,14 @@ impl Composer {
                 findings: &self.host.findings(),
             },
         )
+    }
+}
+
+/// The maximum of the pool, if there is one alone.
+fn only_pool_max(pools: Option<&[PoolReport]>) -> Option<f64> {
+    match pools {
+        Some([pool]) => pool.max,
+        _ => None,
     }
 }
 
@@ -512,8 +520,8 @@ pub(super) fn series(setup: &DashboardSetup, range: OverviewRange) -> String {
         Err(error) => (empty_curves(end, step_ms, steps), Some(error)),
     };
     let data_from = begins.filter(|begins| *begins > curves.start);
-    let pools = past::max_connections(&setup.history, end);
-    let bands = CardBands::new(&setup.anomalies.bands(), pools);
+    let pool_max = past::only_pool_max(&setup.history, end);
+    let bands = CardBands::new(&setup.anomalies.bands(), pool_max);
     sections::series(&curves, &bands, data_from, failed.as_deref())
 }
 
@@ -529,6 +537,18 @@ fn empty_curves(end: u64, step_ms: u64, steps: usize) -> past::Curves {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_share_of_a_pool_is_of_its_own_maximum_and_of_no_other() {
+        let pool = |max| PoolReport {
+            max,
+            ..PoolReport::default()
+        };
+        assert_eq!(only_pool_max(None), None);
+        assert_eq!(only_pool_max(Some(&[pool(Some(10.0))])), Some(10.0));
+        let two = [pool(Some(10.0)), pool(Some(30.0))];
+        assert_eq!(only_pool_max(Some(&two)), None);
+    }
 
     #[test]
     fn a_value_of_a_query_is_decoded() {

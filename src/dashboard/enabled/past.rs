@@ -88,11 +88,15 @@ pub(super) fn figures(history: &History, from: u64, to: u64) -> SignalFigures {
     }
 }
 
-/// The maximum number of connections of all pools at a time, in milliseconds since the Unix epoch.
-pub(super) fn max_connections(history: &History, at: u64) -> Option<f64> {
-    let query = MetricQuery::last("db_client_connection_max").total();
+/// The maximum number of connections of the pool at a time, in milliseconds since the Unix epoch. `None` unless there is
+/// one pool.
+pub(super) fn only_pool_max(history: &History, at: u64) -> Option<f64> {
+    let query = MetricQuery::last("db_client_connection_max").by(["db_client_connection_pool_name"]);
     let series = history.at(&query, time(at)).ok()?;
-    Some(series.first()?.points.first()?.value)
+    match series.as_slice() {
+        [pool] => Some(pool.points.first()?.value),
+        _ => None,
+    }
 }
 
 fn classes(history: &History, window: Duration, to: u64) -> ClassCounts {
