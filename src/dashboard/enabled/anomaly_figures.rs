@@ -1,8 +1,10 @@
 //! The anomalies that the pages show, and the bands of normal values of the cards.
 
+use std::time::Duration;
+
 use super::live_window::REQUESTS;
 use super::past::Curves;
-use super::times::millis;
+use super::times::{millis, two_snapshots};
 use crate::anomaly::{Anomaly, AnomalyEpisode, SeriesBands, WatchedFigure};
 use crate::dashboard::DashboardCard;
 
@@ -13,6 +15,8 @@ const CONNECTIONS: &str = "db_client_connection_count";
 const MAX_ANOMALIES: usize = 40;
 /// How many other names are listed beside an anomaly.
 const MAX_ALSO: usize = 4;
+/// The age of the latest band up to which it is shown, in milliseconds, unless snapshots are rarer.
+const MAX_AGE: u64 = 60_000;
 /// How long an anomaly is shown, in milliseconds.
 const SHOWN_FOR: u64 = 24 * 3_600_000;
 
@@ -112,7 +116,11 @@ fn card_of(metric: &str, figure: WatchedFigure) -> Option<DashboardCard> {
 
 /// The bands of normal values of the cards.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct CardBands(Vec<(DashboardCard, Vec<CardBand>)>);
+pub(super) struct CardBands {
+    cards: Vec<(DashboardCard, Vec<CardBand>)>,
+    /// For how long a band is the latest one, in milliseconds.
+    max_age: u64,
+}
 
 /// A band at a time in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -126,8 +134,8 @@ pub(super) struct CardBand {
 type BandCurves = [Vec<Option<f64>>; 2];
 
 impl CardBands {
-    /// `pool_max` is the maximum of the pool, if there is one pool alone.
-    pub(super) fn new(series: &[SeriesBands], pool_max: Option<f64>) -> Self {
+    /// `pool_max` is the maximum of the pool, if there is one pool alone, and `interval` the time between two snapshots.
+    pub(super) fn new(series: &[SeriesBands], pool_max: Option<f64>, interval: Duration) -> Self {
         let mut cards: Vec<(DashboardCard, Vec<CardBand>)> = Vec::new();
         for series in series {
             let Some(card) = card_of(&series.metric, series.figure) else {
@@ -152,19 +160,21 @@ impl CardBands {
         if pools.count() > 1 {
             cards.retain(|(card, _)| *card != DashboardCard::Connections);
         }
-        Self(cards)
+        Self {
+            cards,
+            max_age: two_snapshots(interval).max(MAX_AGE),
+        }
     }
 
     fn of(&self, card: DashboardCard) -> Option<&[CardBand]> {
-        let found = self.0.iter().find(|(other, _)| *other == card);
+        let found = self.cards.iter().find(|(other, _)| *other == card);
         found.map(|(_, bands)| bands.as_slice())
     }
 
     /// The latest band of a card, if it is not too old.
     pub(super) fn latest(&self, card: DashboardCard, now: u64) -> Option<CardBand> {
-        const MAX_AGE: u64 = 60_000;
         let last = *self.of(card)?.last()?;
-        (now.saturating_sub(last.at) <= MAX_AGE).then_some(last)
+        (now.saturating_sub(last.at) <= self.max_age).then_some(last)
     }
 
     /// The bands at the steps of curves. `None` for a card without a band.
@@ -174,7 +184,7 @@ impl CardBands {
         let mut low = vec![None; steps];
         let mut high = vec![None; steps];
         // A band stands for the time up to the next one that is kept.
-        let most = curves.step_ms.max(310_000);
+        let most = curves.step_ms.max(310_000).max(self.max_age);
         let mut next = 0;
         for (index, (low, high)) in low.iter_mut().zip(&mut high).enumerate() {
             let end = curves.start + (index as u64 + 1) * curves.step_ms;
@@ -202,7 +212,10 @@ mod tests {
             low: at as f64,
             high: at as f64 + 1.0,
         };
-        let bands = CardBands(vec![(DashboardCard::Cpu, vec![band(20_000), band(30_000)])]);
+        let bands = CardBands {
+            cards: vec![(DashboardCard::Cpu, vec![band(20_000), band(30_000)])],
+            max_age: MAX_AGE,
+        };
         let curves = Curves {
             start: 0,
             step_ms: 10_000,
@@ -220,10 +233,26 @@ mod tests {
     }
 
     #[test]
+    fn a_band_stays_the_latest_one_for_two_snapshots() {
+        let series = [SeriesBands::for_test(
+            CPU,
+            WatchedFigure::Value,
+            (1_000_000, 0.1, 0.5),
+        )];
+        let is_shown = |interval, age| {
+            let bands = CardBands::new(&series, None, Duration::from_secs(interval));
+            let now = 1_000_000 + age * 1000;
+            bands.latest(DashboardCard::Cpu, now).is_some()
+        };
+        assert!(is_shown(10, 60) && !is_shown(10, 61));
+        assert!(is_shown(300, 590) && !is_shown(300, 601));
+    }
+
+    #[test]
     fn a_card_of_connections_needs_the_only_pool_and_its_maximum() {
         let series = || SeriesBands::for_test(CONNECTIONS, WatchedFigure::Share, (1000, -0.5, 0.5));
         let of = |series: &[SeriesBands], max| {
-            let bands = CardBands::new(series, max);
+            let bands = CardBands::new(series, max, Duration::from_secs(10));
             let band = bands.latest(DashboardCard::Connections, 1000);
             band.map(|band| (band.low, band.high))
         };

@@ -20,6 +20,7 @@ use super::past;
 use super::sections::{self, SetupInput};
 use super::services;
 use super::setup::DashboardSetup;
+use super::times::two_snapshots;
 use super::verdict::{self, Judgment, VerdictBegin, VerdictInput};
 use crate::errors::ErrorGroup;
 use crate::health::HealthEntry;
@@ -34,6 +35,8 @@ const DAY_STEP: Duration = Duration::from_secs(300);
 const DAY_STEPS: usize = 288;
 /// The figures of an earlier time and of the day are read again after this time, in milliseconds.
 const EARLIER_EVERY: u64 = 60_000;
+/// The time of the latest figures, in milliseconds, unless snapshots are rarer.
+const LATEST_LENGTH: u64 = 30_000;
 /// How many markers are looked at.
 const MAX_MARKERS: usize = 200;
 
@@ -63,7 +66,7 @@ struct TickParts {
     tick: Option<i64>,
     points: String,
     failing_route: Option<FailingRoute>,
-    /// The figures of the last half minute.
+    /// The figures of the latest snapshots.
     figures: SignalFigures,
 }
 
@@ -181,12 +184,13 @@ impl Composer {
         }
         let end = tick.map_or_else(|| setup.now(), |tick| tick.max(0).unsigned_abs());
         let step = setup.history.interval();
+        let length = two_snapshots(step).max(LATEST_LENGTH);
         let curves = past::curves(&setup.history, end, step, POINTS);
         self.of_tick = TickParts {
             tick,
             points: curves.map_or_else(|_| "null".to_owned(), |it| sections::curves(&it)),
             failing_route: past::failing_route(&setup.history, end),
-            figures: past::figures(&setup.history, end.saturating_sub(30_000), end),
+            figures: past::figures(&setup.history, end.saturating_sub(length), end),
         };
         true
     }
@@ -194,7 +198,7 @@ impl Composer {
     /// Reads the anomalies, which change with snapshots alone.
     fn read_anomalies(&mut self, setup: &DashboardSetup, pool_max: Option<f64>, now: u64) {
         self.anomalies = anomaly_figures::rows(&setup.anomalies.episodes(), pool_max, now);
-        self.bands = CardBands::new(&setup.anomalies.bands(), pool_max);
+        self.bands = CardBands::new(&setup.anomalies.bands(), pool_max, setup.history.interval());
     }
 
     /// Reads what changes slowly.
@@ -521,7 +525,7 @@ pub(super) fn series(setup: &DashboardSetup, range: OverviewRange) -> String {
     };
     let data_from = begins.filter(|begins| *begins > curves.start);
     let pool_max = past::only_pool_max(&setup.history, end);
-    let bands = CardBands::new(&setup.anomalies.bands(), pool_max);
+    let bands = CardBands::new(&setup.anomalies.bands(), pool_max, setup.history.interval());
     sections::series(&curves, &bands, data_from, failed.as_deref())
 }
 

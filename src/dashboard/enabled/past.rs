@@ -91,7 +91,8 @@ pub(super) fn figures(history: &History, from: u64, to: u64) -> SignalFigures {
 /// The maximum number of connections of the pool at a time, in milliseconds since the Unix epoch. `None` unless there is
 /// one pool.
 pub(super) fn only_pool_max(history: &History, at: u64) -> Option<f64> {
-    let query = MetricQuery::last("db_client_connection_max").by(["db_client_connection_pool_name"]);
+    let query =
+        MetricQuery::last("db_client_connection_max").by(["db_client_connection_pool_name"]);
     let series = history.at(&query, time(at)).ok()?;
     match series.as_slice() {
         [pool] => Some(pool.points.first()?.value),
@@ -261,10 +262,11 @@ pub(super) fn load(history: &History, end: u64, step: Duration, steps: usize) ->
     curve
 }
 
-/// The route with most of the failures of the last five minutes.
+/// The route with most of the failures of the last five minutes, or of two snapshots.
 pub(super) fn failing_route(history: &History, now: u64) -> Option<FailingRoute> {
     let by_route = finished(MetricQuery::increase(REQUESTS)).by([ROUTE, METHOD, OUTCOME, STATUS]);
-    let series = history.at(&by_route.window(Duration::from_secs(300)), time(now));
+    let length = Duration::from_secs(300).max(history.interval() * 2);
+    let series = history.at(&by_route.window(length), time(now));
     let mut by_route = std::collections::BTreeMap::<(String, String), u64>::new();
     for series in series.ok()? {
         let value = series.points.first().map_or(0.0, |point| point.value);

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::super::past::time;
+use super::super::times::two_snapshots;
 use crate::alerts::{Alerts, Rule, SloStatus};
 use crate::history::History;
 use crate::model::lock;
@@ -49,11 +50,10 @@ impl ValueKey {
     pub(super) fn new(alerts: &Alerts, history: &History, now: u64) -> Self {
         let mut rules = alerts.shared_rules();
         rules.truncate(MAX_RULES);
-        let two = history.interval() * 2;
         Self {
             tick: history.latest(),
             now,
-            max_age: u64::try_from(two.as_millis()).unwrap_or(u64::MAX),
+            max_age: two_snapshots(history.interval()),
             rules,
         }
     }
@@ -162,7 +162,7 @@ mod tests {
             }
         });
         assert_eq!(count.load(Relaxed), 1);
-        let mut computations = |key: ValueKey| {
+        let computations = |key: ValueKey| {
             cache.get(key, read);
             count.load(Relaxed)
         };
