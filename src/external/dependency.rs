@@ -11,6 +11,9 @@ const DOWN: f64 = 0.5;
 /// The error rate of recent calls from which on a service is degraded.
 const DEGRADED: f64 = 0.1;
 
+/// The begin of the reason for a state that comes from a requested pause.
+const PAUSE: &str = "it asked to be called no earlier than in";
+
 /// The state of a service that the host calls, returned by [`Monitor::dependencies`](crate::Monitor::dependencies).
 ///
 /// "Recent" calls are the last 256 calls of the last five minutes.
@@ -94,6 +97,12 @@ pub(super) struct RecentCall {
 }
 
 impl Dependency {
+    /// Whether the service is degraded because it requested a pause, and not by failures.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn is_backing_off(&self) -> bool {
+        self.reason.starts_with(PAUSE)
+    }
+
     /// Derives the state of a service from its recent calls, the oldest first, and from the wait that it requested.
     pub(super) fn assess(
         service: &Arc<str>,
@@ -120,7 +129,7 @@ impl Dependency {
             (state, reason)
         } else if let Some(wait) = back_off {
             let seconds = wait.as_secs().max(1);
-            let reason = format!("it asked to be called no earlier than in {seconds} s");
+            let reason = format!("{PAUSE} {seconds} s");
             (DependencyState::Degraded, reason)
         } else {
             (DependencyState::Up, String::new())
@@ -216,6 +225,8 @@ mod tests {
         assert_eq!(five.p95, Duration::from_secs(5));
         let waiting = assess(&[ok], Some(Duration::from_secs(9)));
         assert_eq!(waiting.state, Degraded);
+        #[cfg(feature = "dashboard")]
+        assert!(waiting.is_backing_off() && !five.is_backing_off());
         assert_eq!(
             waiting.reason,
             "it asked to be called no earlier than in 9 s"

@@ -192,18 +192,17 @@ impl AlertReading {
         worst.or_else(|| all().find(|alert| alert.phase == AlertPhase::Pending))
     }
 
-    /// How bad the alerts on requests are: on their number, their failures and their times.
-    pub(super) fn of_requests(&self) -> CardSeverity {
-        let is_of_requests = |card: DashboardCard| {
-            use DashboardCard::{ErrorRate, Requests, ResponseTime};
-            matches!(card, Requests | ErrorRate | ResponseTime)
+    /// The worst of the alerts on requests: on their failures, their times and their number. Of equally bad ones, the first
+    /// in this order.
+    pub(super) fn of_requests(&self) -> Option<(DashboardCard, CardSeverity)> {
+        use DashboardCard::{ErrorRate, Requests, ResponseTime};
+
+        let worst = |card: DashboardCard| {
+            let of_card = self.of_verdict().filter(|(it, _)| it.card == Some(card));
+            of_card.map(|(_, severity)| (card, severity)).next()
         };
-        let all = self.of_verdict();
-        let of_requests = all.filter(|(alert, _)| alert.card.is_some_and(is_of_requests));
-        of_requests
-            .map(|(_, it)| it)
-            .max()
-            .unwrap_or(CardSeverity::Ok)
+        let all = [Requests, ResponseTime, ErrorRate].into_iter();
+        all.filter_map(worst).max_by_key(|(_, severity)| *severity)
     }
 
     pub(super) fn has_rule(&self, card: DashboardCard) -> bool {

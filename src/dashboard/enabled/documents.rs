@@ -18,7 +18,7 @@ use super::live_state::{LiveState, Section};
 use super::live_window::LiveWindow;
 use super::past;
 use super::sections::{self, SetupInput};
-use super::services;
+use super::services::{self, OwnState};
 use super::setup::DashboardSetup;
 use super::times::two_snapshots;
 use super::verdict::{self, Judgment, VerdictBegin, VerdictInput};
@@ -121,7 +121,10 @@ impl Composer {
         let verdict = self.verdict(&checks, (is_ready, readiness), &system, now);
         let errors = setup.errors.groups();
         let in_flight = setup.requests.in_flight();
-        let own = sections::overall(is_ready, 0).max(self.alerts.of_requests());
+        let own = OwnState {
+            is_ready,
+            of_requests: self.alerts.of_requests(),
+        };
         let pools = pools.unwrap_or_default();
         let services = services::collect(setup, &self.window, own, &pools, &checks);
         self.read_traces(setup);

@@ -3,7 +3,9 @@
 use super::figures::{CardSeverity, PoolReport, ServiceRow};
 use super::json;
 use super::live_window::{GroupFigures, LiveWindow};
+use super::sections;
 use super::setup::DashboardSetup;
+use crate::dashboard::DashboardCard;
 use crate::external::{Dependency, DependencyState};
 use crate::health::{HealthEntry, HealthStatus};
 use crate::worker::SinkStatus;
@@ -11,11 +13,37 @@ use crate::worker::SinkStatus;
 /// The maximum number of services.
 const MAX_SERVICES: usize = 24;
 
+/// What is known of the service itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OwnState {
+    pub(super) is_ready: bool,
+    /// The worst alert on requests: the card with their figure, and how bad it is.
+    pub(super) of_requests: Option<(DashboardCard, CardSeverity)>,
+}
+
+impl OwnState {
+    fn state(self) -> CardSeverity {
+        let of_requests = self.of_requests.map(|(_, severity)| severity);
+        sections::overall(self.is_ready, 0).max(of_requests.unwrap_or(CardSeverity::Ok))
+    }
+
+    /// What is wrong, however bad it is.
+    fn word(self) -> &'static str {
+        match self.of_requests {
+            _ if !self.is_ready => "failing",
+            None | Some((_, CardSeverity::Ok)) => "up",
+            Some((DashboardCard::ErrorRate, _)) => "failing",
+            Some((DashboardCard::ResponseTime, _)) => "slow",
+            Some(_) => "unusual",
+        }
+    }
+}
+
 /// Collects the services: this one first, then pools or databases, called services, and sinks.
 pub(super) fn collect(
     setup: &DashboardSetup,
     window: &LiveWindow,
-    own: CardSeverity,
+    own: OwnState,
     pools: &[PoolReport],
     checks: &[HealthEntry],
 ) -> Vec<ServiceRow> {
@@ -23,12 +51,8 @@ pub(super) fn collect(
         ServiceRow {
             name: setup.service.clone(),
             kind: "self",
-            state: Some(own),
-            word: match own {
-                CardSeverity::Critical => "failing",
-                CardSeverity::Warning => "slow",
-                CardSeverity::Ok => "up",
-            },
+            state: Some(own.state()),
+            word: own.word(),
             ..ServiceRow::default()
         },
         window.of_requests(),
@@ -95,6 +119,9 @@ fn of_dependency(dependency: &Dependency) -> ServiceRow {
     let (state, word) = match dependency.state {
         DependencyState::Up if !is_used => (None, "unknown"),
         DependencyState::Up => (Some(CardSeverity::Ok), "up"),
+        DependencyState::Degraded if dependency.is_backing_off() => {
+            (Some(CardSeverity::Warning), "backing_off")
+        }
         DependencyState::Degraded => (Some(CardSeverity::Warning), "failing"),
         DependencyState::Down => (Some(CardSeverity::Critical), "failing"),
     };
@@ -170,4 +197,42 @@ pub(super) fn write(rows: &[ServiceRow]) -> String {
             });
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::alert_figures::{AlertPhase, AlertReading, AlertRow};
+    use super::*;
+
+    #[test]
+    fn the_word_says_what_is_wrong_and_the_state_how_bad_it_is() {
+        use DashboardCard::{ErrorRate, Memory, Requests, ResponseTime};
+
+        let (warning, critical) = (CardSeverity::Warning, CardSeverity::Critical);
+        let of = |is_ready, alerts: &[(DashboardCard, CardSeverity)]| {
+            let alerts = alerts.iter().map(|(card, severity)| AlertRow {
+                card: Some(*card),
+                ..AlertRow::for_test("r", AlertPhase::Firing, Some(*severity), 1)
+            });
+            let reading = AlertReading {
+                alerts: alerts.collect(),
+                ..AlertReading::default()
+            };
+            let own = OwnState {
+                is_ready,
+                of_requests: reading.of_requests(),
+            };
+            (own.word(), own.state())
+        };
+        assert_eq!(of(true, &[]), ("up", CardSeverity::Ok));
+        assert_eq!(of(true, &[(Memory, critical)]), ("up", CardSeverity::Ok));
+        assert_eq!(of(true, &[(ResponseTime, critical)]), ("slow", critical));
+        assert_eq!(of(true, &[(ErrorRate, warning)]), ("failing", warning));
+        assert_eq!(of(true, &[(Requests, warning)]), ("unusual", warning));
+        let both = [(ErrorRate, warning), (ResponseTime, warning)];
+        assert_eq!(of(true, &both), ("failing", warning));
+        let slower = [(ErrorRate, warning), (ResponseTime, critical)];
+        assert_eq!(of(true, &slower), ("slow", critical));
+        assert_eq!(of(false, &[]), ("failing", critical));
+    }
 }

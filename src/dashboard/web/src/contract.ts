@@ -339,7 +339,7 @@ export interface Service {
   kind: string;
   /** `null`: unknown, or not used lately. */
   state: State | null;
-  /** One word for the state: `up`, `slow`, `failing`, `limited`, `backing_off`, `stalled`, `unknown` */
+  /** One word for the state: `up`, `slow`, `failing`, `unusual` (the number of requests is), `limited`, `backing_off`, `stalled`, `unknown` */
   word: string;
   /** Why, as a sentence; empty if it is up. */
   text: string;

@@ -48,6 +48,7 @@ export const SERVICE_WORDS: Record<string, string> = {
   up: 'Up',
   slow: 'Slow',
   failing: 'Failing',
+  unusual: 'Unusual',
   limited: 'Limit',
   backing_off: 'Waits',
   stalled: 'Stalled',
