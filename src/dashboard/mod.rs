@@ -126,7 +126,7 @@
 //! # Alerts
 //!
 //! With the feature `alerts`, an operator acknowledges and silences alerts. Each change is a log record of the target
-//! `audit`, level `INFO`: what was done (`action`, `subject`), the name that the operator gave (`by`) and the `comment`,
+//! `audit`, level `INFO`, whatever `log.level` is: what was done (`action`, `subject`), the name that the operator gave (`by`) and the `comment`,
 //! the `role`, whether a session, a token or the host gave the access (`access`), and the address of the client (`client`).
 //!
 //! | `POST` | body |

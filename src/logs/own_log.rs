@@ -14,14 +14,17 @@ use crate::worker::RecordQueue;
 pub(crate) struct OwnLog {
     pub(crate) record_queue: Arc<RecordQueue>,
     pub(crate) requests: Arc<Requests>,
-    pub(crate) levels: Arc<LevelDirectives>,
+    /// The levels that are recorded. `None` records all.
+    pub(crate) levels: Option<Arc<LevelDirectives>>,
 }
 
 impl OwnLog {
     /// Writes a record with the fields of `metadata`, if the level of its target wants it. A field without a value is left
     /// out.
     pub(crate) fn push(&self, metadata: &'static Metadata<'static>, values: &[Option<&dyn Value>]) {
-        if *metadata.level() > self.levels.level_of(metadata.target()) {
+        let is_wanted =
+            |levels: &Arc<LevelDirectives>| *metadata.level() <= levels.level_of(metadata.target());
+        if !self.levels.as_ref().is_none_or(is_wanted) {
             return;
         }
         let values = metadata.fields().value_set_all(values);

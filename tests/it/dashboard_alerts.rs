@@ -9,16 +9,20 @@ use axum::body::Body;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use tower::ServiceExt;
-use watchpost::Access;
 use watchpost::alerts::{AlertsConfig, Bound, Rule, Severity};
 use watchpost::history::MetricQuery;
+use watchpost::{Access, MonitorBuilder};
 
 use crate::dashboard_host::{Host, TOKEN, VIEWER, shop};
 
 fn host() -> Host {
+    host_with(|builder| builder)
+}
+
+fn host_with(configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> Host {
     let host = Host::serve(
         |builder| {
-            builder
+            configure(builder)
                 .access_token(TOKEN)
                 .access_viewer_token(VIEWER)
                 // Evaluated by the tests alone.
@@ -275,6 +279,22 @@ fn an_operator_acknowledges_and_a_viewer_may_not() {
 }
 
 #[test]
+fn a_change_is_recorded_whatever_the_level_is() {
+    for level in ["warn", "audit=off", "off"] {
+        let host = host_with(|builder| builder.log_level(level));
+        fire(&host);
+        let body = json!({"alert": id_of_alert(&host), "by": "dana"});
+        let answer = change(&host, TOKEN, "data/v1/alerts/acknowledge", &body);
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        let messages: Vec<_> = audited(&host)
+            .iter()
+            .map(|it| it["message"].clone())
+            .collect();
+        assert_eq!(messages, ["dana: acknowledge high-error-rate"], "{level}");
+    }
+}
+
+#[test]
 fn a_change_is_recorded_if_the_client_leaves_before_the_response() {
     let host = host();
     fire(&host);
@@ -292,7 +312,9 @@ fn a_change_is_recorded_if_the_client_leaves_before_the_response() {
     let router: Router = host.harness.dashboard(Access::from_settings());
     let mut response = Box::pin(router.oneshot(request));
     // The job begins, and the response is dropped before it is there.
-    let polled = response.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    let polled = response
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()));
     drop((polled, response, entered));
     let patience = Instant::now() + Duration::from_secs(10);
     while audited(&host).is_empty() {

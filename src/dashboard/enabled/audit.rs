@@ -11,7 +11,7 @@ use super::guard::{PageClient, Proof};
 use crate::access::Role;
 use crate::logs::OwnLog;
 
-/// The target of the records, for the setting `log.level`.
+/// The target of the records. They are kept whatever `log.level` is.
 const TARGET: &str = "audit";
 const FIELDS: &[&str] = &[
     "message", "action", "subject", "by", "role", "access", "client", "comment",

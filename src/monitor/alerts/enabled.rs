@@ -35,7 +35,7 @@ impl AlertsHandle {
         let log = OwnLog {
             record_queue: Arc::clone(record_queue),
             requests: Arc::clone(requests),
-            levels: Arc::clone(levels),
+            levels: Some(Arc::clone(levels)),
         };
         let (alerts, tasks) = Alerts::new(&AlertsSetup {
             config,

@@ -164,7 +164,8 @@ fn setup(plan: &DashboardState, state: &MonitorState) -> DashboardSetup {
         log: OwnLog {
             record_queue: Arc::clone(&state.record_queue),
             requests: Arc::clone(&state.requests),
-            levels: Arc::clone(&state.levels),
+            // What an operator has changed is recorded whatever `log.level` is.
+            levels: None,
         },
         counters: Arc::clone(&state.counters),
         sinks: state.worker.sink_observer(),
