@@ -239,7 +239,7 @@ mod tests {
             WatchedFigure::Value,
             (1_000_000, 0.1, 0.5),
         )];
-        let is_shown = |interval, age| {
+        let is_shown = |interval: u64, age: u64| {
             let bands = CardBands::new(&series, None, Duration::from_secs(interval));
             let now = 1_000_000 + age * 1000;
             bands.latest(DashboardCard::Cpu, now).is_some()

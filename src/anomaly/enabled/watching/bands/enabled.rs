@@ -1,10 +1,8 @@
-//! What was normal in the last day, for the pages: the bands of the series that stand for the whole service.
-
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::anomaly::WatchedFigure;
-use super::series::{GroupKey, SeriesIdentity};
+use super::super::anomaly::WatchedFigure;
+use super::super::series::{GroupKey, SeriesIdentity};
 
 /// The maximum number of series whose bands are kept.
 const MAX_SERIES: usize = 16;
@@ -27,7 +25,6 @@ pub(crate) struct BandPoint {
 }
 
 /// The bands of a series, the oldest first.
-#[cfg(feature = "dashboard")]
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SeriesBands {
     pub(crate) metric: String,
@@ -35,7 +32,7 @@ pub(crate) struct SeriesBands {
     pub(crate) points: Vec<BandPoint>,
 }
 
-#[cfg(all(test, feature = "dashboard"))]
+#[cfg(test)]
 impl SeriesBands {
     pub(crate) fn for_test(
         metric: &str,
@@ -52,15 +49,11 @@ impl SeriesBands {
 
 /// The bands of all series that stand for the whole service.
 #[derive(Debug, Default)]
-pub(super) struct BandHistory {
+pub(in crate::anomaly::enabled::watching) struct BandHistory {
     series: BTreeMap<GroupKey, KeptBands>,
 }
 
 #[derive(Debug)]
-#[cfg_attr(
-    not(feature = "dashboard"),
-    expect(dead_code, reason = "only the pages read it")
-)]
 struct KeptBands {
     metric: String,
     figure: WatchedFigure,
@@ -69,11 +62,17 @@ struct KeptBands {
 }
 
 impl BandHistory {
-    /// Adds the bands of a snapshot.
-    pub(super) fn add(&mut self, series: &[Arc<SeriesIdentity>]) {
-        for identity in series {
-            let is_whole = identity.labels_text.is_empty() || identity.rule.name == POOL_USE;
-            let reading = identity.reading().filter(|_| is_whole);
+    /// Adds the bands of a snapshot. `series` are all that are watched: the bands of others are removed, such as those of a
+    /// pool that there is no more.
+    pub(in crate::anomaly::enabled::watching) fn add(&mut self, series: &[Arc<SeriesIdentity>]) {
+        let is_whole = |it: &SeriesIdentity| {
+            it.labels_text.is_empty() || it.rule.name == POOL_USE
+        };
+        let whole: Vec<_> = series.iter().filter(|it| is_whole(it)).collect();
+        let watched: BTreeSet<GroupKey> = whole.iter().map(|it| it.key()).collect();
+        self.series.retain(|key, _| watched.contains(key));
+        for identity in whole {
+            let reading = identity.reading();
             let known = reading.filter(|it| !it.learning && it.upper.is_finite());
             let Some(reading) = known else {
                 continue;
@@ -96,8 +95,7 @@ impl BandHistory {
         }
     }
 
-    #[cfg(feature = "dashboard")]
-    pub(super) fn all(&self) -> Vec<SeriesBands> {
+    pub(in crate::anomaly::enabled::watching) fn all(&self) -> Vec<SeriesBands> {
         let bands = |kept: &KeptBands| {
             let begin = kept.fine.front().map_or(i64::MAX, |point| point.at);
             let coarse = kept.coarse.iter().filter(|point| point.at < begin);
@@ -140,9 +138,48 @@ fn push(points: &mut VecDeque<BandPoint>, point: BandPoint, most: usize) {
     points.push_back(point);
 }
 
-#[cfg(all(test, feature = "dashboard"))]
+#[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::super::rules::default_rules;
+    use super::super::super::series::{Now, WatchedState};
     use super::*;
+
+    /// A pool whose normal use is known.
+    fn pool(name: &str) -> Arc<SeriesIdentity> {
+        let rule = default_rules().into_iter().find(|it| it.name == POOL_USE);
+        let labels = format!("db_client_connection_pool_name=\"{name}\"").into();
+        let rule = Arc::new(rule.unwrap());
+        let quantity = rule.quantity;
+        let identity = SeriesIdentity::new(&rule, &labels, quantity);
+        let step = Duration::from_secs(10);
+        let mut state = WatchedState::new(&identity, step, 1.0);
+        for n in 1..=2000 {
+            let now = Now {
+                at: n * 10_000,
+                step: n.unsigned_abs(),
+            };
+            state.observe(&identity, step, now, ((n % 5) as f64, 10.0));
+        }
+        assert!(identity.reading().is_some_and(|reading| !reading.learning));
+        Arc::new(identity)
+    }
+
+    #[test]
+    fn the_bands_of_a_pool_go_with_it() {
+        let pools = [pool("old"), pool("new")];
+        let mut history = BandHistory::default();
+        history.add(&pools);
+        assert_eq!(history.all().len(), 2);
+        history.add(&pools[1..]);
+        assert_eq!(history.all().len(), 1);
+        // There is room for others.
+        for n in 0..MAX_SERIES + 1 {
+            history.add(&[pool(&n.to_string())]);
+            assert_eq!(history.all().len(), 1);
+        }
+    }
 
     #[test]
     fn the_last_hour_is_kept_in_full_and_the_day_in_steps() {
