@@ -376,14 +376,12 @@ mod tests {
             .histogram("db_client_connection_wait_time")
             .unit("s")
             .build();
-        let pools: Vec<String> = (0..MAX_GROUPS).map(|n| format!("pool {n}")).collect();
-        let record = || {
-            for pool in &pools {
-                waits
-                    .with([("db_client_connection_pool_name", pool.as_str())])
-                    .record(0.025);
-            }
-        };
+        let pools = (0..MAX_GROUPS).map(|n| {
+            let name = format!("pool {n}");
+            waits.with([("db_client_connection_pool_name", name)])
+        });
+        let pools: Vec<_> = pools.collect();
+        let record = || pools.iter().for_each(|pool| pool.record(0.025));
         record();
         history.record();
         let mut window = LiveWindow::new(&metrics);

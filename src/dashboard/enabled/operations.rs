@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::json::ObjectWriter;
 use super::live_window::REQUESTS;
 use super::past::{METHOD, ROUTE, finished, label, put_points, whole};
+use super::periods::{step_millis, steps_of};
 use super::route_figures::{RoutePeriod, read, read_range, start};
 use crate::history::{History, MetricQuery, ResultSeries};
 
@@ -56,6 +57,26 @@ pub(super) struct CurveSteps {
     pub(super) end: u64,
     pub(super) length: Duration,
     pub(super) count: usize,
+}
+
+impl CurveSteps {
+    /// The steps of this length in a period.
+    pub(super) fn of(period: RoutePeriod, length: Duration) -> Self {
+        Self {
+            end: period.to,
+            length,
+            count: steps_of(period, length),
+        }
+    }
+
+    /// The begin of the first step.
+    pub(super) fn start(self) -> u64 {
+        start(self.end, self.length, self.count)
+    }
+
+    fn millis(self) -> u64 {
+        step_millis(self.length)
+    }
 }
 
 /// The values of the labels of a group, in the order in which they were asked for.
@@ -121,8 +142,7 @@ pub(super) fn curves(
     steps: CurveSteps,
     select: &dyn Fn(MetricQuery) -> MetricQuery,
 ) -> Result<OperationCurves, String> {
-    let begin = start(steps.end, steps.length, steps.count);
-    let step_ms = u64::try_from(steps.length.as_millis()).unwrap_or(u64::MAX);
+    let (begin, step_ms) = (steps.start(), steps.millis());
     let range = |query: MetricQuery| {
         read_range(history, select(query), steps.end, steps.length, steps.count)
     };
@@ -160,8 +180,7 @@ pub(super) fn curves_by(
     by: &str,
     steps: CurveSteps,
 ) -> BTreeMap<String, Vec<Option<f64>>> {
-    let begin = start(steps.end, steps.length, steps.count);
-    let step_ms = u64::try_from(steps.length.as_millis()).unwrap_or(u64::MAX);
+    let (begin, step_ms) = (steps.start(), steps.millis());
     let read = read_range(
         history,
         query.by([by]),

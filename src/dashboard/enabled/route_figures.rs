@@ -247,7 +247,7 @@ pub(super) fn read_range(
     series.map_err(|error| error.to_string())
 }
 
-pub(super) fn put_curve<T: Copy>(
+fn put_curve<T: Copy>(
     curve: &mut [Option<T>],
     series: &ResultSeries,
     end: u64,

@@ -465,8 +465,8 @@ impl StoreShared {
                 None => self.settle(1, Some(DropReason::Panic)),
             }
         }
-        // Each class together. Within a class, the order stays.
-        batch.sort_by_key(|(_, body)| class_of(body).index());
+        // Each class together. Within a class, the order stays. The class is read out of the body, once for each.
+        batch.sort_by_cached_key(|(_, body)| class_of(body).index());
         self.append(segments, batch)
     }
 

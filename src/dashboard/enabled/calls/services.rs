@@ -10,8 +10,7 @@ use super::super::operations::{
     self, CurveSteps, OperationEnd, OperationFigures, OperationSource, RouteMethods, curves_by,
 };
 use super::super::past::{OUTCOME, STATUS, label};
-use super::super::periods::{period_of, put_period, step_millis, step_of, steps_of};
-use super::super::route_figures;
+use super::super::periods::{period_of, put_period, step_millis, step_of};
 use super::super::setup::DashboardSetup;
 use super::models;
 use crate::external::{Dependency, Limit};
@@ -53,11 +52,7 @@ pub(in crate::dashboard::enabled) fn calls(setup: &DashboardSetup, range: Overvi
         .filter_map(|(key, figures)| Some((key.into_iter().next()?, figures)))
         .collect();
     let length = step_of(setup, period, LIST_STEPS);
-    let steps = CurveSteps {
-        end: period.to,
-        length,
-        count: steps_of(period, length),
-    };
+    let steps = CurveSteps::of(period, length);
     let p95 = curves_by(
         history,
         MetricQuery::quantile(0.95, CALLS.metric),
@@ -71,10 +66,7 @@ pub(in crate::dashboard::enabled) fn calls(setup: &DashboardSetup, range: Overvi
     let names: BTreeSet<&str> = figures.keys().map(String::as_str).chain(known).collect();
     json::object(|it| {
         put_period(it, setup, range, period);
-        it.integer(
-            "start",
-            route_figures::start(period.to, length, steps.count),
-        );
+        it.integer("start", steps.start());
         it.integer("step_ms", step_millis(length));
         it.integer("count", names.len() as u64);
         it.list("services", |list| {

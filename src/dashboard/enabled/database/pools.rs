@@ -7,8 +7,7 @@ use super::super::json::{self, ObjectWriter};
 use super::super::live_window::WAITS;
 use super::super::operations::{CurveSteps, curves_by, values_by};
 use super::super::past::whole;
-use super::super::periods::{period_of, put_period, step_millis, step_of, steps_of};
-use super::super::route_figures;
+use super::super::periods::{period_of, put_period, step_millis, step_of};
 use super::super::sections;
 use super::super::setup::DashboardSetup;
 use crate::history::{Aggregation, MetricQuery};
@@ -66,11 +65,7 @@ pub(in crate::dashboard::enabled) fn pools(setup: &DashboardSetup, range: Overvi
         timeouts: of(MetricQuery::increase(TIMEOUTS)),
     };
     let length = step_of(setup, period, MAX_STEPS);
-    let steps = CurveSteps {
-        end: period.to,
-        length,
-        count: steps_of(period, length),
-    };
+    let steps = CurveSteps::of(period, length);
     let highest = |query: MetricQuery| query.aggregation(Aggregation::Max);
     let used = curves_by(
         history,
@@ -84,10 +79,7 @@ pub(in crate::dashboard::enabled) fn pools(setup: &DashboardSetup, range: Overvi
     let markers = history.latest_markers(MAX_MARKERS);
     json::object(|it| {
         put_period(it, setup, range, period);
-        it.integer(
-            "start",
-            route_figures::start(period.to, length, steps.count),
-        );
+        it.integer("start", steps.start());
         it.integer("step_ms", step_millis(length));
         it.integer("count", names.len() as u64);
         it.list("pools", |list| {

@@ -9,9 +9,7 @@ use super::super::operations::{
     self, CurveSteps, LabelValues, OperationEnd, OperationFigures, OperationSource, RouteMethods,
 };
 use super::super::past::{OUTCOME, label, time};
-use super::super::periods::{
-    end_of_traces, period_of, put_period, share, step_millis, step_of, steps_of,
-};
+use super::super::periods::{end_of_traces, period_of, put_period, share, step_millis, step_of};
 use super::super::route_figures;
 use super::super::sections;
 use super::super::setup::DashboardSetup;
@@ -193,12 +191,7 @@ pub(in crate::dashboard::enabled) fn statement(
     let before = route_figures::before(history, period)
         .map(|before| of_all(operations::figures(history, &QUERIES, &[], before, &select)));
     let step = step_of(setup, period, MAX_STEPS);
-    let count = steps_of(period, step);
-    let steps = CurveSteps {
-        end: period.to,
-        length: step,
-        count,
-    };
+    let steps = CurveSteps::of(period, step);
     let curves = operations::curves(history, &QUERIES, steps, &select).unwrap_or_default();
     let stats = setup.queries.stats();
     let texts = by_name(&stats);
@@ -213,7 +206,7 @@ pub(in crate::dashboard::enabled) fn statement(
         it.optional("before", before.as_ref(), operations::put_figures);
         let known = texts.get(name);
         put_known(it, known, &methods, is_in_loop(&loops, name));
-        it.integer("start", route_figures::start(period.to, step, count));
+        it.integer("start", steps.start());
         it.integer("step_ms", step_millis(step));
         operations::put_curves(it, &curves);
         it.list("texts", |list| put_texts(list, setup, known));

@@ -1,9 +1,10 @@
 //! Which traces a list shows, as the query of a URL has it.
 
 use std::ops::RangeInclusive;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::dashboard::enabled::documents::{OverviewRange, query_text, query_value};
+use crate::dashboard::enabled::past::time;
 use crate::model::{KeepReason, TraceId};
 use crate::trace::{StoredTraceQuery, TraceCursor};
 
@@ -172,10 +173,6 @@ impl TraceFilter {
     pub(super) fn selects(&self) -> bool {
         self.min.is_some() || self.max.is_some() || self.status.is_some() || self.kept.is_some()
     }
-}
-
-fn time(millis: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_millis(millis)
 }
 
 fn duration_of(text: &str) -> Option<Duration> {

@@ -65,9 +65,7 @@ impl BandHistory {
     /// Adds the bands of a snapshot. `series` are all that are watched: the bands of others are removed, such as those of a
     /// pool that there is no more.
     pub(in crate::anomaly::enabled::watching) fn add(&mut self, series: &[Arc<SeriesIdentity>]) {
-        let is_whole = |it: &SeriesIdentity| {
-            it.labels_text.is_empty() || it.rule.name == POOL_USE
-        };
+        let is_whole = |it: &SeriesIdentity| it.labels_text.is_empty() || it.rule.name == POOL_USE;
         let whole: Vec<_> = series.iter().filter(|it| is_whole(it)).collect();
         let watched: BTreeSet<GroupKey> = whole.iter().map(|it| it.key()).collect();
         self.series.retain(|key, _| watched.contains(key));
