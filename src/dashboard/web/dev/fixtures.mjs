@@ -144,7 +144,7 @@ export class Scene {
     if (!this.requested) return { state: 'waiting', since: null, uptime: (now - this.begun + 41_000) / 1000, reasons: [], reason_count: 0, where: null, slow: null };
     if (this.bad < now) {
       const reasons = [{ kind: 'alert', name: 'high-error-rate', state: 'critical', text: '6.8 % of the requests of five minutes failed', alert: '01', card: 'error_rate' }, { kind: 'check', name: 'database', state: 'critical', text: 'timed out after 2 s: waiting for a connection', alert: null, card: null }];
-      return { state: 'critical', since: this.bad, uptime: 1_000_000, reasons, where: { method: 'POST', route: '/api/content/generate', share: 0.91 }, slow: null };
+      return { state: 'critical', since: this.bad, uptime: 1_000_000, reasons, reason_count: reasons.length, where: { method: 'POST', route: '/api/content/generate', share: 0.91 }, slow: null };
     }
     return { state: 'healthy', since: this.begun - 160 * 60_000, uptime: (now - this.deployed) / 1000, reasons: [], reason_count: 0, where: null, slow: null };
   }
