@@ -98,7 +98,7 @@ pub(super) struct RecentCall {
 
 impl Dependency {
     /// Whether the service is degraded because it requested a pause, and not by failures.
-    #[cfg(feature = "dashboard")]
+    #[cfg(any(test, feature = "dashboard"))]
     pub(crate) fn is_backing_off(&self) -> bool {
         self.reason.starts_with(PAUSE)
     }
@@ -225,7 +225,6 @@ mod tests {
         assert_eq!(five.p95, Duration::from_secs(5));
         let waiting = assess(&[ok], Some(Duration::from_secs(9)));
         assert_eq!(waiting.state, Degraded);
-        #[cfg(feature = "dashboard")]
         assert!(waiting.is_backing_off() && !five.is_backing_off());
         assert_eq!(
             waiting.reason,
