@@ -1,11 +1,13 @@
 //! Alerts on the dashboard, over real connections.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -302,6 +304,7 @@ fn a_change_is_recorded_if_the_client_leaves_before_the_response() {
     let request = Request::post("/monitoring/data/v1/alerts/acknowledge")
         .header("authorization", format!("Bearer {TOKEN}"))
         .header("content-type", "application/json")
+        .extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 40_000))))
         .body(Body::from(body))
         .unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
