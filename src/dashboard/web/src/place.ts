@@ -21,6 +21,7 @@ export function address(place: string, range: RangeChoice, more: Record<string, 
 }
 
 export const overviewAddress = (range: RangeChoice): string => address('./', range);
+export const chartAddress = (card: SignalName, range: RangeChoice): string => address('./', range, { card });
 /** The chart of a card as a table. */
 export const tableAddress = (card: SignalName, range: RangeChoice): string => address('./', range, { card, view: 'table' });
 export const alertsAddress = (range: RangeChoice): string => address('alerts', range);

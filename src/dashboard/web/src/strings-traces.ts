@@ -97,6 +97,7 @@ export const TT = {
   failedLabel: 'Failed',
   orphan: 'parent missing',
   background: 'ended after its parent',
+  allRuns: (title: string): string => `All runs of ${title}`,
   typicalSpan: (here: string, typical: string): string => `${here} here, ${typical} in the typical trace`,
   onPath: (time: string): string => `${time} of it on the critical path`,
   notOnPath: 'not on the critical path',

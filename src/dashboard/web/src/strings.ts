@@ -273,6 +273,7 @@ export const T = {
   blocks: (value: string): string => `blocks its thread for ${value}`,
   tracesPage: 'Traces',
   traces: 'Slow and failed traces',
+  searchTraces: 'Search',
   noTraces: 'None is kept yet. Slow and failed requests appear here.',
   kept: (why: string): string => `kept: ${why}`,
   errors: 'Errors',

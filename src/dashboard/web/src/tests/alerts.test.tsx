@@ -4,6 +4,7 @@ import { page } from '../controller';
 import type { Alert, AlertsPage } from '../contract-alerts';
 import { ruleTitle } from '../strings-alerts';
 import { ActionForm, Actions, form } from '../ui/alert-actions';
+import { evidence } from '../ui/alert-evidence';
 import { AlertList, worstAlert } from '../ui/alert-panel';
 import { AlertsView, alertsOf, objectiveText, ruleValue } from '../ui/alerts';
 import { Cards } from '../ui/cards';
@@ -44,6 +45,37 @@ function rendered(show: (root: HTMLElement) => void): HTMLElement {
   show(root);
   return root;
 }
+
+describe('the links of an alert', () => {
+  const range = { kind: 'relative', name: '6h' } as const;
+  const links = (change: Partial<Alert>, verdict: Partial<ReturnType<typeof sections>['verdict']> = {}): [string, string][] => {
+    const all = of();
+    return evidence(alert(change), { ...all, verdict: { ...all.verdict, where: null, slow: null, ...verdict } }, range).map(({ text, href }) => [text, href]);
+  };
+  const where = { method: 'GET', route: '/a/{id}', share: 0.9 };
+
+  it('lead to what its labels name', () => {
+    const statement = [{ name: 'db_system_name', value: 'sqlite' }, { name: 'db_namespace', value: '' }, { name: 'db_query_summary', value: 'SELECT a' }];
+    expect(links({ card: null, labels: statement })).toEqual([['SELECT a', 'statement?system=sqlite&summary=SELECT+a&range=6h'], ['Traces', 'traces?range=6h']]);
+    const route = [{ name: 'http_route', value: '/a/{id}' }, { name: 'http_request_method', value: 'POST' }];
+    expect(links({ labels: route })).toEqual([
+      ['POST /a/{id}', 'route?method=POST&route=%2Fa%2F%7Bid%7D&range=6h'],
+      ['Failed traces', 'traces?route=%2Fa%2F%7Bid%7D&status=5xx&range=6h'],
+    ]);
+    expect(links({ card: 'connections', labels: [{ name: 'db_client_connection_pool_name', value: 'a' }] }).map(([text]) => text)).toEqual(['Its pool', 'Traces']);
+    expect(links({ card: null, labels: [{ name: 'service_peer_name', value: 'a' }] })[0]).toEqual(['Its calls', 'calls?range=6h']);
+  });
+
+  it('lead to the route with most of the failures, or the slowest one, if no label names one', () => {
+    expect(links({}, { where })[0]).toEqual(['GET /a/{id}', 'route?method=GET&route=%2Fa%2F%7Bid%7D&range=6h']);
+    const slow = links({ card: 'response_time' }, { where, slow: { method: 'PUT', route: '/b', p95: 2 } });
+    expect(slow).toEqual([['PUT /b', 'route?method=PUT&route=%2Fb&range=6h'], ['Slow traces', 'traces?kept=slow&range=6h']]);
+    expect(links({ card: 'memory' }, { where }).map(([text]) => text)).toEqual(['Traces']);
+    // Without a method there is no page of the route.
+    expect(links({}, { where: { ...where, method: null } }).map(([text]) => text)).toEqual(['Failed traces']);
+    expect(links({ labels: [{ name: 'http_route', value: '/a/{id}' }] }, { where }).map(([text]) => text)).toEqual(['GET /a/{id}', 'Failed traces']);
+  });
+});
 
 describe('alerts on the overview', () => {
   it('turn the card of their figure, whatever its value is', () => {

@@ -1,6 +1,7 @@
 import { render, type JSX } from 'preact';
 import { describe, expect, it, vi } from 'vitest';
 import type { Differences, SpanDetails, Trace, TracePage, TraceSpan } from '../contract-traces';
+import { workAddress } from '../operation-places';
 import { isFiltered, looksLikeId, NO_FILTER, readFilter, tracesPath, writeFilter } from '../trace-filter';
 import { axisOf, closedAtFirst, mostOf, placeOn, rowsOf } from '../trace-model';
 import { ErrorList, LineList, Pairs } from '../ui/trace-signals';
@@ -110,6 +111,18 @@ describe('the rows of a trace', () => {
 });
 
 describe('the waterfall', () => {
+  it('leads from a span to all runs of its statement, and to the calls', () => {
+    const range = { kind: 'relative', name: '1h' } as const;
+    const of = (...attributes: [string, string][]): TraceSpan => span('a', { details: details({ attributes: attributes.map(([key, value]) => ({ key, value })) }) });
+    const query = of(['db.system.name', 'postgresql'], ['db.namespace', 'shop'], ['db.query.summary', 'SELECT orders']);
+    expect(workAddress(query, range)).toBe('statement?system=postgresql&namespace=shop&summary=SELECT+orders');
+    expect(workAddress(of(['service.peer.name', 'stripe']), range)).toBe('calls');
+    expect([workAddress(of(['db.system.name', 'redis']), range), workAddress(span('b'), range)]).toEqual([null, null]);
+    const root = waterfall(trace([{ ...query, title: 'SELECT orders', label: 'SQL' }]));
+    const link = root.querySelector('a.sw');
+    expect([link?.textContent, link?.getAttribute('aria-label')]).toEqual(['SQL', 'SQL: All runs of SELECT orders']);
+  });
+
   it('draws one span, fifty, and no more than two hundred rows of ten thousand', () => {
     expect(waterfall(trace([span('root', { depth: 0 })])).querySelectorAll('.wf li').length).toBe(1);
     const many = (n: number): TraceSpan[] => [span('root', { depth: 0, below: n - 1 }), ...Array.from({ length: n - 1 }, (_, i) => span(`s${i}`, { title: `step ${i}` }))];

@@ -5,11 +5,12 @@ import { page, shownSeries } from '../controller';
 import type { Sections, SignalName } from '../contract';
 import type { Alert } from '../contract-alerts';
 import { signalText } from '../format';
-import { routeAddress, tableAddress } from '../place';
+import { alertsAddress, routeAddress, tableAddress } from '../place';
 import { useStore } from '../store';
 import { CARD_TITLES, STATE_WORDS, T } from '../strings';
 import { A, ruleTitle } from '../strings-alerts';
 import type { PanelProps } from './cards';
+import { Evidence, ruleId } from './alert-evidence';
 import { Chart, useChartModel } from './chart';
 import { Glyph } from './glyph';
 import { Frame, Row, signalTitle } from './panels';
@@ -70,6 +71,7 @@ interface PanelParts {
 }
 
 export function AlertPanel({ alert, sections, now, note = '', form, children }: PanelProps & PanelParts): JSX.Element {
+  const { range } = useStore(page);
   const tone = alertTone(alert);
   const cards = cardsOf(sections, alert);
   return (
@@ -77,7 +79,7 @@ export function AlertPanel({ alert, sections, now, note = '', form, children }: 
       <header class="wraps">
         <h2 id="alert-title" class={`tag s-${tone}`}>
           <AlertGlyph alert={alert} />
-          {ruleTitle(alert.rule)}
+          <a href={`${alertsAddress(range)}#${ruleId(alert.rule)}`}>{ruleTitle(alert.rule)}</a>
         </h2>
         <p>{[labelText(alert), A.firesSince(alert.fired_at ?? alert.since, now)].filter(Boolean).join(' · ')}</p>
         <span class="fill" />
@@ -92,6 +94,7 @@ export function AlertPanel({ alert, sections, now, note = '', form, children }: 
         ))}
         {cards.length > 0 && <Legend />}
         <AlsoOdd alert={alert} sections={sections} />
+        <Evidence alert={alert} sections={sections} />
       </div>
     </section>
   );
@@ -180,6 +183,7 @@ function Legend(): JSX.Element {
 
 /** What fires, what waits, and how many rules are quiet. */
 export function AlertList({ sections, now }: PanelProps): JSX.Element {
+  const { range } = useStore(page);
   const { alerts, rules, spans } = sections.alerts;
   const current = alerts.filter((alert) => alert.state !== 'resolved');
   const busy = new Set(current.map(({ rule }) => rule)).size;
@@ -187,7 +191,7 @@ export function AlertList({ sections, now }: PanelProps): JSX.Element {
   const quiet = rules === 0 ? A.notBuilt : busy === 0 ? A.quiet(rules) : A.moreQuiet(Math.max(0, rules - busy));
   const then = last?.to === null || last === undefined ? '' : ` ${A.last(last.rule, last.from, (last.to - last.from) / 1000, now)}`;
   return (
-    <Frame id="alerts" title={A.alerts} empty={null}>
+    <Frame id="alerts" title={A.alerts} more={{ text: A.rules, href: alertsAddress(range) }} empty={null}>
       <ul class="rows two">
         {current.slice(0, 5).map((alert) => (
           <Row key={alert.id} id={`alert-${alert.id}`}>

@@ -3,13 +3,16 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api';
+import type { Sections } from '../contract';
 import type { Alert, AlertsPage, Backtest, RuleRow, Silence } from '../contract-alerts';
 import { clock as clockStore, page, shown, spoken } from '../controller';
 import { bytes, clockOrDay, duration, joined, maybe, percent, short } from '../format';
+import { chartAddress } from '../place';
 import { useStore } from '../store';
 import { STATE_WORDS, T } from '../strings';
 import { A, ruleTitle } from '../strings-alerts';
 import { ActionForm, Actions, changes, openForm, storedName } from './alert-actions';
+import { Evidence, ruleId } from './alert-evidence';
 import { AlertGlyph, AlertPanel, Acknowledged, alertTone, fires, isHidden, isOpen, labelText } from './alert-panel';
 import { Glyph } from './glyph';
 import { Frame, Row } from './panels';
@@ -32,6 +35,14 @@ export function AlertsView(): JSX.Element {
   const { document: of, failure } = useRead('alerts', true, state.held !== null, api.alerts, changed);
   const sections = shown(state);
   useEffect(() => { document.title = [A.alerts, state.session?.service ?? '', T.product].filter(Boolean).join(' · '); }, [state.session]);
+  // A link to a rule was followed before its row was there.
+  const hasRules = of !== null;
+  useEffect(() => {
+    const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!hasRules || row === null) return;
+    row.scrollIntoView({ block: 'center' });
+    row.focus();
+  }, [hasRules]);
   const alerts = alertsOf(sections?.alerts.alerts ?? null, of?.alerts ?? null);
   const rules = of?.rules ?? [];
   const firing = alerts.filter((alert) => fires(alert) && !isHidden(alert));
@@ -53,7 +64,7 @@ export function AlertsView(): JSX.Element {
           {open
             .filter((alert) => alert.id !== first?.id)
             .map((alert) => (
-              <OtherAlert key={alert.id} alert={alert} now={now} />
+              <OtherAlert key={alert.id} alert={alert} sections={sections} now={now} />
             ))}
           {of !== null && <Rules rules={rules} alerts={alerts} />}
           {of !== null && <Objectives of={of} />}
@@ -131,7 +142,7 @@ function limitText(alert: Alert, rules: RuleRow[]): string {
   return A.limit(boundText(rule), rule.for, rule.min_samples, rule.clear === rule.limit ? null : ruleValue(rule.unit, rule.clear));
 }
 
-function OtherAlert({ alert, now }: { alert: Alert; now: number }): JSX.Element {
+function OtherAlert({ alert, sections, now }: { alert: Alert; sections: Sections | null; now: number }): JSX.Element {
   const title = [ruleTitle(alert.rule), labelText(alert)].filter(Boolean).join(', ');
   return (
     <section class="panel" aria-label={title}>
@@ -145,6 +156,11 @@ function OtherAlert({ alert, now }: { alert: Alert; now: number }): JSX.Element 
         <Actions alert={alert} />
       </header>
       <ActionForm alert={alert} />
+      {sections !== null && (
+        <div class="body">
+          <Evidence alert={alert} sections={sections} />
+        </div>
+      )}
     </section>
   );
 }
@@ -306,10 +322,11 @@ function Rules({ rules, alerts }: { rules: RuleRow[]; alerts: Alert[] }): JSX.El
 function RuleLine({ rule, alerts }: { rule: RuleRow; alerts: Alert[] }): JSX.Element {
   const of = alerts.filter((alert) => alert.rule === rule.name && alert.state !== 'resolved');
   const worst = of.find(fires) ?? of[0];
+  const { range } = useStore(page);
   return (
-    <tr tabIndex={-1} data-row={`rule-${rule.name}`}>
+    <tr id={ruleId(rule.name)} tabIndex={-1} data-row={`rule-${rule.name}`}>
       <th scope="row">
-        {ruleTitle(rule.name)} <small class="mute">{A.severities[rule.severity]}</small>
+        {rule.card === null ? ruleTitle(rule.name) : <a href={chartAddress(rule.card, range)}>{ruleTitle(rule.name)}</a>} <small class="mute">{A.severities[rule.severity]}</small>
       </th>
       <td class="nw">
         {worst === undefined ? <Glyph name="ok" tone="ok" label={STATE_WORDS.ok} /> : <AlertGlyph alert={worst} />} {ruleValue(rule.unit, rule.value)}

@@ -7,7 +7,9 @@ import { CARD_TITLES, CHANGE_TEXTS, SERVICE_KINDS, SERVICE_WORDS, STATE_WORDS, T
 import { ruleTitle } from '../strings-alerts';
 import { openCard, type PanelProps } from './cards';
 import { cardAddress, page } from '../controller';
-import { routeAddress, traceAddress } from '../place';
+import { callsAddress, databaseAddress } from '../operation-places';
+import { alertsAddress, routeAddress, routesAddress, traceAddress, tracesAddress } from '../place';
+import type { RangeChoice } from '../range';
 import type { PanelData } from '../panel-data';
 import { useStore } from '../store';
 import { Glyph, type GlyphName } from './glyph';
@@ -19,13 +21,15 @@ interface FrameProps {
   id: string;
   title: string;
   aside?: string;
+  /** The page with all of it. */
+  more?: { text: string; href: string };
   empty: string | null;
   /** The same as CSV and JSON. */
   data?: () => PanelData;
   children: ComponentChildren;
 }
 
-export function Frame({ id, title, aside, empty, data, children }: FrameProps): JSX.Element {
+export function Frame({ id, title, aside, more, empty, data, children }: FrameProps): JSX.Element {
   return (
     <section class="panel" id={id} aria-labelledby={`${id}-title`}>
       <header>
@@ -35,6 +39,14 @@ export function Frame({ id, title, aside, empty, data, children }: FrameProps): 
           <>
             <span class="fill" />
             <Save title={title} data={data} />
+          </>
+        )}
+        {more !== undefined && (
+          <>
+            <span class="fill" />
+            <a class="small" href={more.href}>
+              {more.text}
+            </a>
           </>
         )}
       </header>
@@ -66,6 +78,7 @@ const CHANGE_GLYPHS: Record<string, GlyphName> = {
 };
 
 function ChangeRow({ change, now }: { change: Change; now: number }): JSX.Element {
+  const { range } = useStore(page);
   const known = CHANGE_GLYPHS[change.kind];
   const words = CHANGE_TEXTS[change.kind] ?? { before: '', after: change.state === null ? '' : `: ${STATE_WORDS[change.state].toLowerCase()}` };
   const replaced = change.kind === 'deploy' && change.before !== null ? ' ' + T.replaces(change.before) : words.after;
@@ -81,7 +94,7 @@ function ChangeRow({ change, now }: { change: Change; now: number }): JSX.Elemen
       <Glyph name={known ?? glyphOf(change.state)} tone={change.kind === 'anomaly' ? 'odd' : known === undefined ? toneOf(change.state) : 'plain'} />
       <div class="wrap">
         {words.before}
-        <b>{subject}</b>
+        <b>{isAlert ? <a href={alertsAddress(range)}>{subject}</a> : subject}</b>
         {replaced}
         {more !== '' && <small>{more}</small>}
       </div>
@@ -162,7 +175,11 @@ function serviceFacts(service: Service, now: number): string {
   return facts.join(' · ');
 }
 
+/** The page with all that is known of a service. Sinks have none. */
+const SERVICE_PAGES: Record<string, (range: RangeChoice) => string> = { self: routesAddress, pool: databaseAddress, database: databaseAddress, external: callsAddress };
+
 export function Services({ sections, now }: PanelProps): JSX.Element {
+  const { range } = useStore(page);
   return (
     <>
       <div class="head">
@@ -177,10 +194,11 @@ export function Services({ sections, now }: PanelProps): JSX.Element {
           {sections.services.map((service) => {
             const word = SERVICE_WORDS[service.word] ?? service.word;
             const isQuiet = service.state === 'ok' || service.state === null;
+            const place = SERVICE_PAGES[service.kind];
             return (
               <div key={service.kind + service.name} class={isQuiet ? 'quiet' : ''} data-service={service.name}>
                 <h3>
-                  <span class="one">{service.name}</span>
+                  <span class="one">{place === undefined ? service.name : <a href={place(range)}>{service.name}</a>}</span>
                   <span class={`tag ${isQuiet ? 'mute' : `s-${toneOf(service.state)}`}`}>
                     <Glyph name={glyphOf(service.state)} tone={toneOf(service.state)} />
                     {word}
@@ -207,9 +225,9 @@ function RouteLink({ method, route }: { method: string | null; route: string }):
   const { range } = useStore(page);
   if (method === null) return <>{route}</>;
   return (
-    <a href={routeAddress({ method, route }, range)}>
-      <Method name={method} /> {route}
-    </a>
+    <>
+      <Method name={method} /> <a href={routeAddress({ method, route }, range)}>{route}</a>
+    </>
   );
 }
 
@@ -269,8 +287,9 @@ export function TraceItem({ trace, now }: { trace: TraceRow; now?: number }): JS
 }
 
 export function Traces({ sections }: PanelProps): JSX.Element {
+  const { range } = useStore(page);
   return (
-    <Frame id="traces" title={T.traces} empty={sections.traces.length === 0 ? T.noTraces : null}>
+    <Frame id="traces" title={T.traces} more={{ text: T.searchTraces, href: tracesAddress(range) }} empty={sections.traces.length === 0 ? T.noTraces : null}>
       <ul class="rows two">
         {sections.traces.slice(0, 5).map((trace) => (
           <TraceItem key={trace.trace_id} trace={trace} />
@@ -291,13 +310,14 @@ export function ErrorItem({ error, now }: { error: ErrorRow; now: number }): JSX
       </p>
       <span class="nw">{count(error.count)}</span>
       <p class="mute small">
-        {[error.location === '' ? error.route : error.location, clockOrDay(error.last_at, now)].filter(Boolean).join(' · ')}
+        {clockOrDay(error.last_at, now)}
         {error.trace_id !== null && (
           <>
             {' · '}
             <TraceLink id={error.trace_id} />
           </>
         )}
+        {error.location + error.route !== '' && ` · ${error.location === '' ? error.route : error.location}`}
       </p>
     </Row>
   );
@@ -324,13 +344,14 @@ export function LogItem({ log, now }: { log: LogRow; now: number }): JSX.Element
       </p>
       <span class="mute nw">{log.level}</span>
       <p class="mute small">
-        {[clockOrDay(log.at, now), log.target].filter(Boolean).join(' · ')}
+        {clockOrDay(log.at, now)}
         {log.trace_id !== null && (
           <>
             {' · '}
             <TraceLink id={log.trace_id} />
           </>
         )}
+        {log.target !== '' && ` · ${log.target}`}
       </p>
     </Row>
   );

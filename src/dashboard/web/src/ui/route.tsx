@@ -32,7 +32,7 @@ export function RouteView(): JSX.Element {
   return (
     <>
       <div>
-        <p class="small">
+        <p class="small crumb">
           <a href={routesAddress(range)}>{T.routes}</a>
         </p>
         <h1 class="verdict">

@@ -34,7 +34,7 @@ export function StatementView(): JSX.Element {
   return (
     <>
       <div>
-        <p class="small">
+        <p class="small crumb">
           <a href={databaseAddress(range)}>{TO.database}</a>
         </p>
         <h1 class="verdict">

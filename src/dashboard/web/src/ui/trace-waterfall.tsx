@@ -4,6 +4,7 @@ import type { JSX } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Trace, TraceLine, TracePage, TraceSpan } from '../contract-traces';
 import { duration, maybe } from '../format';
+import { workAddress } from '../operation-places';
 import { traceAddress } from '../place';
 import type { RangeChoice } from '../range';
 import { TT } from '../strings-traces';
@@ -93,6 +94,7 @@ export function Waterfall({ of, trace, range, chosen, choose }: WaterfallProps):
               total={total}
               ticks={ticks}
               lines={lines}
+              range={range}
               isChosen={row.key === chosen}
               choose={choose}
               toggle={() => {
@@ -163,13 +165,14 @@ interface RowProps {
   total: number;
   ticks: number[];
   lines: Map<string, TraceLine[]>;
+  range: RangeChoice;
   isChosen: boolean;
   choose: (span: string | null) => void;
   toggle: () => void;
   children: JSX.Element | false;
 }
 
-function RowItem({ row, total, ticks, lines, isChosen, choose, toggle, children }: RowProps): JSX.Element | null {
+function RowItem({ row, total, ticks, lines, range, isChosen, choose, toggle, children }: RowProps): JSX.Element | null {
   const spans = row.kind === 'group' ? row.spans : [row.span];
   const [first] = spans;
   if (first === undefined) return null;
@@ -198,7 +201,7 @@ function RowItem({ row, total, ticks, lines, isChosen, choose, toggle, children 
               {row.isOpen ? '−' : '+'}
             </button>
           )}
-          <span class="sw">{first.label}</span>
+          <Work span={first} range={range} />
           <a class="tn" href={`#${rowId(first.id)}`} title={first.title} aria-current={isChosen ? 'true' : undefined} onClick={open}>
             {first.title}
           </a>{' '}
@@ -232,6 +235,18 @@ function RowItem({ row, total, ticks, lines, isChosen, choose, toggle, children 
   );
 }
 
+/** The kind of work, which leads to all runs of the statement, or to the calls. */
+function Work({ span, range }: { span: TraceSpan; range: RangeChoice }): JSX.Element {
+  const address = workAddress(span, range);
+  if (address === null) return <span class="sw">{span.label}</span>;
+  const title = TT.allRuns(span.title);
+  return (
+    <a class="sw" href={address} title={title} aria-label={`${span.label}: ${title}`}>
+      {span.label}
+    </a>
+  );
+}
+
 /** The whole span pale, and solid where the trace waited for it. Nothing is thinner than a pixel or so. */
 function Bar({ span, total }: { span: TraceSpan; total: number }): JSX.Element {
   const width = (from: number, to: number): string => `${Math.max(0.15, placeOn(to, total) - placeOn(from, total))}%`;
@@ -248,6 +263,7 @@ function Bar({ span, total }: { span: TraceSpan; total: number }): JSX.Element {
 function Details({ span, lines, range }: { span: TraceSpan; lines: TraceLine[]; range: RangeChoice }): JSX.Element {
   const { details, typical } = span;
   const took = span.end_us - span.start_us;
+  const work = workAddress(span, range);
   const facts = [typical === null ? time(took) : TT.typicalSpan(time(took), time(typical.end_us - typical.start_us)), ownTime(span) === 0 ? TT.notOnPath : TT.onPath(time(ownTime(span)))];
   return (
     <div class="det">
@@ -292,11 +308,18 @@ function Details({ span, lines, range }: { span: TraceSpan; lines: TraceLine[]; 
           {details.scope !== '' && <p class="mute small">{details.scope}</p>}
         </>
       )}
-      {span.failed && (
+      {(work !== null || span.failed) && (
         <p class="btns">
-          <a class="btn" href="#errors">
-            {TT.errors}
-          </a>
+          {work !== null && (
+            <a class="btn" href={work}>
+              {TT.allRuns(span.title)}
+            </a>
+          )}
+          {span.failed && (
+            <a class="btn" href="#errors">
+              {TT.errors}
+            </a>
+          )}
         </p>
       )}
     </div>

@@ -56,7 +56,7 @@ export function TraceView(): JSX.Element {
     <>
       <div class="head between">
         <div>
-          <p class="small">
+          <p class="small crumb">
             <a href={tracesAddress(range)}>{TT.traces}</a> <span class="mute mono wrap">/ {id}</span>
           </p>
           <Head of={shown} failure={asked === '' ? TT.noId : failure} range={range} now={now} choose={choose} />
