@@ -85,6 +85,7 @@ describe('a chart', () => {
   it('begins at 0 when it is large, and fits its values when it is small', () => {
     expect(scale(model, true)[0]).toBe(0);
     expect(scale(model, true)[1]).toBeCloseTo(0.0756);
+    expect(scale({ ...model, values: [0.2, 0.9, null], normal: { low: [0, 0, null], high: [2, 2, null] } }, true)).toEqual([0, 1]);
     const flat = { ...model, values: [5, 5, null], normal: null };
     expect(scale(flat, false)).toEqual([4.5, 5.5]);
     expect(scale({ ...flat, values: [null] }, false)).toEqual([0, 1]);

@@ -60,6 +60,8 @@ export function chartModel(
   };
 }
 
+const SHARES: ReadonlySet<SignalName> = new Set<SignalName>(['error_rate', 'cpu', 'memory']);
+
 /** The least part of a range that a chart shows. */
 const LEAST = 300_000;
 
@@ -82,8 +84,10 @@ export function scale(model: ChartModel, large: boolean): [number, number] {
   if (highs.length > 0) high = Math.max(high, Math.min(most(highs, -Infinity), high + around));
   if (large) {
     const near = model.lines.filter((line) => line.value <= high * 3).map((line) => line.value);
-    high = Math.max(high, ...near) * 1.08;
-    return [0, high > 0 ? high : 1];
+    const top = Math.max(high, ...near) * 1.08;
+    // A share ends at 100 %, whatever the normal range or the room above the line would need.
+    const end = SHARES.has(model.name) && top > 1 ? Math.max(1, most(values, 0)) : top;
+    return [0, end > 0 ? end : 1];
   }
   const room = (high - low) * 0.1;
   // A value that does not move is a line in the middle.
