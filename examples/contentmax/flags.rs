@@ -14,7 +14,7 @@ Usage: contentmax [--listen ADDR] [--data-dir DIR] [--traffic RPS] [--incident S
   --listen ADDR     address and port to serve on (default 127.0.0.1:3000; port 0 takes a free one)
   --data-dir DIR    directory of the database (default: a temporary directory)
   --traffic RPS     requests per second of the built-in visitors, 0 to 1000 (default 20; 0 = none)
-  --incident SECONDS  after that time, searches are slow for 30 s and then fail for 30 s (default: never)
+  --incident SECONDS  after that time, searches are slow for 30 s and then fail for 30 s; an alert of each fires (default: never)
   --for SECONDS     shut down after that time (default: at ctrl-c or SIGTERM)
   --help            this text
 

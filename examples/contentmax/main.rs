@@ -26,6 +26,7 @@ mod flags;
 mod generator;
 mod incident;
 mod problem;
+mod rules;
 mod store;
 mod visitors;
 
@@ -82,7 +83,9 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
     let monitor = Monitor::builder("contentmax")
         .service_version(env!("CARGO_PKG_VERSION"))
         .data_dir(directory.join("watchpost"))
+        .alerts(rules::config())
         .install()?;
+    rules::add(&monitor)?;
     // What is not as usual, in words.
     let anomalies = monitor.on_anomaly(|anomaly| eprintln!("contentmax: {}", anomaly.sentence));
     anomalies.detach();

@@ -171,7 +171,7 @@ impl Store {
             "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $1)
              SELECT count(*) FROM numbers WHERE n % 7 = 3",
         )
-        .bind(150_000_i64)
+        .bind(300_000_i64)
         .fetch_one(&self.pool)
         .await
         .map(drop)

@@ -48,12 +48,12 @@ export function evidence(alert: Alert, sections: Sections, range: RangeChoice): 
 export function Evidence({ alert, sections }: { alert: Alert; sections: Sections }): JSX.Element {
   const { range } = useStore(page);
   return (
-    <p class="btns">
+    <div class="btns">
       {evidence(alert, sections, range).map(({ text, href }) => (
         <a key={href} class="btn" href={href}>
           {text}
         </a>
       ))}
-    </p>
+    </div>
   );
 }

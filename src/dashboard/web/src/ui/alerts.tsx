@@ -154,13 +154,9 @@ function OtherAlert({ alert, sections, now }: { alert: Alert; sections: Sections
         <p>{[A.severities[alert.severity], A.firesSince(alert.fired_at ?? alert.since, now), alert.summary].filter(Boolean).join(' · ')}</p>
         <span class="fill" />
         <Actions alert={alert} />
+        {sections !== null && <Evidence alert={alert} sections={sections} />}
       </header>
       <ActionForm alert={alert} />
-      {sections !== null && (
-        <div class="body">
-          <Evidence alert={alert} sections={sections} />
-        </div>
-      )}
     </section>
   );
 }

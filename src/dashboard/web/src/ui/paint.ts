@@ -206,6 +206,8 @@ function markers({ u, model, colours, large, ratio }: Painter): void {
 function limits(painter: Painter): void {
   const { u, model, colours, large, ratio } = painter;
   const { left, top, width, height } = u.bbox;
+  // Where labels are: those of lines that are close stand beside each other.
+  const labels: { at: number; end: number }[] = [];
   for (const line of model.lines) {
     const at = Math.round(y(painter, line.value)) + 0.5;
     if (at < top || at > top + height) continue;
@@ -224,7 +226,10 @@ function limits(painter: Painter): void {
     u.ctx.textBaseline = 'bottom';
     u.ctx.fillStyle = colours[line.state === 'warning' ? 'warn' : 'crit'];
     const text = A.lineFor(line.state === 'warning' ? T.warningLine(value) : T.criticalLine(value), line.for);
-    u.ctx.fillText(text, left + 6 * ratio, at - 3 * ratio);
+    const beside = labels.filter((label) => Math.abs(label.at - at) < 13 * ratio).map((label) => label.end + 14 * ratio);
+    const begin = Math.max(left + 6 * ratio, ...beside);
+    labels.push({ at, end: begin + u.ctx.measureText(text).width });
+    u.ctx.fillText(text, begin, at - 3 * ratio);
   }
 }
 
