@@ -45,7 +45,7 @@ fn slow_statement() -> Rule {
     let slow = MetricQuery::quantile(0.95, "db_client_operation_duration_seconds")
         .by(["db_system_name", "db_namespace", "db_query_summary"])
         .window(WINDOW);
-    Rule::threshold("slow-statement", slow, Bound::above(0.05))
+    Rule::threshold("slow-statement", slow, Bound::above(0.1))
         .min_samples(LEAST)
         .missing_data(MissingData::Resolve)
         .annotation(

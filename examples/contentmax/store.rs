@@ -168,10 +168,10 @@ impl Store {
     /// A statement that takes long, for an incident.
     pub(crate) async fn count_slowly(&self) -> sqlx::Result<()> {
         sqlx::query_scalar::<_, i64>(
-            "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $1)
-             SELECT count(*) FROM numbers WHERE n % 7 = 3",
+            "SELECT count(*) FROM users AS a, users AS b, users AS c
+             WHERE a.id <= $1 AND a.name || b.name || c.name LIKE '%fox%stone%'",
         )
-        .bind(300_000_i64)
+        .bind(30_i64)
         .fetch_one(&self.pool)
         .await
         .map(drop)
