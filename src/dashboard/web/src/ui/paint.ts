@@ -39,7 +39,10 @@ export function paintAbove(painter: Painter): void {
     const colour = line.state === 'warning' ? 'warn-f' : 'crit-f';
     for (const [first, last] of spansAbove(model.values, line.value)) trace(painter, first, last, colour, line.state === 'warning' ? 2.25 : 2.75);
   }
-  if (painter.large) foot(painter);
+  if (painter.large) {
+    foot(painter);
+    limitLabels(painter);
+  }
   end(painter);
   u.ctx.restore();
 }
@@ -203,14 +206,19 @@ function markers({ u, model, colours, large, ratio }: Painter): void {
   }
 }
 
+/** The place of a limit, or null if it is outside of the chart. */
+function limitAt(painter: Painter, value: number): number | null {
+  const { top, height } = painter.u.bbox;
+  const at = Math.round(y(painter, value)) + 0.5;
+  return at < top || at > top + height ? null : at;
+}
+
 function limits(painter: Painter): void {
-  const { u, model, colours, large, ratio } = painter;
-  const { left, top, width, height } = u.bbox;
-  // Where labels are: those of lines that are close stand beside each other.
-  const labels: { at: number; end: number }[] = [];
+  const { u, model, colours, ratio } = painter;
+  const { left, width } = u.bbox;
   for (const line of model.lines) {
-    const at = Math.round(y(painter, line.value)) + 0.5;
-    if (at < top || at > top + height) continue;
+    const at = limitAt(painter, line.value);
+    if (at === null) continue;
     u.ctx.beginPath();
     u.ctx.moveTo(left, at);
     u.ctx.lineTo(left + width, at);
@@ -219,21 +227,31 @@ function limits(painter: Painter): void {
     u.ctx.setLineDash(line.state === 'warning' ? [5 * ratio, 3 * ratio] : []);
     u.ctx.stroke();
     u.ctx.setLineDash([]);
-    if (!large) continue;
-    const value = signalText(model.name, line.value);
-    u.ctx.font = `${11 * ratio}px ${font(u)}`;
-    u.ctx.textAlign = 'left';
-    u.ctx.textBaseline = 'bottom';
-    u.ctx.fillStyle = colours[line.state === 'warning' ? 'warn' : 'crit'];
-    const text = A.lineFor(line.state === 'warning' ? T.warningLine(value) : T.criticalLine(value), line.for);
-    const beside = labels.filter((label) => Math.abs(label.at - at) < 13 * ratio).map((label) => label.end + 14 * ratio);
-    const begin = Math.max(left + 6 * ratio, ...beside);
-    labels.push({ at, end: begin + u.ctx.measureText(text).width });
-    u.ctx.fillText(text, begin, at - 3 * ratio);
   }
 }
 
-/** The last value is a dot. */
+/** The names of the limits, over everything else: a normal range may be as high as the chart. */
+function limitLabels(painter: Painter): void {
+  const { u, model, colours, ratio } = painter;
+  // Where labels are. Those of close lines stand beside each other, above the highest of the lines.
+  const labels: { at: number; top: number; end: number }[] = [];
+  u.ctx.font = `${11 * ratio}px ${font(u)}`;
+  u.ctx.textAlign = 'left';
+  u.ctx.textBaseline = 'bottom';
+  for (const line of [...model.lines].sort((a, b) => b.value - a.value)) {
+    const at = limitAt(painter, line.value);
+    if (at === null) continue;
+    const value = signalText(model.name, line.value);
+    const text = A.lineFor(line.state === 'warning' ? T.warningLine(value) : T.criticalLine(value), line.for);
+    const close = labels.filter((label) => Math.abs(label.at - at) < 15 * ratio);
+    const begin = Math.max(u.bbox.left + 6 * ratio, ...close.map((label) => label.end + 14 * ratio));
+    const top = Math.min(at, ...close.map((label) => label.top));
+    labels.push({ at, top, end: begin + u.ctx.measureText(text).width });
+    u.ctx.fillStyle = colours[line.state === 'warning' ? 'warn' : 'crit'];
+    u.ctx.fillText(text, begin, top - 3 * ratio);
+  }
+}
+
 function end(painter: Painter): void {
   const { u, model, colours, ratio } = painter;
   const i = lastIndex(model.values);
