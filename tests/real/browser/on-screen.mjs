@@ -10,9 +10,9 @@ export async function logIn(page, host, token) {
 
 /** Goes to a page below the mount and waits until it shows what it is there for. */
 export async function visit(page, host, { path, ready }) {
-  await page.goto(new URL(path, host.monitoring).href);
-  await page.waitForSelector(ready);
-  await until('the end of loading', () => page.evaluate(() => !/Reading the last|^Loading|Loading…/m.test(document.body.innerText)));
+  await page.goto(new URL(typeof path === 'function' ? await path(host) : path, host.monitoring).href);
+  await page.waitForSelector(ready, { timeout: 180_000 });
+  await until('the end of loading', () => page.evaluate(() => !/Reading the last|^Loading|Loading…/m.test(document.body.innerText)), 60_000);
 }
 
 export const number = (text) => Number(text.replaceAll(',', '').replace(/[^0-9.].*$/, ''));
@@ -26,6 +26,13 @@ export async function card(page, name) {
 export async function errorsOnScreen(page) {
   const texts = await page.locator('#errors li > span.nw').allTextContents();
   return texts.reduce((sum, text) => sum + number(text), 0);
+}
+
+/** The texts of the rows of a table: the name of each row to its cells. */
+export async function rowsOf(page, panel) {
+  return page.locator(`${panel} tbody tr`).evaluateAll((rows) =>
+    Object.fromEntries(rows.map((row) => [row.querySelector('th')?.textContent.trim() ?? '', [...row.querySelectorAll('td')].map((cell) => cell.textContent.trim())])),
+  );
 }
 
 /** The rows of the table of status codes of a route: `{ 200: 12 }`. */

@@ -1,22 +1,20 @@
 /** A host with a day of history, an incident, and live traffic over 200 routes. */
 
+import { figures, oneTrace } from './figures.mjs';
 import { Host, TOKEN } from './hosts.mjs';
-import { card, errorsOnScreen, logIn, number, statuses, visit } from './on-screen.mjs';
-import { PAGES } from './pages.mjs';
+import { incident } from './incident.mjs';
+import { card, logIn, number, visit } from './on-screen.mjs';
+import { PAGES, STRICKEN } from './pages.mjs';
 import { expect, expectEqual, sleep, until } from './report.mjs';
 import { shoot } from './shots.mjs';
-import { ROUTES, Traffic } from './traffic.mjs';
+import { Traffic } from './traffic.mjs';
 import { accessible, nothingSideways, watchedContext } from './watched.mjs';
-
-const STRICKEN = ['GET', '/api/orders/{id}'];
-const ROUTE_PAGE = PAGES.find((page) => page.name === 'route');
-const DAYS = `${ROUTE_PAGE.path}&range=7d`;
 
 export async function past(tools) {
   const { report, browser } = tools;
   const host = new Host({ ...tools.host, name: 'past', mode: 'past' });
   const begun = await report.check('24 hours of history through the ticker', async () => {
-    await host.start(150_000);
+    await host.start(400_000);
     const { requests, failed } = host.past;
     return `${requests} requests, ${failed} failed`;
   });
@@ -29,18 +27,29 @@ export async function past(tools) {
       await logIn(page, host, TOKEN);
       expect(!page.url().includes('token'), 'the token stays in the address');
     });
+    const begun = Date.now();
     await report.check('live traffic over 200 routes', async () => {
       await traffic.sweep(1);
       for (let n = 0; n < 30; n += 1) await traffic.visit(...STRICKEN, { ms: 3, fail: 'the shelf is empty' });
       return `${traffic.sent} requests`;
     });
-    await figures(tools, host, page, traffic);
+    await figures(tools, host, page, traffic, begun);
+    await oneTrace(tools, host, page, traffic);
     traffic.run(20);
     await report.check('a value is on screen within 2 s of its event', () => latency(page, host, traffic));
     await everyPage(tools, host, context, watch);
     await keyboard(tools, host, page);
     await tables(tools, host, page);
     await addresses(tools, host, page);
+    await report.check('the card of requests has the rate of the client', async () => {
+      await visit(page, host, { path: './', ready: '[data-card=requests] .chart canvas' });
+      return until('20 requests per second', async () => {
+        const seen = number(await card(page, 'requests'));
+        expect(Math.abs(seen - 20) <= 3, `on screen ${seen}, the client sends 20`);
+        return `${seen} per second`;
+      }, 60_000);
+    });
+    await incident(tools, host, page, watch, traffic);
     await report.check('no request of the traffic failed unexpectedly', () => {
       const failure = traffic.failure();
       expect(failure === null, String(failure));
@@ -52,49 +61,6 @@ export async function past(tools) {
     await context.close();
     await host.end('SIGTERM');
   }
-}
-
-/** Figures against the client's own counts, and those of the visitors of the past. */
-async function figures({ report }, host, page, traffic) {
-  await report.check('figures of a route are those that its clients counted', async () => {
-    const live = traffic.counts.get(STRICKEN.join(' '));
-    const failed = host.past.stricken_failed + live.failed;
-    const wanted = { 200: host.past.stricken + live.count - failed, 500: failed };
-    await visit(page, host, { path: DAYS, ready: '#statuses tbody tr' });
-    const seen = await until(`the counts ${JSON.stringify(wanted)}`, async () => {
-      const seen = await statuses(page);
-      expectEqual(seen, wanted, 'requests by status');
-      return seen;
-    }, 45_000);
-    const all = await page.locator('.stats > div:last-child dd.small').textContent();
-    expectEqual(number(all), wanted[200] + wanted[500], 'requests in all');
-    return `${seen[200]} with 200, ${seen[500]} with 500`;
-  });
-  await report.check('the list has all routes with their errors', async () => {
-    await visit(page, host, { path: 'routes?range=7d', ready: 'table.routes tbody tr' });
-    const rows = await page.locator('table.routes tbody tr').evaluateAll((rows) => rows.map((row) => row.dataset.row));
-    expectEqual([...new Set(rows)].sort(), ROUTES.map((route) => route.join(' ')).sort(), 'routes');
-    const errors = await page.locator(`tr[data-row="${STRICKEN.join(' ')}"] td:nth-of-type(2)`).textContent();
-    const live = traffic.counts.get(STRICKEN.join(' '));
-    const share = ((host.past.stricken_failed + live.failed) / (host.past.stricken + live.count)) * 100;
-    expect(Math.abs(Number(errors.replace(/[^0-9.]/g, '')) - share) <= 0.05 + share * 0.05, `errors of the route: on screen ${errors}, counted ${share.toFixed(2)} %`);
-    return `${rows.length} routes, ${errors} errors of ${STRICKEN.join(' ')} (counted: ${share.toFixed(2)} %)`;
-  });
-  await report.check('captured errors are those that the clients caused', async () => {
-    await visit(page, host, { path: './', ready: '#errors li' });
-    const wanted = host.past.failed + traffic.total.failed;
-    await until(`${wanted} errors`, async () => {
-      // The text of an error tells groups apart, and no group is older than this process.
-      expectEqual(await errorsOnScreen(page), wanted, 'captured errors');
-      return true;
-    });
-    return `${wanted}`;
-  });
-  await report.check('active users are those of the traffic', async () => {
-    const seen = await until('users', async () => number((await card(page, 'users')).replace('~', '').trim()) || null);
-    expect(seen >= traffic.users.size && seen <= traffic.users.size + 40, `on screen ${seen}, the client had ${traffic.users.size}, the past 40`);
-    return `${seen}, of them ${traffic.users.size} of the client`;
-  });
 }
 
 /** The time from an event to its text on screen: the middle one of five. */

@@ -2,6 +2,7 @@
  * Shows the pages of the dashboard in a real browser. `tests/real/run` starts it with these variables:
  *
  * - `WATCHPOST_BROWSER_HOST`: the program of the host, tests/real/pages.rs
+ * - `WATCHPOST_BROWSER_CONTENTMAX`: the example contentmax
  * - `WATCHPOST_BROWSER_CHROMIUM`: the browser
  * - `WATCHPOST_BROWSER_DIR`: the folder for data, logs and `shots`
  *
@@ -12,6 +13,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { access } from './access.mjs';
+import { contentmax } from './contentmax.mjs';
 import { empty } from './empty.mjs';
 import { endAll } from './hosts.mjs';
 import { hostile } from './hostile.mjs';
@@ -21,9 +23,9 @@ import { Report } from './report.mjs';
 import { restart } from './restart.mjs';
 import { store } from './store.mjs';
 
-const SCENARIOS = { access, empty, store, restart, live, hostile, past };
+const SCENARIOS = { access, empty, store, restart, live, hostile, contentmax, past };
 
-const { WATCHPOST_BROWSER_HOST: program, WATCHPOST_BROWSER_CHROMIUM: executablePath, WATCHPOST_BROWSER_DIR: dir } = process.env;
+const { WATCHPOST_BROWSER_HOST: program, WATCHPOST_BROWSER_CONTENTMAX: example, WATCHPOST_BROWSER_CHROMIUM: executablePath, WATCHPOST_BROWSER_DIR: dir } = process.env;
 const shots = join(dir, 'shots');
 mkdirSync(shots, { recursive: true });
 process.on('exit', endAll);
@@ -40,7 +42,7 @@ const browser = await chromium.launch({
   executablePath,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
-const tools = { report, browser, shots, host: { program, dir } };
+const tools = { report, browser, shots, host: { program, contentmax: example, dir } };
 /** Runs scenarios one after the other. A scenario that waits a while is beside others. */
 async function inOrder(...names) {
   for (const name of names) {
@@ -48,7 +50,7 @@ async function inOrder(...names) {
     await report.check(`the scenario ${name}`, () => SCENARIOS[name](tools));
   }
 }
-await Promise.all([inOrder('past'), inOrder('live', 'restart'), inOrder('access', 'empty', 'store', 'hostile')]);
+await Promise.all([inOrder('past'), inOrder('live', 'restart', 'contentmax'), inOrder('access', 'empty', 'store', 'hostile')]);
 await browser.close();
 console.log(`${report.passed} passed, ${report.failed} failed, 0 skipped`);
 process.exit(report.failed === 0 ? 0 : 1);

@@ -22,27 +22,30 @@ export class Traffic {
   users = new Set();
   sent = 0;
   #agent = new http.Agent({ keepAlive: true, maxSockets: 32 });
-  #timer;
+  #timers = [];
+  /** The ends of visits, each with whether it failed. */
+  #ends = [];
   #number = 0;
 
   constructor(host) {
     this.host = host;
   }
 
-  /** Sends one request and returns its status, once its body has been read. */
+  /** Sends one request and returns its status, its trace and its milliseconds, once its body has been read. */
   send(method, path, headers = {}, body = '') {
     const { hostname, port } = new URL(this.host.url);
+    const begun = performance.now();
     return new Promise((resolve, reject) => {
       const request = http.request({ agent: this.#agent, hostname, port, method, path, headers: { 'content-length': Buffer.byteLength(body), ...headers } }, (response) => {
         response.resume();
-        response.on('end', () => { resolve(response.statusCode); });
+        response.on('end', () => { resolve({ status: response.statusCode, trace: response.headers['x-trace-id'], ms: performance.now() - begun }); });
       });
       request.on('error', reject);
       request.end(body);
     });
   }
 
-  /** Visits a route, and counts the visit. `wish` holds `ms` and `fail`. */
+  /** Visits a route, counts the visit, and returns the response. `wish` holds `ms` and `fail`. */
   async visit(method, route, wish = {}) {
     this.#number += 1;
     const user = `user-${this.#number % 37}`;
@@ -54,10 +57,12 @@ export class Traffic {
     counted.count += 1;
     if (wish.fail !== undefined) counted.failed += 1;
     this.users.add(user);
-    const status = await this.send(method, `${path}?${query}`, { 'x-user-id': user });
+    const response = await this.send(method, `${path}?${query}`, { 'x-user-id': user });
     const wanted = wish.fail === undefined ? 200 : 500;
-    if (status !== wanted) throw new Error(`${method} ${path} was answered with ${status}`);
+    if (response.status !== wanted) throw new Error(`${method} ${path} was answered with ${response.status}`);
     this.sent += 1;
+    this.#ends.push([Date.now(), wish.fail !== undefined]);
+    return response;
   }
 
   /** Visits every route so many times. */
@@ -74,16 +79,27 @@ export class Traffic {
     const every = 100;
     let failure = null;
     this.failure = () => failure;
-    this.#timer = setInterval(() => {
+    this.#timers.push(setInterval(() => {
       for (let n = 0; n < (perSecond * every) / 1000; n += 1) {
         const [method, route] = ROUTES[(this.#number * 7) % ROUTES.length];
         this.visit(method, route, { ms: 5 + ((this.#number * 13) % 40) }).catch((error) => { failure ??= error; });
       }
-    }, every);
+    }, every));
+  }
+
+  /** Lets one route fail at this rate until `stop`. */
+  fail(perSecond, [method, route], text) {
+    this.#timers.push(setInterval(() => { this.visit(method, route, { ms: 8, fail: text }).catch(() => undefined); }, 1000 / perSecond));
+  }
+
+  /** How many visits ended in the last milliseconds, and how many of them failed. */
+  lately(ms) {
+    const ends = this.#ends.filter(([at]) => at >= Date.now() - ms);
+    return { count: ends.length, failed: ends.filter(([, failed]) => failed).length };
   }
 
   stop() {
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
   }
 
   /** Closes idle connections, which a host that restarts would end. */
