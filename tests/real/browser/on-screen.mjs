@@ -12,7 +12,7 @@ export async function logIn(page, host, token) {
 export async function visit(page, host, { path, ready }) {
   await page.goto(new URL(typeof path === 'function' ? await path(host) : path, host.monitoring).href);
   await page.waitForSelector(ready, { timeout: 180_000 });
-  await until('the end of loading', () => page.evaluate(() => !/Reading the last|^Loading|Loading…/m.test(document.body.innerText)), 60_000);
+  await until('the end of loading', () => page.evaluate(() => !/Reading the last|^Loading|Loading…/m.test(document.body.innerText)), 180_000);
 }
 
 export const number = (text) => Number(text.replaceAll(',', '').replace(/[^0-9.].*$/, ''));
