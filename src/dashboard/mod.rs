@@ -69,7 +69,7 @@
 //!
 //! | path | |
 //! |---|---|
-//! | `/`, `/alerts`, `/routes`, `/route?method=GET&route=..`, `/database`, `/statement?system=..&namespace=..&summary=..`, `/calls`, `/traces`, `/trace?id=..` | the pages |
+//! | `/`, `/alerts`, `/errors`, `/error?id=..` (or `?event=..`), `/routes`, `/route?method=GET&route=..`, `/database`, `/statement?system=..&namespace=..&summary=..`, `/calls`, `/traces`, `/trace?id=..` | the pages |
 //! | `/status` | the state as text, for `curl -H "Authorization: Bearer $TOKEN"` |
 //! | `/live` | a WebSocket: the whole state once, then what changes, each second |
 //! | `/data/v1/live?epoch=..&after=..` | the same for clients without WebSocket |
@@ -78,6 +78,9 @@
 //! | `/data/v1/alerts/preview?matcher=alertname%3Dslow-response` | what a silence with these matchers would hide |
 //! | `/data/v1/alerts/backtest?rule=slow-response&hours=24` | when a rule would have fired within 24 hours at most |
 //! | `/data/v1/alerts/acknowledge`, `/silence`, `/end-silence` | `POST` by an operator, see [alerts](#alerts) |
+//! | `/data/v1/errors?range=1h` | the [inbox of errors](#errors) with the number of groups in each state; also by `state` (`open`, `new`, `spiking`, `regressed`, `muted`, `resolved`, `all`), `route`, `release`, `kind` (`error`, `message`, `panic`) and `text`; `sort` by `change`, `last`, `count`, `users` or `first`; `limit` up to 200 |
+//! | `/data/v1/error?id=..&range=1h` | one group: events over time, routes, releases, environments, stack, breadcrumbs, sample events with their traces, state and its last changes; with `event=..` in place of `id`, the group of a captured error |
+//! | `/data/v1/errors/resolve`, `/mute`, `/reopen`, `/merge` | `POST` by an operator, see [errors](#errors) |
 //! | `/data/v1/traces?range=1h` | [kept traces](#traces) of a range, the latest first; also by `route`, `min_ms`, `max_ms`, `status` (`5xx` or a code), `kept`, `id`; `limit` up to 200, and `cursor` with the `next` of the response before |
 //! | `/data/v1/trace?id=..` | one trace: spans as a tree, critical path, log lines, captured errors, a typical trace |
 //! | `/data/v1/trace-differences?range=1h` | attributes by their share in the traces of a filter and in all; without a filter, in those that failed or were slow |
@@ -136,6 +139,24 @@
 //! | `end-silence` | `{"silence": "1767229620000", "by": "dana"}` |
 //!
 //! A request that cannot be carried out changes nothing, and its response says what to change.
+//!
+//! # Errors
+//!
+//! The inbox lists the [groups of captured errors](crate::errors#which-events-form-a-group). Events over time are those of the
+//! last hour by minutes, and of the last week by hours: `curve` has one count for each step from `start` on, `in_range` is
+//! their sum, and `is_cut` says that the range begins before them. Groups do not depend on the history. An operator changes
+//! the state of a group; each change is a log record of the target `audit`, as for [alerts](#alerts), and the last twelve are
+//! kept with the group.
+//!
+//! | `POST` | body |
+//! |---|---|
+//! | `resolve` | `{"error": "17", "in": "next_release", "by": "dana", "comment": ".."}`; `in` is `now`, `this_release` or `next_release` |
+//! | `mute` | `{"error": "17", "until": 1767229620000, "by": "dana", "comment": ".."}`; or `"events": 100, "period": 3600`: until there are more than 100 events in an hour |
+//! | `reopen` | `{"error": "17", "by": "dana"}` |
+//! | `merge` | `{"error": "17", "others": ["18"], "by": "dana", "comment": ".."}`: the events of the others join the first one, for good |
+//!
+//! The page of a group finds that of a captured error by its ID (`event=..`) if the event is a sample or the last one of its
+//! group, or while its log record is in memory (`log.recent_bytes`).
 //!
 //! # Cost
 //!

@@ -137,6 +137,9 @@
 //! | regressed | it occurred again | it is resolved again, or reopened |
 //! | muted | its events are counted, and no hook is called | at a time, or with [more events within a period](Mute::UntilMoreThan) |
 //!
+//! The last twelve changes of a group's state are kept with it ([`ErrorGroup::changes`]), with the name and the comment that
+//! an operator gave on the [dashboard](crate::dashboard#errors).
+//!
 //! Groups and their states are stored in the data directory: a change of a state at once, and counts every ten seconds. After
 //! a `kill -9`, the stored events that the counts do not contain are added. With a Sentry sink, that leaves out events that
 //! were already delivered. Groups that a later version has stored are left as they are,
@@ -301,12 +304,15 @@ pub use self::event::{Breadcrumb, Cause, ErrorEvent, EventKind, Frame};
 pub use self::global::{ResultExt, capture_error, capture_message};
 pub use self::groups::{
     ErrorFilter, ErrorGroup, ErrorGroups, ErrorPattern, ErrorPatternEvent, ErrorQuery,
-    ErrorResolution, ErrorSort, ErrorState, GroupedBy, Mute, ResolvedBy, TopCounts,
+    ErrorResolution, ErrorSort, ErrorState, ErrorStateChange, GroupedBy, Mute, ResolvedBy,
+    TopCounts,
 };
 #[cfg(feature = "sentry")]
 pub use self::sentry::SentryIntegration;
 
 pub(crate) use self::groups::ErrorGroupFigures;
+#[cfg(feature = "dashboard")]
+pub(crate) use self::groups::{ChangeAuthor, ErrorDecision};
 pub(crate) use self::panics::set_panic_hook;
 pub(crate) use self::registry::{AnyMonitor, current_monitor, has_installed, unrouted};
 pub(crate) use self::sentry::{BeforeSend, Dsn, SentrySetup};

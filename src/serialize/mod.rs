@@ -11,7 +11,8 @@ use self::forms::{LogLevel, Map, Millis, OptionalMillis, OptionalTime, Time};
 use crate::context::InFlight;
 use crate::db::{DbSystem, PoolState, QueryCaller, QueryStats};
 use crate::errors::{
-    Breadcrumb, Cause, ErrorEvent, ErrorGroup, ErrorState, EventKind, Frame, GroupedBy, TopCounts,
+    Breadcrumb, Cause, ErrorEvent, ErrorGroup, ErrorState, ErrorStateChange, EventKind, Frame,
+    GroupedBy, TopCounts,
 };
 use crate::external::{Dependency, DependencyState, LastError, Limit, ModelUsage};
 use crate::health::{HealthStatus, HealthVerdict};
@@ -161,12 +162,13 @@ as_struct!(RecentLogs {
 });
 
 as_struct!(ErrorGroup {
-    number, count, last_event, error_type, message, location, route, grouped_by, grouping_version, state, is_new,
-    is_spiking, users, routes, releases, environments, minutes, hours, sample, samples,
+    number, kind, count, last_event, error_type, message, location, route, grouped_by, grouping_version, state, changes,
+    is_new, is_spiking, users, routes, releases, environments, minutes, hours, sample, samples,
 } with {
     first_seen: Time as "first_seen",
     last_seen: Time as "last_seen",
 });
+as_struct!(ErrorStateChange { state, by, comment } with { at: Time as "at" });
 as_struct!(TopCounts { names, other });
 as_struct!(ErrorEvent {
     id, level, kind, causes, location, thread, trace_id, span_id, method, route, path, query, user_agent,

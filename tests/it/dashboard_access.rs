@@ -9,9 +9,11 @@ use watchpost::{Access, Role};
 use crate::dashboard_host::{Answer, Host, TOKEN, VIEWER};
 
 /// All routes: the path, the method that it takes, and whether it needs no access.
-const ROUTES: [(&str, &str, bool); 33] = [
+const ROUTES: [(&str, &str, bool); 41] = [
     ("", "GET", true),
     ("alerts", "GET", true),
+    ("errors", "GET", true),
+    ("error", "GET", true),
     ("routes", "GET", true),
     ("route", "GET", true),
     ("traces", "GET", true),
@@ -31,6 +33,12 @@ const ROUTES: [(&str, &str, bool); 33] = [
     ("data/v1/alerts/acknowledge", "POST", false),
     ("data/v1/alerts/silence", "POST", false),
     ("data/v1/alerts/end-silence", "POST", false),
+    ("data/v1/errors", "GET", false),
+    ("data/v1/error", "GET", false),
+    ("data/v1/errors/resolve", "POST", false),
+    ("data/v1/errors/mute", "POST", false),
+    ("data/v1/errors/reopen", "POST", false),
+    ("data/v1/errors/merge", "POST", false),
     ("data/v1/routes", "GET", false),
     ("data/v1/route", "GET", false),
     ("data/v1/traces", "GET", false),

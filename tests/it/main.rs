@@ -23,6 +23,8 @@ mod dashboard_calls;
 #[cfg(feature = "dashboard")]
 mod dashboard_database;
 #[cfg(feature = "dashboard")]
+mod dashboard_errors;
+#[cfg(feature = "dashboard")]
 mod dashboard_gaps;
 #[cfg(feature = "dashboard")]
 mod dashboard_host;

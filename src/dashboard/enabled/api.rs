@@ -16,6 +16,7 @@ use super::audit::Requester;
 use super::calls;
 use super::database::{self, StatementName};
 use super::documents::{self, OverviewRange, query_text};
+use super::error_groups::{self, ErrorCall, ErrorRequest, InboxFilter};
 use super::guard::{
     LoginError, NewSession, PageClient, Proof, claims_access, has_own_origin, is_same_origin,
 };
@@ -24,7 +25,7 @@ use super::live_state::LiveState;
 use super::page_server::{PageServer, spawn};
 use super::route_documents;
 use super::route_figures::RouteName;
-use super::routes::{Action, AlertAction, Need, PageTarget, Route, resolve};
+use super::routes::{Action, AlertAction, ErrorAction, Need, PageTarget, Route, resolve};
 use super::setup::{DashboardSetup, TestOutcome};
 use super::socket::{self, LiveClient};
 use super::status_page;
@@ -124,6 +125,11 @@ async fn respond_to(server: &Arc<PageServer>, route: Route, call: PageRequest) -
             session(server, &client)
         }
         (Action::Alerts(action), Some(client)) => alerts(server, call, &client, action).await,
+        (Action::ChangeError(action), Some(client)) => {
+            change_error(server, call, &client, action).await
+        }
+        (Action::Errors, _) => errors(server, &call.parts).await,
+        (Action::OneError, _) => one_error(server, &call.parts).await,
         (Action::Overview, _) => overview(server, &call.parts).await,
         (Action::Routes, _) => ranged(server, &call.parts, route_documents::list).await,
         (Action::OneRoute, _) => one_route(server, &call.parts).await,
@@ -139,7 +145,9 @@ async fn respond_to(server: &Arc<PageServer>, route: Route, call: PageRequest) -
         (Action::Status, _) => status(server).await,
         (Action::TestError, _) => test(server, |setup| (setup.test_error)()).await,
         (Action::TestTrace, _) => test(server, |setup| (setup.test_trace)()).await,
-        (Action::Session | Action::Alerts(_) | Action::Live, None) => unauthorized(),
+        (Action::Session | Action::Alerts(_) | Action::ChangeError(_) | Action::Live, None) => {
+            unauthorized()
+        }
     }
 }
 
@@ -250,6 +258,47 @@ async fn alerts(
         who: Requester::new(client, call.source.client),
     };
     match alert_requests::answer(&server.dashboard, call).await {
+        Ok(document) => json_response(document),
+        Err(refusal) => failure(refusal.status, refusal.code, &refusal.message),
+    }
+}
+
+async fn errors(server: &PageServer, parts: &Parts) -> PageResponse {
+    match InboxFilter::of_query(parts.uri.query().unwrap_or_default()) {
+        Ok(filter) => {
+            let write = move |setup: &DashboardSetup| error_groups::list(setup, &filter);
+            document(server.dashboard.document(write).await)
+        }
+        Err(message) => failure(StatusCode::BAD_REQUEST, "bad_request", message),
+    }
+}
+
+async fn one_error(server: &PageServer, parts: &Parts) -> PageResponse {
+    match ErrorRequest::of_query(parts.uri.query().unwrap_or_default()) {
+        Ok(request) => {
+            let write = move |setup: &DashboardSetup| error_groups::one(setup, &request);
+            document(server.dashboard.document(write).await)
+        }
+        Err(message) => failure(StatusCode::BAD_REQUEST, "bad_request", message),
+    }
+}
+
+async fn change_error(
+    server: &PageServer,
+    call: PageRequest,
+    client: &PageClient,
+    action: ErrorAction,
+) -> PageResponse {
+    let Ok(body) = to_bytes(call.body, MAX_BODY).await else {
+        let message = "The body is too long.";
+        return failure(StatusCode::PAYLOAD_TOO_LARGE, "bad_request", message);
+    };
+    let call = ErrorCall {
+        action,
+        body,
+        who: Requester::new(client, call.source.client),
+    };
+    match error_groups::change(&server.dashboard, &call).await {
         Ok(document) => json_response(document),
         Err(refusal) => failure(refusal.status, refusal.code, &refusal.message),
     }

@@ -32,6 +32,8 @@ pub(super) struct Change {
     pub(super) count: Option<u64>,
     /// The version before, of a start with another one.
     pub(super) before: Option<String>,
+    /// The number of the group of errors.
+    pub(super) error: Option<u64>,
 }
 
 /// The changes of checks, the oldest first.
@@ -59,6 +61,7 @@ impl CheckChanges {
                     state: Some(state),
                     count: None,
                     before: None,
+                    error: None,
                 });
             }
         }
@@ -92,6 +95,7 @@ impl CheckChanges {
             state: None,
             count: Some(group.count),
             before: None,
+            error: Some(group.number),
         }));
         all.retain(|change| now.saturating_sub(change.at) <= MAX_AGE);
         all.sort_by_key(|change| std::cmp::Reverse(change.at));
@@ -110,6 +114,7 @@ fn of_span(span: &AlertSpan) -> impl Iterator<Item = Change> {
         state,
         count: None,
         before: None,
+        error: None,
     };
     let is_shown = span.is_firing && span.severity.is_some();
     let begin = is_shown.then(|| change(span.from, "alert", span.severity));
@@ -134,6 +139,7 @@ fn of_episodes(anomalies: &[AnomalyRow]) -> Vec<Change> {
             state: None,
             count: None,
             before: None,
+            error: None,
         });
     }
     changes
@@ -161,6 +167,7 @@ fn of_markers(markers: &[Marker]) -> impl Iterator<Item = Change> {
             state: None,
             count: None,
             before: (is_deploy && !before.is_empty()).then(|| before.to_owned()),
+            error: None,
         }
     })
 }
@@ -186,6 +193,8 @@ pub(super) fn write(changes: &[Change]) -> String {
                 it.optional_text("state", change.state.map(CardSeverity::as_str));
                 it.integer("count", change.count);
                 it.optional_text("before", change.before.as_deref());
+                let error = change.error.map(|number| number.to_string());
+                it.optional_text("error", error.as_deref());
             });
         }
     })

@@ -7,6 +7,7 @@ use super::alert_figures::AlertReading;
 use super::anomaly_figures::{self, AnomalyRow, CardBands};
 use super::cards::{self, CardInput};
 use super::changes::{self, CheckChanges};
+use super::error_groups;
 use super::figures::{
     CardSeverity, EarlierFigures, FailingRoute, LiveFigures, PoolReport, SignalFigures,
     VerdictFigures,
@@ -157,6 +158,7 @@ impl Composer {
             section("running", sections::running(&in_flight)),
             section("traces", self.traces.clone()),
             section("errors", sections::errors(&errors, now)),
+            section("groups", error_groups::counts(&errors)),
             section("logs", self.lines.text().to_owned()),
             section("anomalies", sections::anomalies(&self.anomalies)),
             section("markers", sections::markers(&markers, now)),

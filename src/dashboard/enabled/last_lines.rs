@@ -8,7 +8,8 @@ use super::changes::millis;
 use super::json;
 use super::sections::MAX_ROWS;
 use crate::logs::{LogQuery, LogRecord, RecentLogStore};
-use crate::model::TraceId;
+use crate::model::{RecordKind, TraceId};
+use crate::trace::AttributeValue;
 
 /// The last log records, without those of requests. Each reading formats only what is new.
 pub(super) struct LastLines {
@@ -60,9 +61,20 @@ pub(super) fn write<'a>(records: impl Iterator<Item = &'a LogRecord>) -> String 
                 it.text("message", &record.message);
                 let trace = Some(record.trace_id).filter(|id| *id != TraceId::NIL);
                 it.optional_text("trace_id", trace.map(|id| id.to_string()).as_deref());
+                it.optional_text("event_id", event_id(record));
             });
         }
     })
+}
+
+/// The ID of the captured error that the record is about.
+fn event_id(record: &LogRecord) -> Option<&str> {
+    let mut fields = record.fields.iter();
+    let field = fields.find(|(key, _)| record.kind == RecordKind::Error && key == "event_id");
+    match field?.1 {
+        AttributeValue::Str(ref id) => Some(id),
+        _ => None,
+    }
 }
 
 /// The name of a level in a document.

@@ -11,23 +11,17 @@ mod anomaly_figures;
 mod api;
 mod assets;
 mod attempts;
-#[cfg_attr(
-    not(feature = "alerts"),
-    expect(dead_code, reason = "only alerts can be changed")
-)]
 mod audit;
 mod calls;
 mod cards;
+mod change_fields;
 mod changes;
 mod clients;
 mod data_gaps;
 mod database;
 mod documents;
+mod error_groups;
 mod figures;
-#[cfg_attr(
-    not(feature = "alerts"),
-    expect(dead_code, reason = "only alerts can be changed")
-)]
 mod flat_json;
 mod guard;
 mod heat;

@@ -37,6 +37,9 @@ pub(super) enum Action {
     Poll,
     Status,
     Alerts(AlertAction),
+    Errors,
+    OneError,
+    ChangeError(ErrorAction),
     TestError,
     TestTrace,
 }
@@ -52,6 +55,15 @@ pub(super) enum AlertAction {
     Acknowledge,
     Silence,
     EndSilence,
+}
+
+/// What is changed about a group of captured errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ErrorAction {
+    Resolve,
+    Mute,
+    Reopen,
+    Merge,
 }
 
 /// A route.
@@ -84,9 +96,11 @@ const fn post(path: &'static str, action: Action, need: Need) -> Route {
 }
 
 /// All routes but the files of the pages.
-pub(super) const ROUTES: [Route; 33] = [
+pub(super) const ROUTES: [Route; 41] = [
     get("", Action::Page, Need::Nothing),
     get("alerts", Action::Page, Need::Nothing),
+    get("errors", Action::Page, Need::Nothing),
+    get("error", Action::Page, Need::Nothing),
     get("routes", Action::Page, Need::Nothing),
     get("route", Action::Page, Need::Nothing),
     get("traces", Action::Page, Need::Nothing),
@@ -128,6 +142,28 @@ pub(super) const ROUTES: [Route; 33] = [
     post(
         "data/v1/alerts/end-silence",
         Action::Alerts(AlertAction::EndSilence),
+        Need::Operator,
+    ),
+    get("data/v1/errors", Action::Errors, Need::Viewer),
+    get("data/v1/error", Action::OneError, Need::Viewer),
+    post(
+        "data/v1/errors/resolve",
+        Action::ChangeError(ErrorAction::Resolve),
+        Need::Operator,
+    ),
+    post(
+        "data/v1/errors/mute",
+        Action::ChangeError(ErrorAction::Mute),
+        Need::Operator,
+    ),
+    post(
+        "data/v1/errors/reopen",
+        Action::ChangeError(ErrorAction::Reopen),
+        Need::Operator,
+    ),
+    post(
+        "data/v1/errors/merge",
+        Action::ChangeError(ErrorAction::Merge),
         Need::Operator,
     ),
     get("data/v1/routes", Action::Routes, Need::Viewer),
@@ -321,6 +357,7 @@ mod tests {
                 route.action,
                 Action::TestError
                     | Action::TestTrace
+                    | Action::ChangeError(_)
                     | Action::Alerts(Acknowledge | Silence | EndSilence)
             );
             assert_eq!(route.need == Need::Operator, changes, "{}", route.path);

@@ -12,7 +12,7 @@ use super::setup::{DashboardSetup, PartState};
 use super::span_facts::{has_failed, integer, root_of, text};
 use crate::context::InFlight;
 use crate::dashboard::DashboardCard;
-use crate::errors::ErrorGroup;
+use crate::errors::{ErrorGroup, ErrorState};
 use crate::history::{Marker, MarkerKind};
 use crate::model::{DropReason, RecordKind, TraceId};
 use crate::semconv;
@@ -303,7 +303,12 @@ pub(super) fn errors(groups: &[ErrorGroup], now: u64) -> String {
                 let trace = sample.filter(|id| *id != TraceId::NIL);
                 it.optional_text("trace_id", trace.map(|id| id.to_string()).as_deref());
                 let is_new = now.saturating_sub(first) < NEW_FOR;
-                it.optional_text("mark", is_new.then_some("new"));
+                let mark = match group.state {
+                    ErrorState::Regressed { .. } => Some("back"),
+                    _ if group.is_spiking => Some("rising"),
+                    _ => is_new.then_some("new"),
+                };
+                it.optional_text("mark", mark);
             });
         }
     })

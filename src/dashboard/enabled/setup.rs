@@ -53,10 +53,6 @@ pub(crate) struct DashboardSetup {
     pub(crate) errors: ErrorTracker,
     pub(crate) logs: Arc<RecentLogStore>,
     /// Takes the records of what operators change.
-    #[cfg_attr(
-        not(feature = "alerts"),
-        expect(dead_code, reason = "only alerts can be changed")
-    )]
     pub(crate) log: OwnLog,
     pub(crate) counters: Arc<RecordCounters>,
     pub(crate) sinks: SinkObserver,

@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use super::group::{ErrorGroup, GroupedBy};
 use super::samples::Samples;
-use super::state::ErrorState;
+use super::state::{ChangeAuthor, ErrorState, ErrorStateChange};
 use super::timeline::EventTimeline;
 use super::top_counts::TopCounts;
 use crate::clock::Nanos;
@@ -16,6 +16,11 @@ use crate::users::UserSketch;
 pub(super) const MAX_KEYS: usize = 32;
 /// The maximum number of waiting groups of a group: one of each of its last processes.
 pub(super) const MAX_WAITED: usize = 8;
+/// The maximum number of changes of its state that a group keeps.
+pub(super) const MAX_CHANGES: usize = 12;
+/// The maximum numbers of bytes of the name and of the comment of a change.
+const MAX_AUTHOR: usize = 100;
+const MAX_COMMENT: usize = 200;
 /// How long a group is new, in seconds.
 const NEW_SECONDS: u64 = 24 * 3600;
 
@@ -45,6 +50,8 @@ pub(super) struct GroupEntry {
     pub(super) last_seen: SystemTime,
     pub(super) last_event: EventId,
     pub(super) state: ErrorState,
+    /// The last changes of the state, the oldest first.
+    pub(super) changes: Vec<ErrorStateChange>,
     /// The count when the group was muted.
     pub(super) count_at_mute: u64,
     /// The monotonic time of the resolution in this process: events that were captured before do not regress the group.
@@ -92,6 +99,7 @@ impl GroupEntry {
             last_seen: event.at,
             last_event: event.id,
             state: ErrorState::Open,
+            changes: Vec::new(),
             count_at_mute: 0,
             resolved_at: 0,
             last_captured: None,
@@ -105,6 +113,20 @@ impl GroupEntry {
             is_announced: false,
             created,
         }
+    }
+
+    /// Changes the state, and keeps the change.
+    pub(super) fn set_state(&mut self, state: ErrorState, at: SystemTime, author: &ChangeAuthor) {
+        if self.changes.len() >= MAX_CHANGES {
+            self.changes.remove(0);
+        }
+        self.changes.push(ErrorStateChange {
+            at,
+            state: state.clone(),
+            by: prefix(&author.by, MAX_AUTHOR).to_owned(),
+            comment: prefix(&author.comment, MAX_COMMENT).to_owned(),
+        });
+        self.state = state;
     }
 
     /// Adds what another group has counted. The earlier of the two first events describes the group from then on. Returns
@@ -157,6 +179,8 @@ impl GroupEntry {
             grouping_version: self.version,
             is_new: self.state == ErrorState::Open && age.as_secs() < NEW_SECONDS,
             state: self.state.clone(),
+            changes: self.changes.clone(),
+            kind: self.kind,
             is_spiking: self.is_spiking,
             users: self.users.count(),
             routes,

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::state::ErrorState;
+use super::state::{ErrorState, ErrorStateChange};
 use super::top_counts::TopCounts;
-use crate::errors::event::ErrorEvent;
+use crate::errors::event::{ErrorEvent, EventKind};
 use crate::model::EventId;
 
 /// A group of events that are the same error.
@@ -33,6 +33,8 @@ pub struct ErrorGroup {
     pub last_seen: SystemTime,
     /// The ID of the last event.
     pub last_event: EventId,
+    /// The kind of the first event.
+    pub kind: EventKind,
     /// The type of the error; `panic` for a panic, empty for a text.
     pub error_type: String,
     /// The message of the first event, cut at 1 KiB.
@@ -47,6 +49,8 @@ pub struct ErrorGroup {
     pub grouping_version: u8,
     /// The state.
     pub state: ErrorState,
+    /// The last changes of the state, at most twelve, the oldest first.
+    pub changes: Vec<ErrorStateChange>,
     /// Whether the group is new: open, and first seen within a day. A regressed group is not new.
     pub is_new: bool,
     /// Whether it has a spike: many times its usual number of events within five minutes or an hour.

@@ -9,11 +9,10 @@ use super::pattern::{ErrorPattern, ErrorPatternEvent, SeenPattern, sentence};
 use super::query::ErrorQuery;
 use super::saved::encode;
 use super::spike::Rate;
-use super::state::{ErrorResolution, ErrorState, Mute, ResolvedBy};
+use super::state::{ChangeAuthor, ErrorState, Mute};
 use super::store::GroupStore;
 use super::table::{Arrival, GroupCounts, GroupTable, minute_of};
 use crate::clock::{Clock, Nanos, nanos};
-use crate::error::{Error, Result};
 use crate::errors::event::{ErrorEvent, Frame};
 use crate::model::{Diagnostics, HookCounts, HookList, Subscription, lock, lock_for_status};
 use crate::users::UserTracker;
@@ -27,8 +26,6 @@ const SAVE_EVERY: Duration = Duration::from_secs(10);
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// The longest time that a group waits for the frames of its first event.
 const FRAMES_PATIENCE: Duration = Duration::from_secs(15);
-/// The maximum number of groups that one call merges.
-const MAX_MERGED: usize = 32;
 
 /// The groups of captured errors, and their states. [`Monitor::errors`](crate::Monitor::errors) returns it. Cheap to clone.
 ///
@@ -76,6 +73,8 @@ pub(super) struct GroupsState {
     pub(super) saved_at: AtomicU64,
     /// No attempt to store is made before.
     pub(super) not_before: AtomicU64,
+    /// Whether the last attempt to store failed.
+    pub(super) is_failing: AtomicBool,
     pub(super) on_new: Arc<HookList<ErrorPatternEvent>>,
     pub(super) on_regression: Arc<HookList<ErrorPatternEvent>>,
     pub(super) on_spike: Arc<HookList<ErrorPatternEvent>>,
@@ -102,6 +101,32 @@ pub(crate) struct ErrorGroupFigures {
     /// Groups that are neither resolved nor muted, regressed, muted, resolved ones, and those with a spike.
     pub(crate) states: [(&'static str, usize); 5],
     pub(crate) hooks: HookCounts,
+}
+
+/// Where the groups are kept.
+#[cfg(feature = "dashboard")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GroupStorage {
+    /// There is no data directory: a restart forgets them.
+    Memory,
+    /// Those of earlier processes are not read yet.
+    Loading,
+    Stored,
+    /// The disk refuses them, or a later version has written the file.
+    Failing,
+}
+
+#[cfg(feature = "dashboard")]
+impl GroupStorage {
+    /// Returns the name, in lower case.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Loading => "loading",
+            Self::Stored => "stored",
+            Self::Failing => "failing",
+        }
+    }
 }
 
 impl ErrorGroups {
@@ -133,6 +158,7 @@ impl ErrorGroups {
             is_saving: AtomicBool::new(false),
             saved_at: AtomicU64::new(setup.clock.now()),
             not_before: AtomicU64::new(0),
+            is_failing: AtomicBool::new(false),
             on_new: Arc::default(),
             on_regression: Arc::default(),
             on_spike: Arc::default(),
@@ -185,105 +211,6 @@ impl ErrorGroups {
         Some(entry.group(self.minute(), self.now()))
     }
 
-    /// Marks a group as resolved. If it was muted, it no longer is. An event to which the resolution applies makes the group
-    /// a regressed one.
-    ///
-    /// With a data directory, the change is on disk within 50 ms unless the disk is slow; [`is_stored`](Self::is_stored)
-    /// says whether it is.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error, for which [`is_error_group`](crate::Error::is_error_group) is true, if there is no such group.
-    pub fn resolve(&self, number: u64, resolution: ErrorResolution) -> Result<()> {
-        let (now, at) = (self.inner.clock.now(), self.now());
-        let by = ResolvedBy::new(resolution, &self.inner.release);
-        self.change(number, |entry| {
-            entry.state = ErrorState::Resolved { at, by };
-            entry.resolved_at = now;
-            Ok(())
-        })
-    }
-
-    /// Mutes a group: its events are counted, and no hook is called with it.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error, for which [`is_error_group`](crate::Error::is_error_group) is true, if there is no such group, if it
-    /// is resolved, or if the time or the period of the mute is out of its range.
-    pub fn mute(&self, number: u64, until: Mute) -> Result<()> {
-        let at = self.now();
-        if let Some(problem) = until.problem(at) {
-            return Err(Error::error_group(problem));
-        }
-        self.change(number, |entry| {
-            if matches!(entry.state, ErrorState::Resolved { .. }) {
-                return Err(Error::error_group(
-                    "a resolved group cannot be muted: reopen it first",
-                ));
-            }
-            entry.state = ErrorState::Muted { at, until };
-            entry.count_at_mute = entry.count;
-            Ok(())
-        })
-    }
-
-    /// Ends the mute of a group, which is open again.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error, for which [`is_error_group`](crate::Error::is_error_group) is true, if there is no such group, or if
-    /// it is not muted.
-    pub fn unmute(&self, number: u64) -> Result<()> {
-        self.change(number, |entry| {
-            if !matches!(entry.state, ErrorState::Muted { .. }) {
-                return Err(Error::error_group("the group is not muted"));
-            }
-            entry.state = ErrorState::Open;
-            Ok(())
-        })
-    }
-
-    /// Makes a group open again, whatever its state is.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error, for which [`is_error_group`](crate::Error::is_error_group) is true, if there is no such group.
-    pub fn reopen(&self, number: u64) -> Result<()> {
-        self.change(number, |entry| {
-            entry.state = ErrorState::Open;
-            Ok(())
-        })
-    }
-
-    /// Merges groups into another one, which keeps its number and its state. Later events of theirs join it.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error, for which [`is_error_group`](crate::Error::is_error_group) is true, and changes nothing, if there is
-    /// no such group, if no or more than 32 others are named, or if one of them is the group itself.
-    pub fn merge(&self, number: u64, others: &[u64]) -> Result<()> {
-        if others.is_empty() || others.len() > MAX_MERGED {
-            return Err(Error::error_group("name from one to 32 groups to merge"));
-        }
-        {
-            let mut table = self.lock();
-            let unknown = || Error::error_group("there is no error group with this number");
-            let into = table.resolve_number(number).ok_or_else(unknown)?;
-            let others = others.iter().map(|other| table.resolve_number(*other));
-            let others: Option<Vec<u64>> = others.collect();
-            let others = others.ok_or_else(unknown)?;
-            if others.contains(&into) {
-                return Err(Error::error_group("a group cannot be merged into itself"));
-            }
-            let now = self.now();
-            for other in others {
-                table.merge(other, into, now);
-            }
-        }
-        self.record_change();
-        Ok(())
-    }
-
     /// Returns whether the groups of earlier processes are read, and all changes of states are on disk. Without a data
     /// directory, they never are.
     pub fn is_stored(&self) -> bool {
@@ -291,6 +218,21 @@ impl ErrorGroups {
         inner.store.is_some()
             && self.is_loaded()
             && inner.stored_changes.load(Relaxed) >= inner.changes.load(Relaxed)
+    }
+
+    /// Where the groups are kept.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn storage(&self) -> GroupStorage {
+        let inner = &self.inner;
+        if inner.store.is_none() {
+            GroupStorage::Memory
+        } else if inner.is_failing.load(Relaxed) {
+            GroupStorage::Failing
+        } else if self.is_loaded() {
+            GroupStorage::Stored
+        } else {
+            GroupStorage::Loading
+        }
     }
 
     pub(crate) fn on_new(
@@ -470,7 +412,7 @@ impl ErrorGroups {
                 } = entry.state
                     && now >= time
                 {
-                    entry.state = ErrorState::Open;
+                    entry.set_state(ErrorState::Open, now, &ChangeAuthor::default());
                     table.has_changed = true;
                 }
                 let rate = Rate::of(&entry.timeline, minute, minute_of(entry.first_seen));
@@ -549,6 +491,7 @@ impl ErrorGroups {
             encode(&table, &inner.release, &inner.environment)
         });
         let now = inner.clock.now();
+        inner.is_failing.store(!is_saved, Relaxed);
         if is_saved {
             inner.stored_changes.fetch_max(changes, Relaxed);
             inner.saved_at.store(now, Relaxed);
@@ -559,25 +502,6 @@ impl ErrorGroups {
                 .store(now.saturating_add(nanos(RETRY_AFTER)), Relaxed);
         }
         is_saved
-    }
-
-    fn change(
-        &self,
-        number: u64,
-        change: impl FnOnce(&mut super::entry::GroupEntry) -> Result<()>,
-    ) -> Result<()> {
-        {
-            let mut table = self.lock();
-            let entry = table
-                .resolve_number(number)
-                .and_then(|number| table.groups.get_mut(&number));
-            let entry = entry
-                .ok_or_else(|| Error::error_group("there is no error group with this number"))?;
-            change(entry)?;
-            table.is_dirty = true;
-        }
-        self.record_change();
-        Ok(())
     }
 
     /// Runs `change` while the groups are locked. If an event has changed a state, that is stored soon.
@@ -611,7 +535,7 @@ impl ErrorGroups {
         }
     }
 
-    fn now(&self) -> SystemTime {
+    pub(super) fn now(&self) -> SystemTime {
         let clock = &self.inner.clock;
         UNIX_EPOCH + Duration::from_nanos(clock.wall(clock.now()))
     }

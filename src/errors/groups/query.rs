@@ -2,6 +2,7 @@ use std::cmp::Reverse;
 
 use super::group::ErrorGroup;
 use super::state::ErrorState;
+use crate::errors::event::EventKind;
 
 /// Selects and orders groups of errors, for [`ErrorGroups::list`](crate::errors::ErrorGroups::list).
 ///
@@ -21,6 +22,7 @@ pub struct ErrorQuery {
     filter: ErrorFilter,
     route: Option<String>,
     release: Option<String>,
+    kind: Option<EventKind>,
     text: Option<String>,
     sort: ErrorSort,
     limit: Option<usize>,
@@ -86,6 +88,13 @@ impl ErrorQuery {
         self
     }
 
+    /// Selects groups by the kind of their first event: errors, messages or panics.
+    #[must_use]
+    pub fn kind(mut self, kind: EventKind) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
     /// Selects groups whose type, message or location contains a text, in any case.
     #[must_use]
     pub fn text(mut self, text: impl AsRef<str>) -> Self {
@@ -129,16 +138,6 @@ impl ErrorQuery {
     }
 
     fn selects(&self, group: &ErrorGroup) -> bool {
-        let is_open = matches!(group.state, ErrorState::Open | ErrorState::Regressed { .. });
-        let has_state = match self.filter {
-            ErrorFilter::All => true,
-            ErrorFilter::Open => is_open,
-            ErrorFilter::New => group.is_new,
-            ErrorFilter::Spiking => is_open && group.is_spiking,
-            ErrorFilter::Regressed => matches!(group.state, ErrorState::Regressed { .. }),
-            ErrorFilter::Muted => matches!(group.state, ErrorState::Muted { .. }),
-            ErrorFilter::Resolved => matches!(group.state, ErrorState::Resolved { .. }),
-        };
         let lists = |counts: &super::TopCounts, wanted: &Option<String>| {
             let mut names = counts.names.iter();
             wanted
@@ -146,12 +145,29 @@ impl ErrorQuery {
                 .is_none_or(|wanted| names.any(|(name, _)| name == wanted))
         };
         let texts = [&group.error_type, &group.message, &group.location];
-        has_state
+        self.filter.selects(group)
+            && self.kind.is_none_or(|kind| kind == group.kind)
             && lists(&group.routes, &self.route)
             && lists(&group.releases, &self.release)
             && self
                 .text
                 .as_ref()
                 .is_none_or(|text| texts.iter().any(|it| it.to_lowercase().contains(text)))
+    }
+}
+
+impl ErrorFilter {
+    /// Returns whether it selects a group.
+    pub(crate) fn selects(self, group: &ErrorGroup) -> bool {
+        let is_open = matches!(group.state, ErrorState::Open | ErrorState::Regressed { .. });
+        match self {
+            Self::All => true,
+            Self::Open => is_open,
+            Self::New => group.is_new,
+            Self::Spiking => is_open && group.is_spiking,
+            Self::Regressed => matches!(group.state, ErrorState::Regressed { .. }),
+            Self::Muted => matches!(group.state, ErrorState::Muted { .. }),
+            Self::Resolved => matches!(group.state, ErrorState::Resolved { .. }),
+        }
     }
 }

@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustc_hash::FxHashMap;
 
-use super::entry::{GroupEntry, MAX_KEYS, MAX_WAITED, source_of};
+use super::entry::{GroupEntry, MAX_CHANGES, MAX_KEYS, MAX_WAITED, source_of};
 use super::group::GroupedBy;
 use super::pattern::{ErrorPattern, SeenPattern};
 use super::samples::Samples;
-use super::state::{ErrorState, Mute, ResolvedBy};
+use super::state::{ErrorState, ErrorStateChange, Mute, ResolvedBy};
 use super::table::{GroupTable, MAX_GROUPS};
 use super::timeline::{EventTimeline, HOURS, MINUTES};
 use super::top_counts::TopCounts;
@@ -24,8 +24,8 @@ use crate::model::codec::{Reader, put_bytes, put_str};
 use crate::users::UserSketch;
 
 /// The version of the form. The second one adds to each group the numbers of groups that waited for frames, whether it waits
-/// itself, and what has yet to be announced of it.
-const VERSION: u8 = 2;
+/// itself, and what has yet to be announced of it. The third one adds the last changes of its state.
+const VERSION: u8 = 3;
 /// The maximum number of bytes of a file: no more is read of one. Groups for which there is no room are left out.
 const MAX_BYTES: usize = 7 << 20;
 
@@ -194,6 +194,13 @@ fn put_group(out: &mut Vec<u8>, entry: &GroupEntry) {
         }
     }
     put_list(out, entry.waited.iter().copied());
+    put_numbers(out, &[entry.changes.len() as u64]);
+    for change in &entry.changes {
+        put_numbers(out, &[wall_nanos(change.at)]);
+        put_state(out, &change.state);
+        put_str(out, &change.by);
+        put_str(out, &change.comment);
+    }
 }
 
 /// Reads a group, and the bits of what has yet to be announced of it.
@@ -238,9 +245,17 @@ fn read_group(group: &[u8]) -> Option<(GroupEntry, u8)> {
         read_counts(&mut r)?,
         read_counts(&mut r)?,
     ];
-    let (waited, unannounced) = match form {
-        1 => (Vec::new(), 0),
-        _ => (list(&mut r, MAX_WAITED)?, r.u8()?),
+    let waited = match form {
+        1 => Vec::new(),
+        _ => list(&mut r, MAX_WAITED)?,
+    };
+    let changes = match form {
+        1 | 2 => Vec::new(),
+        _ => read_changes(&mut r)?,
+    };
+    let unannounced = match form {
+        1 => 0,
+        _ => r.u8()?,
     };
     let entry = GroupEntry {
         number,
@@ -260,6 +275,7 @@ fn read_group(group: &[u8]) -> Option<(GroupEntry, u8)> {
         last_seen,
         last_event,
         state,
+        changes,
         count_at_mute,
         resolved_at: 0,
         last_captured: None,
@@ -351,6 +367,23 @@ fn read_state(r: &mut Reader<'_>) -> Option<ErrorState> {
         },
         _ => return None,
     })
+}
+
+fn read_changes(r: &mut Reader<'_>) -> Option<Vec<ErrorStateChange>> {
+    let count = usize::try_from(r.u64()?).ok()?;
+    if count > MAX_CHANGES {
+        return None;
+    }
+    let mut changes = Vec::with_capacity(count);
+    for _ in 0..count {
+        changes.push(ErrorStateChange {
+            at: time(r.u64()?)?,
+            state: read_state(r)?,
+            by: r.str()?.to_owned(),
+            comment: r.str()?.to_owned(),
+        });
+    }
+    Some(changes)
 }
 
 fn put_numbers(out: &mut Vec<u8>, numbers: &[u64]) {

@@ -56,6 +56,28 @@ impl ErrorState {
     }
 }
 
+/// A change of the state of a group of errors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErrorStateChange {
+    /// When the state changed.
+    pub at: SystemTime,
+    /// The state from then on.
+    pub state: ErrorState,
+    /// The name that an operator gave on the dashboard, at most 100 bytes; empty for a change by the service itself, by an
+    /// event or by the end of a mute.
+    pub by: String,
+    /// The comment that an operator gave, at most 200 bytes.
+    pub comment: String,
+}
+
+/// Who changes the state of a group, and why. Empty where nobody gave a name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ChangeAuthor {
+    pub(crate) by: String,
+    pub(crate) comment: String,
+}
+
 /// What a [`resolve`](crate::errors::ErrorGroups::resolve) applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -12,7 +12,7 @@ use super::entry::{GroupEntry, push_key};
 use super::group::GroupedBy;
 use super::pattern::{ErrorPattern, SeenPattern};
 use super::releases::Releases;
-use super::state::{ErrorState, Mute};
+use super::state::{ChangeAuthor, ErrorState, Mute};
 use crate::clock::Nanos;
 use crate::errors::event::{ErrorEvent, Frame};
 use crate::errors::grouping::{
@@ -235,10 +235,11 @@ impl GroupTable {
                     None => at > *resolved,
                 };
                 if is_later && by.applies(arrival.release, &self.releases) {
-                    entry.state = ErrorState::Regressed {
+                    let state = ErrorState::Regressed {
                         at,
                         resolved_at: *resolved,
                     };
+                    entry.set_state(state, at, &ChangeAuthor::default());
                     self.has_changed = true;
                     self.counts.regressed += 1;
                     self.push_pattern(ErrorPattern::Regression, number);
@@ -257,7 +258,7 @@ impl GroupTable {
                 };
                 let since = entry.count.saturating_sub(entry.count_at_mute);
                 if within.min(since) > *events {
-                    entry.state = ErrorState::Open;
+                    entry.set_state(ErrorState::Open, at, &ChangeAuthor::default());
                     self.has_changed = true;
                 }
             }

@@ -2,8 +2,9 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::super::change_fields::Refusal;
 use super::super::publisher::Dashboard;
-use super::{AlertCall, Refusal};
+use super::AlertCall;
 
 /// Refuses the request: this build has no alerts.
 pub(in crate::dashboard::enabled) async fn answer(

@@ -3,12 +3,12 @@
 use http::StatusCode;
 
 use super::super::alert_source::{RuleValue, card_of, spans};
+use super::super::change_fields::Refusal;
 use super::super::json::{self, ObjectWriter};
 use super::super::past::time;
 use super::super::sections;
 use super::super::setup::DashboardSetup;
 use super::super::times::millis;
-use super::Refusal;
 use crate::alerts::{Alert, AlertTransition, Rule, RuleSubject, Silence, SloStatus};
 use crate::dashboard::DashboardCard;
 

@@ -1,28 +1,20 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::StatusCode;
 
 use super::super::audit::{self, AuditedChange, Requester};
+use super::super::change_fields::{ChangeFields, Refusal, bad, unavailable};
 use super::super::documents::{query_text, query_value};
-use super::super::flat_json::{FlatValue, flat_object};
+use super::super::flat_json::FlatValue;
 use super::super::json;
 use super::super::publisher::Dashboard;
 use super::super::routes::AlertAction;
+use super::AlertCall;
 use super::documents;
-use super::{AlertCall, Refusal};
 use crate::alerts::LabelMatcher;
 
-/// The longest comment, and the longest name of a person, in bytes.
-const MAX_COMMENT: usize = 500;
-const MAX_NAME: usize = 100;
 /// The maximum number of matchers.
 const MAX_MATCHERS: usize = 16;
-/// The limits of a time in seconds: a minute and a year.
-const LEAST_SECONDS: u64 = 60;
-const MOST_SECONDS: u64 = 366 * 86_400;
-/// The name of somebody who gives none.
-const NOBODY: &str = "operator";
 
 /// Responds to a request about alerts with a JSON document.
 ///
@@ -83,7 +75,7 @@ async fn backtest(dashboard: &Arc<Dashboard>, call: &AlertCall) -> Result<String
 }
 
 async fn acknowledge(dashboard: &Arc<Dashboard>, call: &AlertCall) -> Result<String, Refusal> {
-    let fields = Fields::read(&call.body)?;
+    let fields = ChangeFields::read(&call.body)?;
     let id = fields.text("alert", 16)?;
     let is_id = id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     let fingerprint = u64::from_str_radix(&id, 16).ok().filter(|_| is_id);
@@ -115,7 +107,7 @@ async fn acknowledge(dashboard: &Arc<Dashboard>, call: &AlertCall) -> Result<Str
 }
 
 async fn silence(dashboard: &Arc<Dashboard>, call: &AlertCall) -> Result<String, Refusal> {
-    let fields = Fields::read(&call.body)?;
+    let fields = ChangeFields::read(&call.body)?;
     let texts = match fields.get("matchers") {
         Some(FlatValue::Texts(texts)) => texts.clone(),
         _ => {
@@ -147,7 +139,7 @@ async fn silence(dashboard: &Arc<Dashboard>, call: &AlertCall) -> Result<String,
 }
 
 async fn end_silence(dashboard: &Arc<Dashboard>, call: &AlertCall) -> Result<String, Refusal> {
-    let fields = Fields::read(&call.body)?;
+    let fields = ChangeFields::read(&call.body)?;
     let text = fields.text("silence", 20)?;
     let number = text
         .parse()
@@ -207,73 +199,4 @@ fn matchers(texts: &[String]) -> Result<Vec<LabelMatcher>, Refusal> {
             .map_err(|error: crate::Error| bad(&error.to_string()))
     };
     texts.iter().map(parse).collect()
-}
-
-/// The members of a body.
-struct Fields(Vec<(String, FlatValue)>);
-
-impl Fields {
-    fn read(body: &[u8]) -> Result<Self, Refusal> {
-        let read = flat_object(body).map(Self);
-        read.ok_or_else(|| {
-            bad("The body must be a JSON object of texts, whole numbers and lists of texts.")
-        })
-    }
-
-    fn get(&self, name: &str) -> Option<&FlatValue> {
-        let found = self.0.iter().find(|(other, _)| other == name);
-        found
-            .map(|(_, value)| value)
-            .filter(|value| **value != FlatValue::Null)
-    }
-
-    fn text(&self, name: &str, most: usize) -> Result<String, Refusal> {
-        match self.get(name) {
-            Some(FlatValue::Text(text)) if text.len() <= most => Ok(text.clone()),
-            Some(FlatValue::Text(_)) => Err(bad(&format!("`{name}` is longer than {most} bytes."))),
-            _ => Err(bad(&format!("`{name}` must be given, as a text."))),
-        }
-    }
-
-    /// Who asks, and the comment. Control characters are removed.
-    fn who_and_why(&self) -> Result<(String, String), Refusal> {
-        let optional = |name, most| match self.get(name) {
-            None => Ok(String::new()),
-            Some(_) => self.text(name, most),
-        };
-        let plain = |text: String| {
-            let is_plain = |char: &char| !char.is_control();
-            text.chars()
-                .filter(is_plain)
-                .collect::<String>()
-                .trim()
-                .to_owned()
-        };
-        let by = plain(optional("by", MAX_NAME)?);
-        let by = if by.is_empty() { NOBODY.to_owned() } else { by };
-        Ok((by, plain(optional("comment", MAX_COMMENT)?)))
-    }
-
-    fn seconds(&self, name: &str) -> Result<Option<Duration>, Refusal> {
-        match self.get(name) {
-            None => Ok(None),
-            Some(FlatValue::Number(seconds))
-                if (LEAST_SECONDS..=MOST_SECONDS).contains(seconds) =>
-            {
-                Ok(Some(Duration::from_secs(*seconds)))
-            }
-            Some(_) => Err(bad(&format!(
-                "`{name}` must be a whole number from {LEAST_SECONDS} to {MOST_SECONDS}."
-            ))),
-        }
-    }
-}
-
-fn bad(message: &str) -> Refusal {
-    Refusal::new(StatusCode::BAD_REQUEST, "bad_request", message)
-}
-
-fn unavailable() -> Refusal {
-    let message = "The monitor does not respond, or has ended.";
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "closed", message)
 }

@@ -8,7 +8,6 @@ mod documents;
 mod enabled;
 
 use bytes::Bytes;
-use http::StatusCode;
 
 use super::audit::Requester;
 use super::routes::AlertAction;
@@ -25,22 +24,4 @@ pub(super) struct AlertCall {
     pub(super) query: String,
     pub(super) body: Bytes,
     pub(super) who: Requester,
-}
-
-/// Why a request is refused.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) status: StatusCode,
-    pub(super) code: &'static str,
-    pub(super) message: String,
-}
-
-impl Refusal {
-    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-        }
-    }
 }

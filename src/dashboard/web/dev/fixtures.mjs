@@ -1,5 +1,7 @@
 // Documents to look at the page with. Seeded, so that two runs look alike.
 
+import { counts } from './errors.mjs';
+
 export const SIGNALS = ['requests', 'response_time', 'error_rate', 'users', 'cpu', 'memory', 'connections'];
 const STEP = 10_000;
 const STEPS = { '15m': [10_000, 90], '1h': [10_000, 360], '6h': [60_000, 360], '24h': [240_000, 360], '7d': [1_800_000, 336], '30d': [7_200_000, 360] };
@@ -172,15 +174,15 @@ export class Scene {
   }
 
   changes() {
-    if (this.name === 'empty') return [{ at: this.begun - 41_000, kind: 'start', subject: 'v0.1.0', text: '', state: null, count: null, before: null }];
+    if (this.name === 'empty') return [{ at: this.begun - 41_000, kind: 'start', subject: 'v0.1.0', text: '', state: null, count: null, before: null, error: null }];
     const list = [
-      { at: this.deployed, kind: 'deploy', subject: this.bad === Infinity ? 'v1.4.2' : 'v1.4.3', text: 'First start of this version', state: null, count: null, before: this.bad === Infinity ? 'v1.4.1' : 'v1.4.2' },
-      { at: this.deployed - 840_000, kind: 'new_route', subject: 'GET /api/taxonomy/export', text: '', state: null, count: 38, before: null },
+      { at: this.deployed, kind: 'deploy', subject: this.bad === Infinity ? 'v1.4.2' : 'v1.4.3', text: 'First start of this version', state: null, count: null, before: this.bad === Infinity ? 'v1.4.1' : 'v1.4.2', error: null },
+      { at: this.deployed - 840_000, kind: 'new_route', subject: 'GET /api/taxonomy/export', text: '', state: null, count: 38, before: null, error: null },
     ];
     if (this.bad < Date.now()) {
       list.unshift(
-        { at: this.bad + 60_000, kind: 'check', subject: 'database', text: 'timed out after 2 s: waiting for a connection', state: 'critical', count: null, before: null },
-        { at: this.bad + 30_000, kind: 'new_error', subject: 'StatementTimeout', text: 'canceling statement due to statement timeout', state: null, count: 11_640, before: null },
+        { at: this.bad + 60_000, kind: 'check', subject: 'database', text: 'timed out after 2 s: waiting for a connection', state: 'critical', count: null, before: null, error: null },
+        { at: this.bad + 30_000, kind: 'new_error', subject: 'StatementTimeout', text: 'canceling statement due to statement timeout', state: null, count: 11_640, before: null, error: '11' },
       );
     }
     return list;
@@ -217,7 +219,7 @@ export class Scene {
         ]
       : [];
     const words = [['error', 'statement timeout after 2000 ms', 'sqlx::query'], ['error', 'generate failed: upstream 500', 'content::generate'], ['warn', 'slow query: 1,998 ms', 'sqlx::query'], ['info', 'content 81c2 published', 'content::publish'], ['info', 'session refreshed', 'auth::session']];
-    const logs = this.requested ? words.slice(isBad ? 0 : 2).map(([level, message, target], i) => ({ at: now - i * 700, level, target, message, trace_id: id(i) })) : [];
+    const logs = this.requested ? words.slice(isBad ? 0 : 2).map(([level, message, target], i) => ({ at: now - i * 700, level, target, message, trace_id: id(i), event_id: level === 'error' && isBad ? '0000000000000000000000000000001' + i : null })) : [];
     const anomalies = this.name === 'healthy' ? [{ id: 'a1', episode: '1', text: '', route: null, signal: 'memory', from: this.begun - 35 * 60_000, to: null, value: this.value('memory', now), normal: { low: 0.51, high: 0.54 }, also: [] }] : isBad ? [{ id: 'a2', episode: '2', text: '', route: null, signal: 'response_time', from: this.bad, to: null, value: this.value('response_time', now), normal: { low: 0.173, high: 0.227 }, also: ['error_rate', 'connections'] }, { id: 'a3', episode: '2', text: '', route: null, signal: 'connections', from: this.bad, to: null, value: 84, normal: { low: 16, high: 30 }, also: [] }] : [];
     const cost = { cpu: isBad ? 0.007 : 0.004, memory: 11_534_336, dropped: isBad ? 212 : 0, drops: isBad ? [{ signal: 'span', reason: 'queue_full', count: 212 }] : [], clients: 1 };
     const setup = {
@@ -233,6 +235,6 @@ export class Scene {
       ],
       findings: [],
     };
-    return { verdict: this.verdict(now), alerts: this.alerts(now), cards: this.cards(now), points: this.points(now), day: this.day(now), changes: this.changes(), services: this.services(now), running: { count: this.requested ? (isBad ? 204 : 31) : 0, requests: running }, traces: [...this.sent.traces, ...traces], errors: [...this.sent.errors, ...errors], logs: [...this.sent.logs, ...logs], anomalies, markers: this.markers(now), cost, setup };
+    return { verdict: this.verdict(now), alerts: this.alerts(now), cards: this.cards(now), points: this.points(now), day: this.day(now), changes: this.changes(), services: this.services(now), running: { count: this.requested ? (isBad ? 204 : 31) : 0, requests: running }, traces: [...this.sent.traces, ...traces], errors: [...this.sent.errors, ...errors], groups: counts(now, isBad), logs: [...this.sent.logs, ...logs], anomalies, markers: this.markers(now), cost, setup };
   }
 }

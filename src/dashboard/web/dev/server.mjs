@@ -10,6 +10,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
 import * as alerts from './alerts.mjs';
+import * as errors from './errors.mjs';
 import { Scene } from './fixtures.mjs';
 import * as operations from './operations.mjs';
 import * as routes from './routes.mjs';
@@ -93,7 +94,7 @@ const server = createServer(async (request, response) => {
   if (url.pathname === args.prefix) return send(308, 'text/plain', '', { location: args.prefix.slice(args.prefix.lastIndexOf('/') + 1) + '/' + url.search });
   if (!url.pathname.startsWith(args.prefix + '/')) return fail(404, 'not_found', 'There is nothing here.');
   const path = url.pathname.slice(args.prefix.length + 1);
-  const isPage = ['', 'alerts', 'routes', 'route', 'database', 'statement', 'calls', 'traces', 'trace'].includes(path);
+  const isPage = ['', 'alerts', 'errors', 'error', 'routes', 'route', 'database', 'statement', 'calls', 'traces', 'trace'].includes(path);
   if (isPage || path.startsWith('assets/')) {
     const name = isPage ? 'index.html' : path.slice('assets/'.length);
     try {
@@ -127,6 +128,8 @@ const server = createServer(async (request, response) => {
   if (path === 'data/v1/alerts') return json(200, alerts.alerts(Date.now(), args.scene === 'incident', before.alerts));
   if (path === 'data/v1/alerts/backtest') return json(200, alerts.backtest(Date.now(), url.searchParams));
   if (path === 'data/v1/alerts/preview') return json(200, { hides: 1, alerts: ['high-error-rate (firing)'] });
+  if (path === 'data/v1/errors') return json(200, errors.list(Date.now(), url.searchParams, args.scene === 'empty'));
+  if (path === 'data/v1/error') return json(200, errors.one(Date.now(), url.searchParams));
   if (path === 'data/v1/routes') return json(200, routes.routes(Date.now(), args.scene === 'incident'));
   if (path === 'data/v1/route') {
     const name = { route: url.searchParams.get('route'), method: url.searchParams.get('method') };

@@ -2,6 +2,7 @@
 
 import type { Failure, Overview, Poll, Session, TestSent } from './contract';
 import type { Acknowledge, AlertsPage, Backtest, EndSilence, NewSilence, SilencePreview } from './contract-alerts';
+import type { MergeErrors, MuteError, ReopenError, ResolveError } from './contract-errors';
 import type { RouteList, RoutePage } from './contract-routes';
 import { rangeQuery, type RangeChoice } from './range';
 
@@ -84,6 +85,18 @@ export const api = {
   },
   endSilence: async (body: EndSilence): Promise<void> => {
     await post('data/v1/alerts/end-silence', body);
+  },
+  resolveError: async (body: ResolveError): Promise<void> => {
+    await post('data/v1/errors/resolve', body);
+  },
+  muteError: async (body: MuteError): Promise<void> => {
+    await post('data/v1/errors/mute', body);
+  },
+  reopenError: async (body: ReopenError): Promise<void> => {
+    await post('data/v1/errors/reopen', body);
+  },
+  mergeErrors: async (body: MergeErrors): Promise<void> => {
+    await post('data/v1/errors/merge', body);
   },
   live: (after: { epoch: string; seq: number } | null): Promise<Poll> =>
     read('data/v1/live' + (after === null ? '' : `?epoch=${encodeURIComponent(after.epoch)}&after=${after.seq}`)),

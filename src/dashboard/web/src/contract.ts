@@ -9,6 +9,7 @@
  */
 
 import type { Alerts, CardAlert, CardLine } from './contract-alerts';
+import type { GroupCounts } from './contract-errors';
 
 /** Milliseconds since the epoch. */
 export type Time = number;
@@ -130,6 +131,8 @@ export interface Sections {
   running: Running;
   traces: TraceRow[];
   errors: ErrorRow[];
+  /** The groups of errors in each state. */
+  groups: GroupCounts;
   logs: LogRow[];
   anomalies: Anomaly[];
   markers: Marker[];
@@ -331,6 +334,8 @@ export interface Change {
   count: number | null;
   /** The earlier version, of a deploy. */
   before: string | null;
+  /** The group of errors that a new error is. */
+  error: string | null;
 }
 
 export interface Service {
@@ -402,7 +407,7 @@ export interface ErrorRow {
   first_at: Time;
   last_at: Time;
   trace_id: string | null;
-  /** `new`: first seen within the last hour. */
+  /** `new`: first seen within the last hour. `back`: resolved before. `rising`: it has a spike. */
   mark: 'new' | 'back' | 'rising' | null;
 }
 
@@ -414,6 +419,8 @@ export interface LogRow {
   target: string;
   message: string;
   trace_id: string | null;
+  /** The ID of the captured error that the line is about. */
+  event_id: string | null;
 }
 
 /** A figure that left its normal range, of the last 24 hours: the newest episode first, and in it the oddest first. */

@@ -1,6 +1,7 @@
 /** Keys of the whole page. Keys of a chart and of the line of the day are at their elements. */
 
 import { page, setCard, togglePause } from './controller';
+import { errorsAddress } from './error-places';
 import { callsAddress, databaseAddress } from './operation-places';
 import { alertsAddress, overviewAddress, placeOf, routesAddress, tracesAddress } from './place';
 import { toggleTheme } from './theme';
@@ -8,7 +9,7 @@ import { toggleTheme } from './theme';
 /** How long `g` waits for its second key. */
 const PAIR = 1_200;
 /** Where `g` and a letter go: an element of the page. */
-const PLACES: Record<string, string> = { o: 'main', e: 'errors', l: 'logs', s: 'services' };
+const PLACES: Record<string, string> = { o: 'main', l: 'logs', s: 'services' };
 
 let pairUntil = 0;
 
@@ -60,6 +61,11 @@ export function onKey(event: KeyboardEvent): void {
     if (event.key === 'a') {
       event.preventDefault();
       location.assign(alertsAddress(range));
+      return;
+    }
+    if (event.key === 'e') {
+      event.preventDefault();
+      location.assign(errorsAddress(range));
       return;
     }
     if (event.key === 't') {

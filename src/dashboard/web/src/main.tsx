@@ -7,6 +7,7 @@ import { Shell } from './ui/shell';
 import './style.css';
 import './trace.css';
 import './operations.css';
+import './errors.css';
 
 function App(): JSX.Element {
   const { phase } = useStore(page);

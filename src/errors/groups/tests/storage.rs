@@ -225,7 +225,7 @@ fn groups_that_two_threads_load_at_once_are_counted_once() {
 }
 
 #[test]
-fn a_file_of_the_first_form_is_read() {
+fn files_of_earlier_forms_are_read() {
     let files = Memory::default();
     let mut one = Process::begin("1", Some(&files), 0);
     one.groups.tick();
@@ -233,27 +233,44 @@ fn a_file_of_the_first_form_is_read() {
     one.groups.resolve(number, ErrorResolution::Now).unwrap();
     one.pass(MINUTE);
     one.pass(MINUTE);
-    let second = lock(&files.files)["error_groups"].clone();
-    let mut first = header(1).to_vec();
-    for (number, record) in records(&second).unwrap() {
-        let mut record = record.to_vec();
-        record[0] = 1;
-        if number > 0 {
-            // The length of an empty list, and the bits of what has yet to be announced.
-            record.truncate(record.len() - 5);
+    let third = lock(&files.files)["error_groups"].clone();
+    // At the end of a group: the length of an empty list, the changes of the state, and the bits of what has yet to be
+    // announced.
+    let change = 8 + (1 + 8 + 1) + 4 + 4;
+    let (list, changes, bits) = (4, 8 + change, 1);
+    for form in [1, 2] {
+        let mut earlier = header(1).to_vec();
+        for (number, record) in records(&third).unwrap() {
+            let mut record = record.to_vec();
+            record[0] = form;
+            if number > 0 {
+                let end = record.len();
+                let last = record[end - bits];
+                record.truncate(end - bits - changes);
+                match form {
+                    1 => record.truncate(record.len() - list),
+                    _ => record.push(last),
+                }
+            }
+            put(&mut earlier, number, &record);
         }
-        put(&mut first, number, &record);
+        lock(&files.files).insert("error_groups".to_owned(), earlier);
+        let two = Process::begin("1", Some(&files), one.last);
+        two.groups.tick();
+        assert!(
+            two.diagnostics.notices().is_empty(),
+            "{:?}",
+            two.diagnostics
+        );
+        assert_eq!((two.only().number, two.only().count), (number, 1));
+        assert_eq!(two.only().state.as_str(), "resolved");
+        assert_eq!(two.only().changes, []);
     }
-    lock(&files.files).insert("error_groups".to_owned(), first);
+    lock(&files.files).insert("error_groups".to_owned(), third);
     let two = Process::begin("1", Some(&files), one.last);
     two.groups.tick();
-    assert!(
-        two.diagnostics.notices().is_empty(),
-        "{:?}",
-        two.diagnostics
-    );
-    assert_eq!((two.only().number, two.only().count), (number, 1));
-    assert_eq!(two.only().state.as_str(), "resolved");
+    assert_eq!(two.only().changes.len(), 1);
+    assert_eq!(two.only().changes, one.groups.show(number).unwrap().changes);
 }
 
 #[test]

@@ -47,6 +47,7 @@ export function sections(change: Partial<Sections> = {}): Sections {
     running: { count: 0, requests: [] },
     traces: [],
     errors: [],
+    groups: { open: 0, new: 0, spiking: 0, regressed: 0, muted: 0, resolved: 0, all: 0 },
     logs: [],
     anomalies: [],
     markers: [],

@@ -5,9 +5,11 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { api } from '../api';
 import type { Alert, SilencePreview } from '../contract-alerts';
 import { page, spoken } from '../controller';
+import { errorsAddress, type InboxView } from '../error-places';
 import { Store, useStore } from '../store';
 import { T } from '../strings';
 import { A } from '../strings-alerts';
+import { E } from '../strings-errors';
 import { failureOf } from './read';
 
 /** The form that is open: of an alert, or of a new silence. */
@@ -31,7 +33,7 @@ export function storedName(): string {
   }
 }
 
-function storeName(name: string): void {
+export function storeName(name: string): void {
   try {
     localStorage.setItem(NAME_KEY, name);
   } catch {
@@ -61,12 +63,35 @@ export function Actions({ alert, hasKeys = false }: { alert: Alert; hasKeys?: bo
       <button type="button" {...disabled} onClick={open('silence')} data-action={hasKeys ? 's' : undefined}>
         {A.silence} {hasKeys && <kbd>s</kbd>}
       </button>
+      <ErrorsOfAlert alert={alert} />
       {alert.runbook !== null && /^https?:\/\//.test(alert.runbook) && (
         <a class="btn" href={alert.runbook} target="_blank" rel="noreferrer">
           {A.runbook}
         </a>
       )}
     </div>
+  );
+}
+
+/** The rules about captured errors, and the inbox in which their groups are. */
+const INBOXES: Record<string, Partial<InboxView>> = {
+  'new-error': { state: 'new' },
+  'regressed-error': { state: 'regressed' },
+  'error-spike': { state: 'open', sort: 'last' },
+};
+
+/** A link to the errors that an alert is about. */
+function ErrorsOfAlert({ alert }: { alert: Alert }): JSX.Element | null {
+  const { range } = useStore(page);
+  const inbox = INBOXES[alert.rule];
+  if (inbox === undefined) return null;
+  const type = alert.labels.find(({ name }) => name === 'error_type')?.value ?? null;
+  // An error whose type is not known, a panic and a message have a word in the place of the type.
+  const text = type === null || /^(_OTHER|panic|message)$/.test(type) ? null : type;
+  return (
+    <a class="btn" href={errorsAddress(range, { ...inbox, text })}>
+      {E.errors}
+    </a>
   );
 }
 

@@ -2,9 +2,11 @@
 
 import type { ComponentChildren, JSX } from 'preact';
 import { SIGNALS, type Anomaly, type Change, type ErrorRow, type LogRow, type Service, type TraceRow } from '../contract';
+import { errorAddress, errorOfEvent, groupTitle } from '../error-places';
 import { clockOrDay, count, duration, maybe, percent, rate, shortId, signalText } from '../format';
 import { CARD_TITLES, CHANGE_TEXTS, SERVICE_KINDS, SERVICE_WORDS, STATE_WORDS, T } from '../strings';
 import { ruleTitle } from '../strings-alerts';
+import { E } from '../strings-errors';
 import { openCard, type PanelProps } from './cards';
 import { cardAddress, page } from '../controller';
 import { callsAddress, databaseAddress } from '../operation-places';
@@ -94,11 +96,28 @@ function ChangeRow({ change, now }: { change: Change; now: number }): JSX.Elemen
       <Glyph name={known ?? glyphOf(change.state)} tone={change.kind === 'anomaly' ? 'odd' : known === undefined ? toneOf(change.state) : 'plain'} />
       <div class="wrap">
         {words.before}
-        <b>{isAlert ? <a href={alertsAddress(range)}>{subject}</a> : subject}</b>
+        {isAlert ? (
+          <b>
+            <a href={alertsAddress(range)}>{subject}</a>
+          </b>
+        ) : change.error === null ? (
+          <b>{subject}</b>
+        ) : (
+          <ErrorLink id={change.error} name={subject} />
+        )}
         {replaced}
         {more !== '' && <small>{more}</small>}
       </div>
     </Row>
+  );
+}
+
+function ErrorLink({ id, name }: { id: string; name: string }): JSX.Element {
+  const { range } = useStore(page);
+  return (
+    <a href={errorAddress(id, range)}>
+      <b>{name}</b>
+    </a>
   );
 }
 
@@ -300,13 +319,11 @@ export function Traces({ sections }: PanelProps): JSX.Element {
 }
 
 export function ErrorItem({ error, now }: { error: ErrorRow; now: number }): JSX.Element {
-  // The path of a type is long, and its end is what tells it apart.
-  const name = error.type.replace(/^.*::(?=[^:]+$)/, '');
-  const text = error.message === '' ? name : `${name}: ${error.message}`;
+  const { range } = useStore(page);
   return (
     <Row id={`error-${error.id}`}>
       <p title={`${error.type}: ${error.message}`}>
-        {error.mark !== null && <Glyph name={error.mark} label={T.marks[error.mark]} />} {text}
+        {error.mark !== null && <Glyph name={error.mark} label={T.marks[error.mark]} />} <a href={errorAddress(error.id, range)}>{groupTitle(error)}</a>
       </p>
       <span class="nw">{count(error.count)}</span>
       <p class="mute small">
@@ -336,6 +353,7 @@ export function Errors({ sections, now }: PanelProps): JSX.Element {
 }
 
 export function LogItem({ log, now }: { log: LogRow; now: number }): JSX.Element {
+  const { range } = useStore(page);
   const glyph = log.level === 'error' ? 'critical' : log.level === 'warn' ? 'warning' : null;
   return (
     <Row id={`log-${log.at}-${log.message}`}>
@@ -349,6 +367,12 @@ export function LogItem({ log, now }: { log: LogRow; now: number }): JSX.Element
           <>
             {' · '}
             <TraceLink id={log.trace_id} />
+          </>
+        )}
+        {log.event_id !== null && (
+          <>
+            {' · '}
+            <a href={errorOfEvent(log.event_id, range)}>{E.error}</a>
           </>
         )}
         {log.target !== '' && ` · ${log.target}`}

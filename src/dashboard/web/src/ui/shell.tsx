@@ -2,6 +2,7 @@
 
 import type { JSX } from 'preact';
 import { backlog, clock, logOut, page, setRange, shown, spoken, staleFor, togglePause } from '../controller';
+import { errorsAddress } from '../error-places';
 import { bytes, clockOrDay, clock as clockText, maybe, percent } from '../format';
 import { callsAddress, databaseAddress } from '../operation-places';
 import { alertsAddress, overviewAddress, placeOf, routesAddress, tracesAddress } from '../place';
@@ -9,12 +10,15 @@ import { DEFAULT_RANGE, RELATIVE } from '../range';
 import { useStore } from '../store';
 import { RANGE_NAMES, STATE_WORDS, T } from '../strings';
 import { A } from '../strings-alerts';
+import { E } from '../strings-errors';
 import { TO } from '../strings-operations';
 import { THEMES, setTheme, theme } from '../theme';
 import { AlertsView } from './alerts';
 import { Calls } from './calls';
 import { Database } from './database';
 import { DayLine } from './day-line';
+import { ErrorView } from './error';
+import { ErrorsView } from './errors';
 import { Glyph } from './glyph';
 import { Overview } from './overview';
 import { RouteView } from './route';
@@ -63,6 +67,12 @@ function Side(): JSX.Element {
             <a href={alertsAddress(state.range)} {...current(here === 'alerts')}>
               {A.alerts}
               <AlertCount />
+            </a>
+          </li>
+          <li>
+            <a href={errorsAddress(state.range)} {...current(here === 'errors' || here === 'error')}>
+              {E.errors}
+              <ErrorCount />
             </a>
           </li>
           <li>
@@ -155,11 +165,25 @@ function AlertCount(): JSX.Element | null {
   );
 }
 
+/** How many errors are new; or else how many have occurred again. */
+function ErrorCount(): JSX.Element | null {
+  const groups = shown(useStore(page))?.groups;
+  if (groups === undefined) return null;
+  const isNew = groups.new > 0;
+  if (!isNew && groups.regressed === 0) return null;
+  return (
+    <span class="tag">
+      <Glyph name={isNew ? 'new' : 'back'} />
+      {isNew ? E.newCount(groups.new) : E.regressedCount(groups.regressed)}
+    </span>
+  );
+}
+
 function current(is: boolean): { 'aria-current'?: 'page' } {
   return is ? { 'aria-current': 'page' } : {};
 }
 
-const CONTENTS = { overview: Overview, alerts: AlertsView, routes: Routes, route: RouteView, database: Database, statement: StatementView, calls: Calls, traces: Traces, trace: TraceView };
+const CONTENTS = { overview: Overview, alerts: AlertsView, errors: ErrorsView, error: ErrorView, routes: Routes, route: RouteView, database: Database, statement: StatementView, calls: Calls, traces: Traces, trace: TraceView };
 
 /** Closes the menu, which lies over the page where that is narrow. */
 function closeMenu(): void {

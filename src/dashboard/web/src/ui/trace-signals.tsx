@@ -2,7 +2,11 @@
 
 import type { JSX } from 'preact';
 import type { Pair, TraceError, TraceLine } from '../contract-traces';
+import { page } from '../controller';
+import { errorAddress, errorOfEvent } from '../error-places';
 import { duration, maybe } from '../format';
+import { useStore } from '../store';
+import { E } from '../strings-errors';
 import { TT } from '../strings-traces';
 import { Glyph } from './glyph';
 import { toneOf } from './tone';
@@ -25,8 +29,9 @@ export function Pairs({ pairs }: { pairs: Pair[] }): JSX.Element {
   );
 }
 
-function Level({ name }: { name: string }): JSX.Element {
-  const glyph = name === 'error' ? 'critical' : name === 'warn' ? 'warning' : null;
+/** The name of a level, with the glyph of a bad one. */
+export function Level({ name }: { name: string }): JSX.Element {
+  const glyph = name === 'error' || name === 'fatal' ? 'critical' : name === 'warn' ? 'warning' : null;
   const tone = glyph === null ? 'mute' : `s-${toneOf(glyph)}`;
   return (
     <span class={`tag ${tone}`}>
@@ -39,6 +44,19 @@ function Level({ name }: { name: string }): JSX.Element {
 /** Fields that say more than the message. Those of a captured error are in its panel. */
 function shownFields(line: TraceLine): Pair[] {
   return line.fields.filter(({ key }) => !/^(exception\.|code\.|event_id$|error\.group)/.test(key)).slice(0, 8);
+}
+
+/** The line of a captured error leads to its group. */
+function EventLink({ line: { fields } }: { line: TraceLine }): JSX.Element | null {
+  const { range } = useStore(page);
+  const event = fields.find(({ key }) => key === 'event_id')?.value;
+  if (event === undefined || !fields.some(({ key }) => key.startsWith('exception.'))) return null;
+  return (
+    <>
+      {' '}
+      <a href={errorOfEvent(event, range)}>{E.error}</a>
+    </>
+  );
 }
 
 /** `choose` selects the span of a line. */
@@ -59,6 +77,7 @@ export function LineList({ lines, choose }: { lines: TraceLine[]; choose?: (span
                   {line.message}
                 </button>
               )}
+              <EventLink line={line} />
               {shownFields(line).map(({ key, value }) => (
                 <span key={key} class="mute">
                   {' '}
@@ -74,13 +93,21 @@ export function LineList({ lines, choose }: { lines: TraceLine[]; choose?: (span
 }
 
 export function ErrorList({ errors }: { errors: TraceError[] }): JSX.Element {
+  const { range } = useStore(page);
   return (
     <ul class="rows">
       {errors.map((error) => (
         <li key={error.id + error.at_us}>
           {error.causes.map((cause, i) => (
             <p key={i} class="wrap">
-              {i === 0 && <Glyph name="critical" tone="crit" label={TT.failedLabel} />} <b>{cause.type}</b>: {cause.message}
+              {i === 0 && <Glyph name="critical" tone="crit" label={TT.failedLabel} />} {i === 0 ? (
+                <a href={errorAddress(error.id, range)}>
+                  <b>{cause.type}</b>
+                </a>
+              ) : (
+                <b>{cause.type}</b>
+              )}
+              : {cause.message}
             </p>
           ))}
           <p class="mute small wrap">

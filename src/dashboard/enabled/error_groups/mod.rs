@@ -1,0 +1,15 @@
+//! The documents of the groups of captured errors, and what an operator changes of them.
+
+mod curve;
+mod decisions;
+mod details;
+mod inbox;
+mod inbox_filter;
+mod lookup;
+mod row;
+
+pub(super) use self::decisions::{ErrorCall, change};
+pub(super) use self::details::one;
+pub(super) use self::inbox::{counts, list};
+pub(super) use self::inbox_filter::InboxFilter;
+pub(super) use self::lookup::ErrorRequest;
