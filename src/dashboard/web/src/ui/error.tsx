@@ -61,7 +61,7 @@ export function ErrorView(): JSX.Element {
     <>
       <div class="head between">
         <div>
-          <p class="small">
+          <p class="small crumb">
             <a href={errorsAddress(range)}>{E.errors}</a> <span class="mute mono wrap">/ {group.id}</span>
           </p>
           <h1 class="verdict">
@@ -233,7 +233,9 @@ function History({ group, now }: { group: ErrorGroup; now: number }): JSX.Elemen
             <time class="mute" dateTime={new Date(change.at).toISOString()}>
               {clockOrDay(change.at, now)}
             </time>
-            <Mark group={{ state: change.state, is_new: false, is_spiking: false }} />
+            <span>
+              <Mark group={{ state: change.state, is_new: false, is_spiking: false }} />
+            </span>
             <div class="wrap">
               <b>{stateText(change.state, change.at)}</b>
               {(change.by !== '' || change.comment !== '') && <small>{[change.by, change.comment].filter(Boolean).join(': ')}</small>}
