@@ -5,8 +5,9 @@ use std::cmp::Reverse;
 use rustc_hash::FxHashMap;
 
 use super::curve::{EventSteps, lengths};
-use super::inbox_filter::{InboxFilter, InboxOrder, STATES};
+use super::inbox_filter::{InboxFilter, InboxOrder};
 use super::row::put_row;
+use super::state_counts::put_counts;
 use crate::dashboard::enabled::json::{self, ListWriter, ObjectWriter};
 use crate::dashboard::enabled::setup::DashboardSetup;
 use crate::dashboard::enabled::times::millis;
@@ -60,18 +61,6 @@ pub(super) fn put_range(it: &mut ObjectWriter<'_>, steps: &EventSteps) {
     it.integer("start", steps.start);
     it.integer("step_ms", steps.step);
     it.bool("is_cut", steps.is_cut());
-}
-
-/// The numbers of groups in each state, as a section of the live state.
-pub(in crate::dashboard::enabled) fn counts(groups: &[ErrorGroup]) -> String {
-    json::object(|it| put_counts(it, groups))
-}
-
-fn put_counts(it: &mut ObjectWriter<'_>, groups: &[ErrorGroup]) {
-    for (name, filter) in STATES {
-        let count = groups.iter().filter(|group| filter.selects(group)).count();
-        it.integer(name, count as u64);
-    }
 }
 
 /// What comes first in an order is the highest.

@@ -1,5 +1,6 @@
 //! Which groups the inbox lists, from the query of a URL.
 
+use super::state_counts::STATES;
 use crate::dashboard::enabled::documents::{OverviewRange, query_text, query_value};
 use crate::errors::{ErrorFilter, ErrorQuery, EventKind};
 
@@ -8,17 +9,6 @@ const MAX_LIMIT: usize = 200;
 const DEFAULT_LIMIT: usize = 100;
 /// The longest text that is searched for, in bytes.
 const MAX_SEARCHED: usize = 256;
-
-/// The states by which groups are listed, in the order of their tabs.
-pub(super) const STATES: [(&str, ErrorFilter); 7] = [
-    ("open", ErrorFilter::Open),
-    ("new", ErrorFilter::New),
-    ("spiking", ErrorFilter::Spiking),
-    ("regressed", ErrorFilter::Regressed),
-    ("muted", ErrorFilter::Muted),
-    ("resolved", ErrorFilter::Resolved),
-    ("all", ErrorFilter::All),
-];
 
 /// The order of the groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
