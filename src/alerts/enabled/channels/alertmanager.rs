@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 
 /// How often what fires is sent again.
 const RESEND_EVERY: Duration = Duration::from_secs(60);
+/// The maximum number of Alertmanagers of a cluster. Each gets all alerts at the same time.
+const MAX_PEERS: usize = 16;
 /// The label with the name of the service.
 const SERVICE: &str = "service_name";
 
@@ -29,11 +31,12 @@ pub struct AlertmanagerChannel {
 
 impl AlertmanagerChannel {
     /// Creates a channel named `alertmanager` from the URLs of all Alertmanagers of a cluster, such as
-    /// `http://alertmanager-0:9093`. They may be in a private network, also without TLS. Never use the address of a balancer.
+    /// `http://alertmanager-0:9093`: 16 at most. They may be in a private network, also without TLS. Never use the address of a
+    /// balancer.
     ///
     /// # Errors
     ///
-    /// Returns an error without a URL, and unless each is an `http` or `https` URL.
+    /// Returns an error without a URL or with more than 16, and unless each is an `http` or `https` URL.
     pub fn new<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<Self> {
         let peer = |url: U| {
             let target = HttpTarget::new(url.as_ref(), true);
@@ -41,9 +44,15 @@ impl AlertmanagerChannel {
             let failed = |it| Error::alert(&format!("the URL of an Alertmanager: {it}"));
             target.map(Arc::new).map_err(failed)
         };
-        let peers = urls.into_iter().map(peer).collect::<Result<Vec<_>>>()?;
+        let peers = urls.into_iter().take(MAX_PEERS + 1).map(peer);
+        let peers = peers.collect::<Result<Vec<_>>>()?;
         if peers.is_empty() {
             return Err(Error::alert("there is no URL of an Alertmanager"));
+        }
+        if peers.len() > MAX_PEERS {
+            return Err(Error::alert(
+                "there are more than 16 URLs of Alertmanagers: name those of one cluster",
+            ));
         }
         Ok(Self { peers })
     }

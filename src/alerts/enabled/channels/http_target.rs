@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use http::{Method, Request, Uri, header};
 
 use super::super::notify::DeliveryError;
 use crate::clock::Clock;
-use crate::model::suppressed;
+use crate::model::{port_of, suppressed};
 use crate::worker::{AllowedAddresses, HttpClient, HttpResponse, retry_after};
 
 /// The time limit of a request.
@@ -53,13 +54,11 @@ impl HttpTarget {
         if has_user {
             return Err("it has a password before the host, which is not supported".to_owned());
         }
-        let allowed = if is_internal {
-            AllowedAddresses::Internal
-        } else {
-            AllowedAddresses::Public
-        };
+        if let Some(problem) = parsed.authority().and_then(|it| port_of(it).err()) {
+            return Err(problem.to_owned());
+        }
         Ok(Self {
-            client: HttpClient::guarded(allowed)?,
+            client: client(is_internal)?,
             url: parsed,
         })
     }
@@ -123,6 +122,18 @@ impl HttpTarget {
         response.retry_after = retry_after(&response.headers, now);
         Ok(response)
     }
+}
+
+/// The client of all targets that may be in the same places. It keeps no connections, and belongs to no runtime.
+fn client(is_internal: bool) -> Result<HttpClient, String> {
+    static INTERNAL: OnceLock<Result<HttpClient, String>> = OnceLock::new();
+    static PUBLIC: OnceLock<Result<HttpClient, String>> = OnceLock::new();
+    let (client, allowed) = if is_internal {
+        (&INTERNAL, AllowedAddresses::Internal)
+    } else {
+        (&PUBLIC, AllowedAddresses::Public)
+    };
+    client.get_or_init(|| HttpClient::guarded(allowed)).clone()
 }
 
 /// Milliseconds since the Unix epoch.
@@ -191,10 +202,22 @@ mod tests {
             "http://a/hush",
             "https://hush@a/",
             "https:///hush",
+            "https://a:hush/",
+            "https://a:65536/hush",
         ] {
             let problem = HttpTarget::new(url, false).unwrap_err();
             assert!(!problem.contains("hush"), "{problem}");
         }
         assert!(HttpTarget::new("http://10.0.0.1:9093/a", true).is_ok());
+        let problem = HttpTarget::new("https://a:65536/", false).unwrap_err();
+        assert!(problem.contains("port"), "{problem}");
+    }
+
+    #[test]
+    fn targets_share_a_client_if_they_may_be_in_the_same_places() {
+        let target = |is_internal| HttpTarget::new("https://a/", is_internal).unwrap();
+        assert!(target(true).client.is_same(&target(true).client));
+        assert!(target(false).client.is_same(&target(false).client));
+        assert!(!target(true).client.is_same(&target(false).client));
     }
 }

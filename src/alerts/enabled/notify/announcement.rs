@@ -1,5 +1,6 @@
 use super::notification::{NotificationStatus, NotifiedAlert};
 use crate::alerts::enabled::alert::{Alert, NotificationReason};
+use crate::model::prefix;
 
 /// The maximum number of bytes of an annotation.
 const MAX_TEXT: usize = 4096;
@@ -34,7 +35,7 @@ impl AlertAnnouncement {
     ) -> Self {
         let mut alert = alert.clone();
         for (_, text) in &mut alert.annotations {
-            cut(text, MAX_TEXT);
+            text.truncate(prefix(text, MAX_TEXT).len());
         }
         Self {
             number,
@@ -49,15 +50,6 @@ impl AlertAnnouncement {
             },
         }
     }
-}
-
-/// Cuts a text to this number of bytes, between two characters.
-fn cut(text: &mut String, max: usize) {
-    let mut end = text.len().min(max);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.truncate(end);
 }
 
 impl AnnouncementKind {

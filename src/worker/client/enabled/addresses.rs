@@ -53,13 +53,25 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
 fn is_never_a_receiver(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
+            // Of Alibaba Cloud, Oracle Cloud and Azure.
+            const METADATA: [Ipv4Addr; 3] = [
+                Ipv4Addr::new(100, 100, 100, 200),
+                Ipv4Addr::new(192, 0, 0, 192),
+                Ipv4Addr::new(168, 63, 129, 16),
+            ];
             let [a, ..] = v4.octets();
-            a == 0 || a >= 224 || v4.is_link_local() || v4 == Ipv4Addr::new(100, 100, 100, 200)
+            a == 0 || a >= 224 || v4.is_link_local() || METADATA.contains(&v4)
         }
         IpAddr::V6(v6) => {
-            const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+            // Of Amazon, Google Cloud and Oracle Cloud.
+            const METADATA: [Ipv6Addr; 3] = [
+                Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+                Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+                Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+            ];
             let [first, ..] = v6.segments();
-            v6.is_unspecified() || v6.is_multicast() || first & 0xffc0 == 0xfe80 || v6 == METADATA
+            let is_link_local = first & 0xffc0 == 0xfe80;
+            v6.is_unspecified() || v6.is_multicast() || is_link_local || METADATA.contains(&v6)
         }
     }
 }
@@ -110,6 +122,11 @@ mod tests {
             "febf::1",
             "ff02::1",
             "fd00:ec2::254",
+            "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
+            "192.0.0.192",
+            "168.63.129.16",
+            "::ffff:168.63.129.16",
             "::ffff:169.254.169.254",
             "::a9fe:a9fe",
             "64:ff9b::a9fe:a9fe",
@@ -148,6 +165,7 @@ mod tests {
             "172.32.0.1",
             "100.63.255.255",
             "100.128.0.1",
+            "168.63.129.17",
             "198.20.0.1",
             "223.255.255.255",
             "2606:4700::1111",

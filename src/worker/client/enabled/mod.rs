@@ -91,6 +91,12 @@ impl HttpClient {
         ))
     }
 
+    /// Whether both share their connections.
+    #[cfg(all(test, feature = "alerts"))]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     fn with_resolver(
         tls: tokio_rustls::TlsConnector,
         resolve: Arc<Resolve>,
