@@ -74,6 +74,12 @@ impl Channel for SlackChannel {
             let is_word = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
             let is_plain = word.len() <= 60 && word.bytes().all(is_word);
             let detail = if is_plain { word } else { "" };
+            if response.status.as_u16() == 200 && !response.complete {
+                // What is missing says whether the message was accepted.
+                return Err(DeliveryError::retry(
+                    "the response of Slack broke off before its end",
+                ));
+            }
             if response.status.as_u16() == 200 && word != "ok" {
                 let text = format!("Slack responded with another text than `ok` ({detail})");
                 return Err(DeliveryError::rejected(text).code(200));
