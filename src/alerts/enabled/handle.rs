@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, RwLock};
@@ -19,6 +18,7 @@ use super::notify::{
     AlertAnnouncement, AlertRoute, AnnouncementKind, Channel, ChannelStatus, Delivery,
     NotifiedAlert, Notifier, NotifierSetup, millis,
 };
+use super::outgoing::OutgoingQueue;
 use super::rule::Rule;
 use super::rule_list::{InhibitionList, RuleList};
 use super::silence::{Inhibition, LabelMatcher, Silence, match_all};
@@ -26,7 +26,7 @@ use super::slo::{Objective, SloStatus};
 use super::store::AlertStore;
 use super::watched_file::WatchedFile;
 use crate::alerts::AlertsConfig;
-use crate::clock::{Clock, Nanos, nanos, seconds};
+use crate::clock::{Clock, Nanos, seconds};
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::logs::OwnLog;
@@ -43,8 +43,6 @@ const MAX_SILENCES: usize = 1000;
 const MAX_SILENCE: Duration = Duration::from_secs(36_525 * 86_400);
 /// How often it is checked whether something has to be written.
 const STORE_EVERY: Duration = Duration::from_millis(200);
-/// For how long hooks and channels wait for a disk that hangs.
-const STORE_WAIT: Duration = Duration::from_secs(5);
 /// The time between two deliveries to hooks.
 const DELIVER_EVERY: Duration = Duration::from_secs(1);
 
@@ -67,13 +65,7 @@ struct AlertsState {
     hooks: Arc<HookList<AlertEvent>>,
     notifier: Notifier,
     heartbeat: Option<Heartbeat>,
-    /// What the hooks and the channels get once it is stored.
-    outgoing: Mutex<VecDeque<Outgoing>>,
-    /// Held while it is handed over.
-    handing: Mutex<()>,
-    /// The number of changes, and of those whose writing has ended.
-    changes: AtomicU64,
-    written: AtomicU64,
+    outgoing: OutgoingQueue,
     store: Option<AlertStore>,
     log: OwnLog,
     diagnostics: Arc<Diagnostics>,
@@ -82,15 +74,6 @@ struct AlertsState {
     /// How long the last round took.
     duration: AtomicU64,
     rounds: AtomicU64,
-}
-
-/// The changes of a round, until they are stored.
-struct Outgoing {
-    /// The number of the change.
-    change: u64,
-    at: Nanos,
-    events: Vec<AlertEvent>,
-    announcements: Vec<AlertAnnouncement>,
 }
 
 /// The parts of [`Alerts`].
@@ -173,10 +156,7 @@ impl Alerts {
             hooks: Arc::default(),
             notifier,
             heartbeat: Heartbeat::of_settings(config, diagnostics),
-            outgoing: Mutex::default(),
-            handing: Mutex::default(),
-            changes: AtomicU64::new(0),
-            written: AtomicU64::new(0),
+            outgoing: OutgoingQueue::default(),
             store,
             log: log.clone(),
             diagnostics: Arc::clone(diagnostics),
@@ -351,21 +331,19 @@ impl Alerts {
             at,
             until: lasting.and_then(|lasting| at.checked_add(lasting)),
         };
-        let found = {
+        let (change, announced) = {
             let mut engine = lock(&self.inner.engine);
-            let before = engine.last_number;
             let found = engine.acknowledge(fingerprint, &by);
-            for alert in found.iter().filter(|_| !self.inner.notifier.is_empty()) {
-                engine.announce(AnnouncementKind::Acknowledged, alert, millis(at));
+            if found.is_empty() {
+                return false;
             }
-            (!found.is_empty()).then(|| engine.announced_since(before))
+            let heard = found.iter().filter(|_| !self.inner.notifier.is_empty());
+            let announced = heard
+                .map(|alert| engine.announce(AnnouncementKind::Acknowledged, alert, millis(at)));
+            let announced: Vec<_> = announced.collect();
+            (self.queue(Vec::new(), &announced), announced)
         };
-        let Some(announced) = found else {
-            return false;
-        };
-        if !announced.is_empty() {
-            self.queue(Vec::new(), announced, at);
-        }
+        self.complete(change, announced, at);
         self.save();
         true
     }
@@ -543,31 +521,38 @@ impl Alerts {
         };
         let inhibitions = read_lock(&inner.inhibitions).all();
         let has_channels = !inner.notifier.is_empty();
-        let (events, announced, is_complete) = {
+        let (change, announced, is_complete, has_room) = {
             let mut engine = lock(&inner.engine);
-            let before = (engine.left_out, engine.last_number);
+            let before = (engine.left_out, engine.pushed_out);
             let events = engine.round(round, &inhibitions);
             // In the same step as the states, so that none is stored without the other.
+            let mut announced = Vec::new();
             for event in events.iter().filter(|_| has_channels) {
                 if let Some(reason) = event.notification {
-                    engine.announce(reason.into(), &event.alert, wall / 1_000_000);
+                    announced.push(engine.announce(reason.into(), &event.alert, wall / 1_000_000));
                 }
             }
-            let announced = engine.announced_since(before.1);
-            (events, announced, engine.left_out == before.0)
+            for event in &events {
+                if let Some(transition) = &event.transition {
+                    log_transition(&inner.log, transition, &event.alert);
+                }
+            }
+            let change = (!events.is_empty()).then(|| self.queue(events, &announced));
+            let after = (engine.left_out, engine.pushed_out);
+            (change, announced, after.0 == before.0, after.1 == before.1)
         };
         if !is_complete {
             inner.diagnostics.report(
                 "a rule has a thousand alerts, and no more are kept: combine its series by fewer labels",
             );
         }
-        for event in &events {
-            if let Some(transition) = &event.transition {
-                log_transition(&inner.log, transition, &event.alert);
-            }
+        if !has_room {
+            inner.diagnostics.report(
+                "more than 2,000 announcements of alerts wait for the files of the channels: a crash before these are written loses the oldest",
+            );
         }
-        if !events.is_empty() {
-            self.queue(events, announced, time);
+        if let Some(change) = change {
+            self.complete(change, announced, time);
         }
         let duration = inner.clock.now().saturating_sub(begin);
         inner.duration.store(duration, Relaxed);
@@ -579,24 +564,20 @@ impl Alerts {
         }
     }
 
-    /// Queues what has changed, until it is stored.
-    fn queue(
-        &self,
-        events: Vec<AlertEvent>,
-        mut announcements: Vec<AlertAnnouncement>,
-        time: SystemTime,
-    ) {
+    /// Queues what has changed, until it is complete and stored. Returns its number. Must be called under the lock of the engine.
+    fn queue(&self, events: Vec<AlertEvent>, announcements: &[AlertAnnouncement]) -> u64 {
+        let inner = &*self.inner;
+        let announcements = announcements.to_vec();
+        inner.outgoing.add(events, announcements, inner.clock.now())
+    }
+
+    /// Adds what notifications show beside an alert.
+    fn complete(&self, change: u64, mut announcements: Vec<AlertAnnouncement>, time: SystemTime) {
         let inner = &*self.inner;
         let rules = read_lock(&inner.rules).all();
         enrich(&mut announcements, &rules, &inner.history, time);
         lock(&inner.engine).replace_unsent(&announcements);
-        let mut outgoing = lock(&inner.outgoing);
-        outgoing.push_back(Outgoing {
-            change: inner.changes.fetch_add(1, Relaxed) + 1,
-            at: inner.clock.now(),
-            events,
-            announcements,
-        });
+        inner.outgoing.complete(change, announcements);
     }
 
     /// Stores what has changed. Blocks as long as the disk does.
@@ -607,41 +588,26 @@ impl Alerts {
             .as_ref()
             .is_some_and(|store| store.is_due(inner.clock.now()));
         let is_first = inner.rounds.load(Relaxed) > 0;
-        if inner.written.load(Relaxed) < inner.changes.load(Relaxed) || (is_due && is_first) {
+        if inner.outgoing.has_unwritten() || (is_due && is_first) {
             self.save();
         }
         self.hand_over();
     }
 
-    /// Hands what is stored to the hooks and the channels. Waits for nothing: if the disk hangs, it goes on without it.
+    /// Hands what is stored to the hooks and the channels.
     fn hand_over(&self) {
         let inner = &*self.inner;
-        // One thread at a time, so that the order stays.
-        let _handing = lock(&inner.handing);
-        loop {
-            let next = {
-                let mut outgoing = lock(&inner.outgoing);
-                let written = inner.written.load(Relaxed);
-                let now = inner.clock.now();
-                let is_ready = |next: &Outgoing| {
-                    next.change <= written || now.saturating_sub(next.at) >= nanos(STORE_WAIT)
-                };
-                if outgoing.front().is_some_and(is_ready) {
-                    outgoing.pop_front()
-                } else {
-                    None
+        inner.outgoing.hand_over(
+            || inner.clock.now(),
+            |next| {
+                for announcement in &next.announcements {
+                    inner.notifier.offer(announcement, false);
                 }
-            };
-            let Some(next) = next else {
-                return;
-            };
-            for announcement in &next.announcements {
-                inner.notifier.offer(announcement, false);
-            }
-            for event in next.events {
-                inner.hooks.emit(event);
-            }
-        }
+                for event in next.events {
+                    inner.hooks.emit(event);
+                }
+            },
+        );
     }
 
     /// Begins what the channels have to do.
@@ -717,13 +683,13 @@ impl Alerts {
     /// Stores the alerts. Returns whether they are stored, or have no store.
     fn save(&self) -> bool {
         let inner = &*self.inner;
-        let changes = inner.changes.load(Relaxed);
+        let changes = inner.outgoing.changes();
         let is_saved = inner.store.as_ref().is_none_or(|store| {
             let now: Nanos = inner.clock.now();
             store.save(&inner.engine, now, inner.clock.wall(now))
         });
         // Also if it failed: what is to be announced does not wait for a disk that is full.
-        inner.written.fetch_max(changes, Relaxed);
+        inner.outgoing.note_written(changes);
         is_saved
     }
 

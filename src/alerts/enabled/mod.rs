@@ -16,6 +16,7 @@ mod labels;
 mod log;
 mod notification_pace;
 mod notify;
+mod outgoing;
 mod phase;
 mod requests;
 mod rule;

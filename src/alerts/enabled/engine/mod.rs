@@ -59,6 +59,8 @@ pub(super) struct AlertEngine {
     pub(super) last_number: u64,
     /// The announcements that the channels may not have stored yet.
     pub(super) unsent: VecDeque<AlertAnnouncement>,
+    /// How many of them found no room.
+    pub(super) pushed_out: u64,
     rules: BTreeMap<String, Arc<Rule>>,
     no_data: Arc<Rule>,
     /// Whether the alerts are those of a process that ended long ago. The next round ends them.
@@ -78,6 +80,7 @@ impl AlertEngine {
             left_out: 0,
             last_number: 0,
             unsent: VecDeque::new(),
+            pushed_out: 0,
             rules: BTreeMap::new(),
             no_data: Arc::new(no_data_rule()),
             is_outdated: false,
@@ -434,21 +437,24 @@ impl AlertEngine {
         found.iter().map(alert).collect()
     }
 
-    /// Notes that an alert is announced, until the channels have stored it. `wall` is in milliseconds since the Unix epoch.
-    pub(super) fn announce(&mut self, kind: AnnouncementKind, alert: &Alert, wall: u64) {
+    /// Makes the announcement of an alert, and keeps it until the channels have stored it. `wall` is in milliseconds since the
+    /// Unix epoch.
+    pub(super) fn announce(
+        &mut self,
+        kind: AnnouncementKind,
+        alert: &Alert,
+        wall: u64,
+    ) -> AlertAnnouncement {
         // By the time too, so that it is not one of a process whose file was lost.
         self.last_number = self.last_number.saturating_add(1).max(wall);
         let announcement = AlertAnnouncement::new(self.last_number, kind, wall, alert);
         if self.unsent.len() >= MAX_UNSENT {
+            // The channels get it, but not from the file.
             self.unsent.pop_front();
+            self.pushed_out = self.pushed_out.saturating_add(1);
         }
-        self.unsent.push_back(announcement);
-    }
-
-    /// The announcements with higher numbers than this.
-    pub(super) fn announced_since(&self, number: u64) -> Vec<AlertAnnouncement> {
-        let new = self.unsent.iter().filter(|it| it.number > number);
-        new.cloned().collect()
+        self.unsent.push_back(announcement.clone());
+        announcement
     }
 
     /// Replaces announcements that wait by those of the same numbers.
@@ -461,9 +467,10 @@ impl AlertEngine {
         }
     }
 
-    /// The fingerprints of the alerts that fire.
+    /// The fingerprints of the alerts that fire, and of those whose announcements the channels may not have.
     pub(super) fn fingerprints(&self) -> BTreeSet<u64> {
-        let mut all = BTreeSet::new();
+        let unsent = self.unsent.iter().map(|it| it.alert.alert.fingerprint);
+        let mut all: BTreeSet<u64> = unsent.collect();
         for (rule, of_rule) in &self.alerts {
             let firing = of_rule
                 .iter()

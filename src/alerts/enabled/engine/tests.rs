@@ -436,3 +436,32 @@ fn alerts_that_are_over_make_room_for_those_that_fire() {
     assert_eq!(round(&all), (MAX_OF_RULE - 6, 6));
     assert_eq!(simulation.engine.alerts["high"].len(), MAX_OF_RULE);
 }
+
+#[test]
+fn an_alert_is_known_until_the_channels_have_its_end() {
+    let mut simulation = Simulation::new([high("high")]);
+    simulation.round(&[("high", &[("/a", 2.0)])]);
+    let firing = simulation.engine.fingerprints();
+    let events = simulation.round(&[("high", &[("/a", 0.0)])]);
+    assert!(simulation.engine.fingerprints().is_empty());
+    let end = &events[0].alert;
+    simulation
+        .engine
+        .announce(AnnouncementKind::Resolved, end, 7);
+    assert_eq!(simulation.engine.fingerprints(), firing);
+    simulation.engine.unsent.clear();
+    assert!(simulation.engine.fingerprints().is_empty());
+}
+
+#[test]
+fn an_announcement_that_pushes_out_another_is_counted() {
+    let mut simulation = Simulation::new([high("high")]);
+    let events = simulation.round(&[("high", &[("/a", 2.0)])]);
+    let alert = &events[0].alert;
+    let engine = &mut simulation.engine;
+    let numbers: BTreeSet<_> = (0..MAX_UNSENT + 5)
+        .map(|_| engine.announce(AnnouncementKind::Repeat, alert, 7).number)
+        .collect();
+    assert_eq!(numbers.len(), MAX_UNSENT + 5);
+    assert_eq!((engine.unsent.len(), engine.pushed_out), (MAX_UNSENT, 5));
+}
