@@ -97,8 +97,12 @@
 //! ## Groups
 //!
 //! The alerts of one rule are in one [`Notification`]: the first one waits 10 seconds for others (`alerts.group_wait`), and what
-//! changes later waits until a minute has passed since the last notification (`alerts.group_interval`). An alert that ends before
-//! anything was delivered is not sent at all. PagerDuty gets each alert by itself, and an Alertmanager all of them.
+//! changes later waits until a minute has passed since the last notification (`alerts.group_interval`). It has a thousand alerts at
+//! most; others are in the next one. An alert that ends before anything was delivered is not sent at all. PagerDuty gets each alert
+//! by itself, and an Alertmanager all of them.
+//!
+//! The end of an alert, and an acknowledgement, go to the channels that have its begin, whatever the rule and the routes are by
+//! then. The end has the severity and the labels of the begin.
 //!
 //! ## What is delivered
 //!
@@ -114,7 +118,7 @@
 //!
 //! | receiver | accepted | retried | given up |
 //! |---|---|---|---|
-//! | Slack | 200 with the text `ok` | 429, 5xx, no response | 200 with another text, others |
+//! | Slack | 200 with the text `ok` | 429, 5xx, no response, one that breaks off | 200 with another text, others |
 //! | PagerDuty | 202 | 429, 5xx, no response | others |
 //! | webhook | 2xx | 408, 429, 5xx, no response | others |
 //! | Alertmanager | 2xx | 5xx, no response | others |

@@ -68,6 +68,15 @@ impl PeriodicTask {
         }
     }
 
+    /// Keeps a value until the worker's loop has ended, also by a deadline. It is dropped on the worker's thread, before the
+    /// worker's runtime.
+    #[cfg(feature = "alerts")]
+    pub(crate) fn while_running(value: impl Send + 'static) -> Self {
+        Self::new(Duration::MAX, move || {
+            let _kept = &value;
+        })
+    }
+
     /// What this task stores at the end of the worker, if it is such a task.
     pub(super) fn stores(&self) -> Option<&'static str> {
         match self.run {

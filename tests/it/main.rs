@@ -56,6 +56,8 @@ mod log_files;
 mod markers;
 mod never_hurt;
 #[cfg(feature = "alerts")]
+mod notification_faults;
+#[cfg(feature = "alerts")]
 mod notifications;
 mod outcomes;
 mod page;

@@ -76,6 +76,15 @@ struct AlertsState {
     rounds: AtomicU64,
 }
 
+/// Ends the deliveries of a worker that ends, before its runtime does.
+struct CloseChannels(Arc<AlertsState>);
+
+impl Drop for CloseChannels {
+    fn drop(&mut self) {
+        self.0.notifier.close();
+    }
+}
+
 /// The parts of [`Alerts`].
 pub(crate) struct AlertsSetup<'a> {
     pub(crate) config: &'a AlertsConfig,
@@ -175,6 +184,7 @@ impl Alerts {
             PeriodicTask::on_pool(DELIVER_EVERY, move || notifying.notify()),
             PeriodicTask::on_pool(DELIVER_EVERY, move || delivering.inner.hooks.deliver()),
             PeriodicTask::at_end("the alerts", move || last.finish()),
+            PeriodicTask::while_running(CloseChannels(Arc::clone(&alerts.inner))),
         ];
         (alerts, tasks)
     }
@@ -440,12 +450,12 @@ impl Alerts {
         write_lock(&self.inner.inhibitions).own = own;
     }
 
-    /// Adds a channel. It gets what is announced from then on. What an earlier process has not delivered to a channel of this
+    /// Adds a channel. It gets the alerts that begin from then on. What an earlier process has not delivered to a channel of this
     /// name is delivered too: add it before the first evaluation.
     ///
     /// # Errors
     ///
-    /// Returns an error if the name is invalid or taken, or if there are 16 channels.
+    /// Returns an error if the name is invalid or taken, if there are 16 channels, or if a method of the channel panics.
     pub fn add_channel(&self, channel: impl Channel) -> Result<()> {
         self.inner.notifier.add(Arc::new(channel), false)
     }

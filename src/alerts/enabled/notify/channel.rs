@@ -6,6 +6,11 @@ use std::time::Duration;
 
 use super::notification::Notification;
 use crate::alerts::enabled::alert::Severity;
+use crate::model::{catch_panic, unsuppressed};
+
+/// The limits of the time between two repetitions.
+const MIN_RESEND: Duration = Duration::from_secs(1);
+const MAX_RESEND: Duration = Duration::from_secs(86_400);
 
 /// The future of a delivery.
 pub type DeliveryFuture<'a> = Pin<Box<dyn Future<Output = Result<(), DeliveryError>> + Send + 'a>>;
@@ -28,8 +33,8 @@ pub enum NotificationGrouping {
 /// Each channel has a queue of its own, in the data directory if there is one. After a failure or a
 /// restart, the same notification is delivered again, with the same [`id`](Notification::id).
 ///
-/// The future runs on a thread of the monitor, which it may block. It is dropped after 30 seconds. A panic counts as a failure
-/// that is retried.
+/// The future runs on a thread of the monitor, which it may block. It is dropped after 30 seconds, or when the monitor is shut
+/// down. A panic counts as a failure that is retried. All other methods are called once, when the channel is added.
 ///
 /// ```
 /// use watchpost::alerts::{Channel, DeliveryError, DeliveryFuture, Notification};
@@ -75,13 +80,51 @@ pub trait Channel: Send + Sync + 'static {
         false
     }
 
-    /// How often what fires is delivered again, for a receiver that otherwise assumes its end. Default: `None`.
+    /// How often what fires is delivered again, from each second to each day, for a receiver that otherwise assumes its end.
+    /// Default: `None`.
     fn resend_every(&self) -> Option<Duration> {
         None
     }
 
     /// Delivers a notification.
     fn deliver<'a>(&'a self, notification: &'a Notification) -> DeliveryFuture<'a>;
+}
+
+/// What a channel says of itself. It is asked once, so that no code of the host runs while announcements are handed over.
+#[derive(Debug, Clone)]
+pub(super) struct ChannelFacts {
+    pub(super) name: String,
+    /// The severities that go to it without routes.
+    supported: Vec<Severity>,
+    pub(super) grouping: NotificationGrouping,
+    pub(super) sends_acknowledgements: bool,
+    pub(super) resend_every: Option<Duration>,
+}
+
+impl ChannelFacts {
+    /// Asks a channel. `None` if it panicked.
+    pub(super) fn of(channel: &dyn Channel) -> Option<Self> {
+        let severities = [Severity::Info, Severity::Warning, Severity::Critical];
+        let ask = || Self {
+            name: channel.name().to_owned(),
+            supported: severities
+                .into_iter()
+                .filter(|severity| channel.supports(*severity))
+                .collect(),
+            grouping: channel.grouping(),
+            sends_acknowledgements: channel.sends_acknowledgements(),
+            resend_every: channel.resend_every(),
+        };
+        let mut facts = catch_panic(|| unsuppressed(ask))?;
+        facts.resend_every = facts
+            .resend_every
+            .map(|every| every.clamp(MIN_RESEND, MAX_RESEND));
+        Some(facts)
+    }
+
+    pub(super) fn supports(&self, severity: Severity) -> bool {
+        self.supported.contains(&severity)
+    }
 }
 
 /// Why a notification was not delivered. Its text is shown to the operators, so it must have no secret.

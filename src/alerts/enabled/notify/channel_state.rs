@@ -1,16 +1,23 @@
+use std::collections::BTreeSet;
 use std::fmt;
+use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
-use super::channel::{Channel, DeliveryError};
+use super::channel::{Channel, ChannelFacts, DeliveryError};
 use super::delivery::{ChannelStatus, Delivery};
+use super::group::STORE_WAIT;
 use super::notification::{Notification, NotifiedAlert};
-use super::outbox::{ChannelOutbox, OutboxContent, OutboxDrop, STORE_WAIT};
+use super::outbox::{ChannelOutbox, OutboxContent, PreparedDelivery};
 use super::outbox_store::OutboxStore;
+use super::running_job::{JobSlot, RunningJob};
 use crate::clock::Clock;
 use crate::model::{catch_panic, lock, lock_for_status, unsuppressed};
 
@@ -18,45 +25,60 @@ use crate::model::{catch_panic, lock, lock_for_status, unsuppressed};
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The time limit of a delivery while the process ends.
 const LAST_TIMEOUT: Duration = Duration::from_secs(2);
+/// The maximum number of repetitions that a channel gets in a second.
+const MAX_RESENDS: usize = 100;
 
 /// A channel, and what it has still to deliver.
 pub(super) struct ChannelState {
-    pub(super) name: String,
-    pub(super) channel: Arc<dyn Channel>,
+    pub(super) facts: ChannelFacts,
+    channel: Arc<dyn Channel>,
     /// Whether it is one of this crate, whose requests are not the host's.
     is_own: bool,
     outbox: Mutex<ChannelOutbox>,
     store: Option<OutboxStore>,
     /// The version of the outbox that is on disk.
     stored: AtomicU64,
-    is_storing: AtomicBool,
-    is_delivering: AtomicBool,
+    /// Held while the file is read or written, so that the last of two writes has the last state.
+    writing: Mutex<()>,
+    storing: JobSlot,
+    delivering: JobSlot,
+    /// Whether the monitor is shut down.
+    is_closed: watch::Receiver<bool>,
     /// When it was added, in milliseconds since the Unix epoch.
     added: u64,
     clock: Clock,
 }
 
+/// An attempt to deliver something.
+struct DeliveryAttempt {
+    is_resend: bool,
+    /// Whether it ended in time.
+    is_answered: bool,
+}
+
 impl ChannelState {
     pub(super) fn new(
-        channel: Arc<dyn Channel>,
-        is_own: bool,
+        (channel, facts, is_own): (Arc<dyn Channel>, ChannelFacts, bool),
         mut outbox: ChannelOutbox,
         store: Option<OutboxStore>,
         clock: &Clock,
+        is_closed: watch::Receiver<bool>,
     ) -> Self {
         let added = wall(clock);
         if store.is_none() {
             outbox.open(OutboxContent::default(), added);
         }
         Self {
-            name: channel.name().to_owned(),
+            facts,
             channel,
             is_own,
             outbox: Mutex::new(outbox),
             store,
             stored: AtomicU64::new(0),
-            is_storing: AtomicBool::new(false),
-            is_delivering: AtomicBool::new(false),
+            writing: Mutex::default(),
+            storing: JobSlot::default(),
+            delivering: JobSlot::default(),
+            is_closed,
             added,
             clock: clock.clone(),
         }
@@ -81,6 +103,7 @@ impl ChannelState {
         let Some(store) = &self.store else {
             return;
         };
+        let _writing = lock(&self.writing);
         if !lock(&self.outbox).is_open() {
             let content = store.load();
             let mut outbox = lock(&self.outbox);
@@ -101,8 +124,8 @@ impl ChannelState {
         }
     }
 
-    /// Delivers a notification that is due. Returns whether there was one. Blocks as long as the channel does.
-    pub(super) fn deliver(&self, runtime: &Handle, is_end: bool) -> bool {
+    /// Delivers a notification that is due, if there is one. Blocks as long as the channel does.
+    fn deliver(&self, runtime: &Handle) -> Option<DeliveryAttempt> {
         let now = wall(&self.clock);
         let prepared = {
             let mut outbox = lock(&self.outbox);
@@ -113,73 +136,128 @@ impl ChannelState {
                 .map(|_| self.stored.load(Relaxed));
             if !outbox.is_open() && now.abs_diff(self.added) >= 2 * STORE_WAIT {
                 // The disk hangs. What it has is delivered after the next start.
-                outbox.open(OutboxContent::default(), now);
+                let content = OutboxContent {
+                    is_incomplete: true,
+                    ..OutboxContent::default()
+                };
+                outbox.open(content, now);
             }
-            outbox.take_due(now, stored, is_end)
+            outbox.take_due(now, stored)
         };
-        let Some(prepared) = prepared else {
-            return false;
-        };
-        let timeout = if is_end { LAST_TIMEOUT } else { TIMEOUT };
-        let result = self.send(&prepared.notification, runtime, timeout);
-        let random = RandomState::new().hash_one(now);
-        let now = wall(&self.clock);
-        lock(&self.outbox).complete(&prepared, &result, now, random);
-        true
+        Some(self.attempt(&prepared?, runtime, TIMEOUT))
     }
 
-    /// Tries each notification that waits once, at the end of the process. One that is being delivered is left to that attempt.
+    /// Tries each notification that waits once, at the end of the process. Stops if the channel does not respond.
     pub(super) fn deliver_last(&self, runtime: &Handle) {
-        if self.is_delivering.swap(true, Relaxed) {
+        self.delivering.wait(LAST_TIMEOUT);
+        let Some(_running) = self.delivering.begin() else {
             return;
-        }
-        let groups = lock(&self.outbox).content.groups.len();
-        for _ in 0..groups {
-            if !self.deliver(runtime, true) {
-                break;
+        };
+        let mut tried = BTreeSet::new();
+        loop {
+            let prepared = lock(&self.outbox).take_last(&tried);
+            let Some(prepared) = prepared else {
+                return;
+            };
+            tried.insert(prepared.group.clone());
+            if !self.attempt(&prepared, runtime, LAST_TIMEOUT).is_answered {
+                return;
             }
         }
-        self.is_delivering.store(false, Relaxed);
     }
 
+    fn attempt(
+        &self,
+        prepared: &PreparedDelivery,
+        runtime: &Handle,
+        timeout: Duration,
+    ) -> DeliveryAttempt {
+        let result = self.try_send(&prepared.notification, runtime, timeout);
+        let is_answered = result.is_some();
+        let result = result.unwrap_or_else(|| Err(unanswered(timeout)));
+        let now = wall(&self.clock);
+        let random = RandomState::new().hash_one(now);
+        lock(&self.outbox).complete(prepared, &result, now, random);
+        DeliveryAttempt {
+            is_resend: prepared.is_resend,
+            is_answered,
+        }
+    }
+
+    /// Sends a notification that is in no outbox.
     pub(super) fn send(
         &self,
         notification: &Notification,
         runtime: &Handle,
-        timeout: Duration,
     ) -> Result<(), DeliveryError> {
-        let run = || {
+        let result = self.try_send(notification, runtime, TIMEOUT);
+        result.unwrap_or_else(|| Err(unanswered(TIMEOUT)))
+    }
+
+    /// Sends a notification. `None` if that did not end in time.
+    fn try_send(
+        &self,
+        notification: &Notification,
+        runtime: &Handle,
+        timeout: Duration,
+    ) -> Option<Result<(), DeliveryError>> {
+        let mut is_closed = self.is_closed.clone();
+        let sending = async {
+            let mut closed = pin!(is_closed.wait_for(|is_closed| *is_closed));
             let delivery = async { self.channel.deliver(notification).await };
-            let delivery = async { tokio::time::timeout(timeout, delivery).await };
-            match runtime.block_on(delivery) {
-                Ok(result) => result,
-                Err(_) => Err(DeliveryError::retry(format!(
-                    "not delivered within {} s",
-                    timeout.as_secs()
-                ))),
-            }
+            let mut delivery = pin!(async { tokio::time::timeout(timeout, delivery).await.ok() });
+            poll_fn(|cx| {
+                // Before the delivery: timers of a runtime that has ended panic.
+                if closed.as_mut().poll(cx).is_ready() {
+                    let text = "the monitor was shut down during the delivery";
+                    return Poll::Ready(Some(Err(DeliveryError::retry(text))));
+                }
+                delivery.as_mut().poll(cx)
+            })
+            .await
         };
+        let run = || runtime.block_on(sending);
         let result = if self.is_own {
             catch_panic(run)
         } else {
             // What the host's channel does is the host's work.
             catch_panic(|| unsuppressed(run))
         };
-        result.unwrap_or_else(|| Err(DeliveryError::retry("the channel panicked")))
+        result.unwrap_or_else(|| Some(Err(DeliveryError::retry("the channel panicked"))))
     }
 
     /// Begins what is due on the blocking pool: the two do not wait for each other, nor for other channels.
     pub(super) fn begin(self: &Arc<Self>) {
         let store = Arc::clone(self);
-        begin_job(&self.is_storing, move || {
-            let _running = Running(&store.is_storing);
-            store.store();
-        });
+        begin_job(&self.storing, move || store.store());
         let deliver = Arc::clone(self);
-        begin_job(&self.is_delivering, move || {
-            let _running = Running(&deliver.is_delivering);
-            deliver.deliver(&Handle::current(), false);
+        begin_job(&self.delivering, move || {
+            // What is new is delivered once a second, as receivers ask for.
+            for _ in 0..MAX_RESENDS {
+                let attempt = deliver.deliver(&Handle::current());
+                if !attempt.is_some_and(|it| it.is_resend) {
+                    return;
+                }
+            }
         });
+    }
+
+    /// Delivers and stores on this thread, once no other one delivers. Returns whether there was something to deliver.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn run_for_test(&self, runtime: &Handle) -> bool {
+        let _running = loop {
+            if let Some(running) = self.delivering.begin() {
+                break running;
+            }
+            self.delivering.wait(TIMEOUT);
+        };
+        self.store();
+        self.deliver(runtime).is_some()
+    }
+
+    /// Waits until nothing is being delivered. Returns whether that is so.
+    pub(super) fn wait_for_delivery(&self, timeout: Duration) -> bool {
+        self.delivering.wait(timeout)
     }
 
     pub(super) fn deliveries(&self) -> Vec<Delivery> {
@@ -198,7 +276,7 @@ impl ChannelState {
         let counts = &outbox.counts;
         let dropped = counts.dropped.iter();
         Some(ChannelStatus {
-            name: self.name.clone(),
+            name: self.facts.name.clone(),
             emitted: counts.emitted,
             delivered: counts.delivered,
             spooled: outbox.spooled(),
@@ -212,25 +290,18 @@ impl ChannelState {
     }
 }
 
-/// Clears the flag of a job when it ends, also by a panic.
-struct Running<'a>(&'a AtomicBool);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Relaxed);
-    }
+/// Queues a job on the blocking pool, unless one runs in its slot. Must be called on a thread of the pool.
+fn begin_job(slot: &JobSlot, job: impl FnOnce() + Send + 'static) {
+    let Some(running) = slot.begin() else {
+        return;
+    };
+    let run = move |_running: RunningJob| catch_panic(job);
+    // Tokio panics if it cannot start a thread.
+    catch_panic(|| drop(tokio::task::spawn_blocking(move || run(running))));
 }
 
-/// Queues a job on the blocking pool, unless it is running. Must be called on a thread of the pool.
-fn begin_job(is_running: &AtomicBool, job: impl FnOnce() + Send + 'static) {
-    if is_running.swap(true, Relaxed) {
-        return;
-    }
-    // Tokio panics if it cannot start a thread.
-    let queued = catch_panic(|| drop(tokio::task::spawn_blocking(move || catch_panic(job))));
-    if queued.is_none() {
-        is_running.store(false, Relaxed);
-    }
+fn unanswered(timeout: Duration) -> DeliveryError {
+    DeliveryError::retry(format!("not delivered within {} s", timeout.as_secs()))
 }
 
 /// The time in milliseconds since the Unix epoch.
@@ -238,21 +309,10 @@ fn wall(clock: &Clock) -> u64 {
     clock.wall(clock.now()) / 1_000_000
 }
 
-impl OutboxDrop {
-    /// The name, as it is in metrics.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Coalesced => "coalesced",
-            Self::Ended => "ended",
-            Self::Rejected => "rejected",
-            Self::Expired => "expired",
-            Self::QueueFull => "queue_full",
-        }
-    }
-}
-
 impl fmt::Debug for ChannelState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ChannelState").field(&self.name).finish()
+        f.debug_tuple("ChannelState")
+            .field(&self.facts.name)
+            .finish()
     }
 }

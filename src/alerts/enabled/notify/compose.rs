@@ -5,36 +5,56 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::announcement::AnnouncementKind;
 use super::channel::NotificationGrouping;
-use super::group::{AlertGroup, GroupMember, OutboxSettings};
+use super::group::{AlertGroup, GroupMember, OutboxSettings, StoreGate};
 use super::notification::{Notification, NotificationCause, NotificationStatus};
 use crate::alerts::enabled::alert::Severity;
 use crate::alerts::enabled::labels::hash_of;
 
 /// The maximum number of alerts in one notification.
-const MAX_ALERTS: usize = 1000;
+pub(super) const MAX_ALERTS: usize = 1000;
 
 #[derive(Clone, Copy)]
 pub(super) struct GroupView<'a> {
     pub(super) key: &'a str,
     pub(super) group: &'a AlertGroup,
-    /// Whether all alerts of the group are sent again.
-    pub(super) is_resend: bool,
+    pub(super) part: GroupPart,
 }
 
-/// Returns the notification: all alerts that fire, and those whose end has still to be delivered. `None` without any. The
-/// same states result in the same notification, whenever it is composed.
+/// What a notification says of a group.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum GroupPart {
+    /// The states that have still to be delivered, and what else fires.
+    New(StoreGate),
+    /// Everything that the receiver knows. It is the notification of this number, from 0.
+    Again(usize),
+}
+
+/// Returns the notification. `None` without any alert. The same states result in the same notification, whenever it is composed.
 pub(super) fn compose(settings: &OutboxSettings, view: GroupView<'_>) -> Option<Notification> {
-    let GroupView {
-        key,
-        group,
-        is_resend,
-    } = view;
-    let is_end = |member: &GroupMember| member.newest.kind == AnnouncementKind::Resolved;
-    let mut members: Vec<&GroupMember> = group
-        .members
-        .values()
-        .filter(|member| is_resend || member.is_pending || !is_end(member))
-        .collect();
+    let GroupView { key, group, part } = view;
+    let is_part = |member: &&GroupMember| match part {
+        GroupPart::New(gate) if member.is_pending => gate.admits(member),
+        GroupPart::New(_) => member.is_told() && !member.is_end(),
+        GroupPart::Again(_) => member.is_told(),
+    };
+    let mut members: Vec<&GroupMember> = group.members.values().filter(is_part).collect();
+    let total = members.len();
+    let mut all = group.members.values();
+    let is_over = all.all(|member| member.is_end() || !(member.is_pending || member.is_told()));
+    // What is new comes first, and the order is always the same.
+    members.sort_by_key(|member| {
+        let alert = &member.newest.alert.alert;
+        (
+            Reverse(member.is_pending),
+            member.is_end(),
+            Reverse(alert.severity),
+            alert.fingerprint,
+        )
+    });
+    if let GroupPart::Again(page) = part {
+        members.drain(..total.min(page * MAX_ALERTS));
+    }
+    members.truncate(MAX_ALERTS);
     let first = members.first()?;
     let group_labels = match settings.grouping {
         NotificationGrouping::ByRule => {
@@ -46,9 +66,15 @@ pub(super) fn compose(settings: &OutboxSettings, view: GroupView<'_>) -> Option<
         NotificationGrouping::EachAlert => first.newest.alert.alert.labels.clone(),
         NotificationGrouping::All => Vec::new(),
     };
-    let pending = || members.iter().filter(|member| member.is_pending);
-    let newest = pending().map(|member| member.newest.number).max();
-    let numbers = pending().map(|member| format!("{:x}", member.newest.number));
+    let named = || {
+        let members = members.iter();
+        members.filter(|member| member.is_pending || matches!(part, GroupPart::Again(_)))
+    };
+    let newest = named().map(|member| member.newest.number).max();
+    let mut numbers: Vec<_> = named().collect();
+    numbers.sort_by_key(|member| member.newest.alert.alert.fingerprint);
+    let numbers = numbers.iter();
+    let numbers = numbers.map(|member| format!("{:x}", member.newest.number));
     let parts: Vec<String> = [settings.channel.clone(), key.to_owned()]
         .into_iter()
         .chain(numbers)
@@ -56,25 +82,15 @@ pub(super) fn compose(settings: &OutboxSettings, view: GroupView<'_>) -> Option<
     let at = members.iter().map(|member| member.newest.at).max();
     let severity = members.iter().map(|it| it.newest.alert.alert.severity);
     let severity = severity.max().unwrap_or(Severity::Info);
-    let is_over = members.iter().all(|member| is_end(member));
     let cause = cause(&members, is_over);
-    let truncated = members.len().saturating_sub(MAX_ALERTS);
-    // What is new comes first, and the order is always the same.
-    members.sort_by_key(|member| {
-        let alert = &member.newest.alert.alert;
-        (
-            Reverse(member.is_pending),
-            is_end(member),
-            Reverse(alert.severity),
-            alert.fingerprint,
-        )
-    });
-    members.truncate(MAX_ALERTS);
-    let alerts = members.iter().map(|member| {
-        let mut alert = member.newest.alert.clone();
-        alert.is_new = member.is_pending;
-        alert
-    });
+    let alerts: Vec<_> = members
+        .iter()
+        .map(|member| {
+            let mut alert = member.newest.alert.clone();
+            alert.is_new = member.is_pending;
+            alert
+        })
+        .collect();
     Some(Notification {
         id: format!(
             "{:016x}-{:x}",
@@ -90,8 +106,8 @@ pub(super) fn compose(settings: &OutboxSettings, view: GroupView<'_>) -> Option<
         },
         cause,
         severity,
-        alerts: alerts.collect(),
-        truncated: truncated as u64,
+        truncated: total.saturating_sub(alerts.len()) as u64,
+        alerts,
         service: settings.service.clone(),
         environment: settings.environment.clone(),
         at: UNIX_EPOCH + Duration::from_millis(at.unwrap_or(0)),

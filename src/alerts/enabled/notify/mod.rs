@@ -9,9 +9,11 @@ mod group;
 mod notification;
 mod notifier;
 mod outbox;
+mod outbox_counts;
 mod outbox_store;
 mod retry;
 mod route;
+mod running_job;
 mod stored;
 #[cfg(test)]
 mod tests;

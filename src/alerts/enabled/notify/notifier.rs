@@ -2,25 +2,25 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, RwLock, mpsc};
 use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::announcement::AlertAnnouncement;
-use super::channel::{Channel, DeliveryError};
+use super::channel::{Channel, ChannelFacts, DeliveryError};
 use super::channel_state::ChannelState;
 use super::delivery::{ChannelStatus, Delivery};
 use super::group::OutboxSettings;
 use super::notification::{Notification, NotificationCause, NotificationStatus, NotifiedAlert};
-use super::outbox::ChannelOutbox;
+use super::outbox::{AnnouncementOrigin, ChannelOutbox};
 use super::outbox_store::OutboxStore;
 use super::route::AlertRoute;
 use crate::alerts::enabled::alert::{Alert, AlertState, Severity};
-use crate::clock::Clock;
+use crate::clock::{Clock, nanos};
 use crate::error::{Error, Result};
-use crate::model::{Diagnostics, lock, read_lock, write_lock};
+use crate::model::{Diagnostics, catch_panic, lock, read_lock, write_lock};
 
 /// The maximum number of channels. Each may hold two threads of the blocking pool.
 const MAX_CHANNELS: usize = 16;
@@ -28,6 +28,8 @@ const MAX_CHANNELS: usize = 16;
 const MAX_NAME: usize = 40;
 /// The maximum number of tests that wait.
 const MAX_TESTS: usize = 16;
+/// For how long the end of the process waits for deliveries that are under way.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// The parts of a [`Notifier`].
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub(in crate::alerts::enabled) struct Notifier {
     channels: RwLock<Vec<Arc<ChannelState>>>,
     routes: RwLock<Option<Vec<AlertRoute>>>,
     tests: Mutex<Vec<ChannelTest>>,
+    /// Whether the monitor is shut down: nothing is delivered any more.
+    is_closed: watch::Sender<bool>,
     /// The number of the last announcement that the outboxes have in memory.
     offered: AtomicU64,
 }
@@ -69,6 +73,7 @@ impl Notifier {
             channels: RwLock::default(),
             routes: RwLock::default(),
             tests: Mutex::default(),
+            is_closed: watch::Sender::new(false),
             offered: AtomicU64::new(0),
         }
     }
@@ -79,7 +84,9 @@ impl Notifier {
         channel: Arc<dyn Channel>,
         is_own: bool,
     ) -> Result<()> {
-        let name = channel.name().to_owned();
+        let facts = ChannelFacts::of(&*channel);
+        let facts = facts.ok_or_else(|| Error::alert("a channel panicked when it was added"))?;
+        let name = facts.name.clone();
         let is_plain =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
         if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(is_plain) {
@@ -88,7 +95,6 @@ impl Notifier {
             ));
         }
         let setup = &self.setup;
-        let resend_every = channel.resend_every();
         let outbox = ChannelOutbox::new(OutboxSettings {
             channel: name.clone(),
             service: setup.service.clone(),
@@ -96,18 +102,20 @@ impl Notifier {
             dashboard_url: setup.dashboard_url.clone(),
             group_wait: setup.group_wait,
             group_interval: setup.group_interval,
-            grouping: channel.grouping(),
-            sends_acknowledgements: channel.sends_acknowledgements(),
-            resend_every,
-            valid_for: 4 * setup.interval.max(resend_every.unwrap_or_default()),
+            grouping: facts.grouping,
+            sends_acknowledgements: facts.sends_acknowledgements,
+            resend_every: facts.resend_every,
+            valid_for: 4 * setup.interval.max(facts.resend_every.unwrap_or_default()),
         });
         let store = setup
             .directory
             .as_ref()
             .map(|path| OutboxStore::in_directory(path, &name, &setup.diagnostics));
-        let state = ChannelState::new(channel, is_own, outbox, store, &setup.clock);
+        let channel = (channel, facts, is_own);
+        let is_closed = self.is_closed.subscribe();
+        let state = ChannelState::new(channel, outbox, store, &setup.clock, is_closed);
         let mut channels = write_lock(&self.channels);
-        if channels.iter().any(|other| other.name == name) {
+        if channels.iter().any(|other| other.facts.name == name) {
             return Err(Error::alert(&format!(
                 "there is a channel `{name}` already: give it another name"
             )));
@@ -123,7 +131,7 @@ impl Notifier {
     pub(in crate::alerts::enabled) fn set_routes(&self, routes: Vec<AlertRoute>) -> Result<()> {
         let channels = self.channels();
         for name in routes.iter().flat_map(|route| &route.channels) {
-            if !channels.iter().any(|channel| channel.name == *name) {
+            if !channels.iter().any(|channel| channel.facts.name == *name) {
                 return Err(Error::alert(&format!(
                     "a route names the channel `{name}`, which does not exist: add it first"
                 )));
@@ -141,24 +149,25 @@ impl Notifier {
         read_lock(&self.channels).is_empty()
     }
 
-    /// Hands an announcement to the channels that it is for. Does not wait for anything.
+    /// Hands an announcement to the channels that it is for, or that have what it follows on. Does not wait for anything.
     pub(in crate::alerts::enabled) fn offer(&self, new: &AlertAnnouncement, is_recovered: bool) {
         for channel in self.channels() {
-            if self.is_for(&*channel.channel, &channel.name, &new.alert.alert) {
-                let new = new.clone();
-                channel.with_outbox(|outbox, now| outbox.offer(new, is_recovered, now));
-            }
+            let origin = AnnouncementOrigin {
+                is_recovered,
+                is_routed: self.is_for(&channel.facts, &new.alert.alert),
+            };
+            channel.with_outbox(|outbox, now| outbox.offer(new.clone(), origin, now));
         }
         self.offered.fetch_max(new.number, Relaxed);
     }
 
-    fn is_for(&self, channel: &dyn Channel, name: &str, alert: &Alert) -> bool {
+    fn is_for(&self, channel: &ChannelFacts, alert: &Alert) -> bool {
         match &*read_lock(&self.routes) {
             None => channel.supports(alert.severity),
             Some(routes) => {
                 let mut routes = routes.iter();
                 let route = routes.find(|route| route.fits(alert.severity, &alert.labels));
-                route.is_some_and(|route| route.channels.iter().any(|it| it == name))
+                route.is_some_and(|route| route.channels.contains(&channel.name))
             }
         }
     }
@@ -182,18 +191,21 @@ impl Notifier {
 
     /// Begins what is due. Must be called on a thread of the blocking pool.
     pub(in crate::alerts::enabled) fn tick(&self) {
+        if *self.is_closed.borrow() {
+            return;
+        }
         for channel in self.channels() {
             channel.begin();
         }
-        for test in std::mem::take(&mut *lock(&self.tests)) {
-            drop(tokio::task::spawn_blocking(move || {
-                let timeout = Duration::from_secs(30);
-                let sent = test
-                    .channel
-                    .send(&test.notification, &Handle::current(), timeout);
+        let tests = std::mem::take(&mut *lock(&self.tests));
+        for test in tests {
+            let run = move || {
+                let sent = test.channel.send(&test.notification, &Handle::current());
                 // Nobody may wait for it any more.
                 drop(test.done.send(sent));
-            }));
+            };
+            // Tokio panics if it cannot start a thread.
+            catch_panic(|| drop(tokio::task::spawn_blocking(run)));
         }
     }
 
@@ -202,10 +214,8 @@ impl Notifier {
     pub(in crate::alerts::enabled) fn run_for_test(&self, runtime: &Handle) -> u64 {
         let mut attempts = 0;
         for channel in self.channels() {
-            channel.store();
-            while channel.deliver(runtime, false) {
+            while channel.run_for_test(runtime) {
                 attempts += 1;
-                channel.store();
             }
         }
         attempts
@@ -213,16 +223,31 @@ impl Notifier {
 
     /// Stores everything, or, without a data directory, tries to deliver it once. Returns whether everything is stored.
     pub(in crate::alerts::enabled) fn finish(&self) -> bool {
+        let channels = self.channels();
+        if self.setup.directory.is_none() {
+            deliver_last(&channels);
+            self.close();
+            return true;
+        }
+        channels.iter().for_each(|channel| channel.store());
+        // What ends in time need not be delivered again by the next process.
+        wait_for_deliveries(&channels);
+        self.close();
         let mut is_stored = true;
-        for channel in self.channels() {
-            if self.setup.directory.is_some() {
-                channel.store();
-                is_stored &= channel.is_stored();
-            } else if let Ok(runtime) = Handle::try_current() {
-                channel.deliver_last(&runtime);
-            }
+        for channel in &channels {
+            channel.store();
+            is_stored &= channel.is_stored();
         }
         is_stored
+    }
+
+    /// Ends what is being delivered, and delivers nothing any more. Waits for about a second at most.
+    pub(in crate::alerts::enabled) fn close(&self) {
+        self.is_closed.send_replace(true);
+        // Whoever waits for them learns that they will not run.
+        let tests = std::mem::take(&mut *lock(&self.tests));
+        drop(tests);
+        wait_for_deliveries(&self.channels());
     }
 
     /// Queues a test of a channel. The result arrives through the returned receiver.
@@ -232,9 +257,9 @@ impl Notifier {
         now: SystemTime,
     ) -> Result<oneshot::Receiver<std::result::Result<(), DeliveryError>>> {
         let channels = self.channels();
-        let channel = channels.iter().find(|channel| channel.name == name);
+        let channel = channels.iter().find(|channel| channel.facts.name == name);
         let channel = channel.ok_or_else(|| {
-            let names: Vec<_> = channels.iter().map(|it| &*it.name).collect();
+            let names: Vec<_> = channels.iter().map(|it| &*it.facts.name).collect();
             Error::alert(&format!(
                 "there is no channel `{name}`; there are: {}",
                 names.join(", ")
@@ -242,6 +267,9 @@ impl Notifier {
         })?;
         let (done, result) = oneshot::channel();
         let mut tests = lock(&self.tests);
+        if *self.is_closed.borrow() {
+            return Err(Error::alert("the monitor is shut down"));
+        }
         if tests.len() >= MAX_TESTS {
             return Err(Error::alert("16 tests of channels wait: try again later"));
         }
@@ -315,7 +343,7 @@ impl Notifier {
         let channels = self.channels();
         let letters = channels.iter().flat_map(|channel| {
             let letters = channel.dead_letters().into_iter();
-            letters.map(|letter| (channel.name.clone(), letter))
+            letters.map(|letter| (channel.facts.name.clone(), letter))
         });
         letters.collect()
     }
@@ -324,4 +352,34 @@ impl Notifier {
     pub(in crate::alerts::enabled) fn status(&self) -> Option<Vec<ChannelStatus>> {
         self.channels().iter().map(|it| it.status()).collect()
     }
+}
+
+/// Waits for about a second until nothing is being delivered.
+fn wait_for_deliveries(channels: &[Arc<ChannelState>]) {
+    let clock = Clock::system();
+    let until = clock.now().saturating_add(nanos(LAST_WAIT));
+    for channel in channels {
+        let left = Duration::from_nanos(until.saturating_sub(clock.now()));
+        channel.wait_for_delivery(left);
+    }
+}
+
+/// Lets all channels at the same time deliver what waits. Returns when the last one has ended.
+fn deliver_last(channels: &[Arc<ChannelState>]) {
+    let Ok(runtime) = Handle::try_current() else {
+        return;
+    };
+    let (running, ended) = mpsc::channel::<()>();
+    for channel in channels {
+        let (channel, handle, running) = (Arc::clone(channel), runtime.clone(), running.clone());
+        let run = move || {
+            channel.deliver_last(&handle);
+            drop(running);
+        };
+        // Tokio panics if it cannot start a thread.
+        catch_panic(|| drop(runtime.spawn_blocking(run)));
+    }
+    drop(running);
+    // Fails once all have ended, also by a panic.
+    while ended.recv().is_ok() {}
 }

@@ -1,15 +1,18 @@
 //! What one channel has still to deliver. Pure: it gets the time from its caller, in milliseconds since the Unix epoch.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::announcement::{AlertAnnouncement, AnnouncementKind};
 use super::channel::{DeliveryError, NotificationGrouping};
-use super::compose::{GroupView, compose};
+use super::compose::{GroupPart, GroupView, MAX_ALERTS, compose};
 use super::delivery::{Delivery, DeliveryOutcome};
-use super::group::{AlertGroup, GroupMember, OutboxSettings};
+use super::group::{
+    AlertGroup, DeliveryResult, GroupMember, MemberChange, OutboxSettings, StoreGate,
+};
 use super::notification::{Notification, millis};
+use super::outbox_counts::{OutboxCounts, OutboxDrop};
 use super::retry::{MAX_WAIT, back_off};
 
 /// The maximum number of alerts that a channel keeps.
@@ -22,27 +25,6 @@ pub(super) const MAX_DEAD: usize = 100;
 const EXPIRES_AFTER: u64 = 86_400_000;
 /// For how long the end of an alert is sent again, to a receiver that wants it: five minutes.
 const RESEND_RESOLVED: u64 = 300_000;
-/// For how long a notification waits for the disk: five seconds.
-pub(super) const STORE_WAIT: u64 = 5000;
-
-/// Why an announcement was dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::alerts::enabled) enum OutboxDrop {
-    Coalesced,
-    Ended,
-    Rejected,
-    Expired,
-    QueueFull,
-}
-
-/// What became of the announcements: `emitted` is the sum of the others and of what waits.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::alerts::enabled) struct OutboxCounts {
-    pub(in crate::alerts::enabled) emitted: u64,
-    pub(in crate::alerts::enabled) delivered: u64,
-    pub(in crate::alerts::enabled) dropped: BTreeMap<OutboxDrop, u64>,
-}
-
 /// What is kept over a restart.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct OutboxContent {
@@ -52,6 +34,8 @@ pub(super) struct OutboxContent {
     pub(super) last_number: u64,
     pub(super) failing_since: Option<u64>,
     pub(super) problem: Option<String>,
+    /// Whether a part of the file could not be read, so that the receiver may know of alerts that are not here.
+    pub(super) is_incomplete: bool,
 }
 
 /// A notification that is being delivered.
@@ -60,7 +44,17 @@ pub(super) struct PreparedDelivery {
     pub(super) group: String,
     pub(super) notification: Notification,
     attempt: u32,
-    is_resend: bool,
+    /// Whether the receiver hears again of what it knows.
+    pub(super) is_resend: bool,
+}
+
+/// How an announcement comes to a channel.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AnnouncementOrigin {
+    /// Whether an earlier process has stored it with its alerts, so that it may be here already.
+    pub(super) is_recovered: bool,
+    /// Whether alerts like this one go to the channel. What follows on an announcement goes to all that have it.
+    pub(super) is_routed: bool,
 }
 
 #[derive(Debug)]
@@ -69,14 +63,13 @@ pub(super) struct ChannelOutbox {
     pub(super) content: OutboxContent,
     pub(super) counts: OutboxCounts,
     /// Announcements that arrived before the file was read.
-    incoming: Option<Vec<(AlertAnnouncement, bool)>>,
+    incoming: Option<Vec<(AlertAnnouncement, AnnouncementOrigin)>>,
     /// Increases with each change.
     pub(super) version: u64,
     /// Failures in a row, of any group.
     failures: u32,
     /// Nothing is delivered before.
     hold_until: u64,
-    resent: u64,
 }
 
 impl ChannelOutbox {
@@ -90,7 +83,6 @@ impl ChannelOutbox {
             version: 0,
             failures: 0,
             hold_until: 0,
-            resent: 0,
         }
     }
 
@@ -109,81 +101,90 @@ impl ChannelOutbox {
             into.due = into.due.or(group.due);
             for (fingerprint, mut member) in group.members {
                 if let Entry::Vacant(place) = into.members.entry(fingerprint) {
-                    recovered += u64::from(member.is_pending);
-                    // It may have been in flight when the process ended.
-                    member.is_known = true;
-                    member.in_flight = None;
+                    recovered += member.waiting();
+                    // What waits may have been in flight when the process ended.
+                    member.is_known |= member.is_pending;
                     place.insert(member);
                 }
             }
+            // Nothing waits if the records of what did are damaged.
+            into.due = into.due.filter(|_| into.has_pending());
         }
         self.counts.emitted += recovered;
         self.content.last_number = self.content.last_number.max(stored.last_number);
         self.content.failing_since = self.content.failing_since.or(stored.failing_since);
         self.content.problem = self.content.problem.take().or(stored.problem);
+        self.content.is_incomplete |= stored.is_incomplete;
         for delivery in stored.log.into_iter().rev() {
             self.content.log.push_front(delivery);
         }
         for letter in stored.dead.into_iter().rev() {
             self.content.dead.push_front(letter);
         }
-        for (announcement, is_recovered) in self.incoming.take().into_iter().flatten() {
-            self.offer(announcement, is_recovered, now);
+        for (announcement, origin) in self.incoming.take().into_iter().flatten() {
+            self.offer(announcement, origin, now);
         }
     }
 
-    /// Takes an announcement. One that an earlier process has stored with its alerts (`is_recovered`) may be here already.
-    pub(super) fn offer(&mut self, new: AlertAnnouncement, is_recovered: bool, now: u64) {
+    /// Takes an announcement.
+    pub(super) fn offer(&mut self, new: AlertAnnouncement, origin: AnnouncementOrigin, now: u64) {
         if let Some(incoming) = &mut self.incoming {
             if incoming.len() < MAX_MEMBERS {
-                incoming.push((new, is_recovered));
-            } else {
+                incoming.push((new, origin));
+            } else if origin.is_routed {
                 self.counts.emitted += 1;
-                self.drop_some(OutboxDrop::QueueFull, 1);
+                self.counts.drop_some(OutboxDrop::QueueFull, 1);
             }
             return;
         }
-        if is_recovered && new.number <= self.content.last_number {
+        if origin.is_recovered && new.number <= self.content.last_number {
+            return;
+        }
+        let key = self.group_key(&new);
+        let fingerprint = new.alert.alert.fingerprint;
+        let group = self.content.groups.get(&key);
+        let is_held = group.is_some_and(|group| group.members.contains_key(&fingerprint));
+        let is_wanted = match new.kind {
+            AnnouncementKind::First | AnnouncementKind::Repeat => origin.is_routed,
+            AnnouncementKind::Acknowledged => is_held && self.settings.sends_acknowledgements,
+            // Whatever the rule and the routes are by now.
+            AnnouncementKind::Resolved => {
+                is_held || (origin.is_routed && self.content.is_incomplete)
+            }
+        };
+        if !is_wanted {
             return;
         }
         self.content.last_number = self.content.last_number.max(new.number);
         self.version += 1;
-        if new.kind == AnnouncementKind::Acknowledged && !self.settings.sends_acknowledgements {
-            return;
+        let is_full = self.len() >= MAX_MEMBERS;
+        let group = self.content.groups.entry(key.clone()).or_default();
+        let change = match group.members.get_mut(&fingerprint) {
+            Some(member) => member.take(new),
+            None if is_full => {
+                self.counts.drop_some(OutboxDrop::QueueFull, 1);
+                MemberChange::Waits { replaced: 0 }
+            }
+            None => {
+                group.members.insert(fingerprint, GroupMember::new(new));
+                MemberChange::Waits { replaced: 0 }
+            }
+        };
+        match change {
+            MemberChange::Ignored => return,
+            MemberChange::Waits { replaced } => {
+                self.counts.drop_some(OutboxDrop::Coalesced, replaced);
+            }
+            MemberChange::Ended(count) => {
+                group.members.remove(&fingerprint);
+                self.counts.drop_some(OutboxDrop::Ended, count);
+            }
         }
         self.counts.emitted += 1;
-        let key = self.group_key(&new);
-        let fingerprint = new.alert.alert.fingerprint;
-        let is_full = self.len() >= MAX_MEMBERS;
-        let is_end = new.kind == AnnouncementKind::Resolved;
-        let group = self.content.groups.entry(key.clone()).or_default();
-        let mut dropped = None;
-        match group.members.get_mut(&fingerprint) {
-            // The receiver need not hear of it at all.
-            Some(member) if is_end && !member.is_known && member.in_flight.is_none() => {
-                dropped = Some((OutboxDrop::Ended, 1 + u64::from(member.is_pending)));
-                group.members.remove(&fingerprint);
-            }
-            Some(member) => {
-                if member.is_pending && member.in_flight != Some(member.newest.number) {
-                    dropped = Some((OutboxDrop::Coalesced, 1));
-                }
-                member.newest = new;
-                member.is_pending = true;
-            }
-            None if is_full => dropped = Some((OutboxDrop::QueueFull, 1)),
-            None => {
-                let member = GroupMember {
-                    newest: new,
-                    is_pending: true,
-                    is_known: false,
-                    in_flight: None,
-                };
-                group.members.insert(fingerprint, member);
-            }
+        if let Some(member) = group.members.get_mut(&fingerprint) {
+            member.changed = (self.version, now);
         }
-        group.changed = (self.version, now);
-        if !group.members.values().any(|member| member.is_pending) {
+        if !group.has_pending() {
             (group.due, group.attempts, group.first_failed) = (None, 0, None);
         } else if group.due.is_none() {
             let interval = span(self.settings.group_interval);
@@ -196,32 +197,26 @@ impl ChannelOutbox {
         if group.members.is_empty() {
             self.content.groups.remove(&key);
         }
-        if let Some((why, count)) = dropped {
-            self.drop_some(why, count);
-        }
     }
 
-    /// The next notification to deliver. `stored` is the version that is on disk: what is not there yet waits for it. At the
-    /// end of the process (`all`), nothing waits.
-    pub(super) fn take_due(
-        &mut self,
-        now: u64,
-        stored: Option<u64>,
-        all: bool,
-    ) -> Option<PreparedDelivery> {
+    /// The next notification to deliver. `stored` is the version that is on disk: what is not there yet waits for it.
+    pub(super) fn take_due(&mut self, now: u64, stored: Option<u64>) -> Option<PreparedDelivery> {
         self.forget(now);
         if self.hold_until > now + MAX_WAIT {
             self.hold_until = now;
         }
-        if !self.is_open() || (self.hold_until > now && !all) {
+        if !self.is_open() || self.hold_until > now {
             return None;
         }
+        let gate = StoreGate { stored, now };
         let is_ready = |group: &AlertGroup| {
-            let (version, at) = group.changed;
-            let is_stored = stored.is_none_or(|stored| stored >= version);
-            all || is_stored || now.abs_diff(at) >= STORE_WAIT
+            let mut pending = group.members.values().filter(|member| member.is_pending);
+            pending.any(|member| gate.admits(member))
         };
-        let is_due = |due: u64| all || due <= now || due > now + 2 * MAX_WAIT;
+        // No wait is longer, unless the clock was set back.
+        let longest = self.settings.group_interval.max(self.settings.group_wait);
+        let last = now + MAX_WAIT + span(longest).max(MAX_WAIT);
+        let is_due = |due: u64| due <= now || due > last;
         let groups = self.content.groups.iter();
         let next = groups.filter_map(|(key, group)| Some((group.due?, key, group)));
         let next = next.filter(|(due, _, group)| is_due(*due) && is_ready(group));
@@ -230,18 +225,35 @@ impl ChannelOutbox {
             return self.take_resend(now);
         };
         let key = key.clone();
+        self.prepare(key, gate)
+    }
+
+    /// A notification that waits, of none of these groups. At the end of the process, whatever it waits for.
+    pub(super) fn take_last(&mut self, tried: &BTreeSet<String>) -> Option<PreparedDelivery> {
+        let mut groups = self.content.groups.iter();
+        let next = groups.find(|(key, group)| group.due.is_some() && !tried.contains(*key));
+        let key = next?.0.clone();
+        let gate = StoreGate {
+            stored: None,
+            now: 0,
+        };
+        self.prepare(key, gate)
+    }
+
+    fn prepare(&mut self, key: String, gate: StoreGate) -> Option<PreparedDelivery> {
         let group = self.content.groups.get_mut(&key)?;
-        for member in group.members.values_mut().filter(|it| it.is_pending) {
-            member.in_flight = Some(member.newest.number);
+        let view = GroupView {
+            key: &key,
+            group,
+            part: GroupPart::New(gate),
+        };
+        let notification = compose(&self.settings, view)?;
+        // Those that found no place are delivered with the next one.
+        for notified in notification.alerts.iter().filter(|it| it.is_new) {
+            if let Some(member) = group.members.get_mut(&notified.alert.fingerprint) {
+                member.in_flight = Some(member.newest.number);
+            }
         }
-        let notification = compose(
-            &self.settings,
-            GroupView {
-                key: &key,
-                group,
-                is_resend: false,
-            },
-        )?;
         Some(PreparedDelivery {
             attempt: group.attempts.saturating_add(1),
             group: key,
@@ -250,28 +262,37 @@ impl ChannelOutbox {
         })
     }
 
-    /// What a receiver wants to hear again.
+    /// What a receiver wants to hear again: that of the group that was sent longest ago.
     fn take_resend(&mut self, now: u64) -> Option<PreparedDelivery> {
         let every = span(self.settings.resend_every?);
-        if now.abs_diff(self.resent) < every {
-            return None;
-        }
-        self.resent = now;
-        let (key, group) = self.content.groups.iter().next()?;
-        let notification = compose(
-            &self.settings,
-            GroupView {
+        loop {
+            let groups = self.content.groups.iter_mut();
+            let due = groups.filter(|(_, group)| now.abs_diff(group.resent) >= every);
+            let (key, group) = due.min_by_key(|(_, group)| group.resent)?;
+            let page = group.resend_page;
+            let view = GroupView {
                 key,
                 group,
-                is_resend: true,
-            },
-        )?;
-        Some(PreparedDelivery {
-            attempt: 1,
-            group: key.clone(),
-            notification,
-            is_resend: true,
-        })
+                part: GroupPart::Again(page),
+            };
+            let found = compose(&self.settings, view);
+            let total = found.as_ref().map_or(0, |it| {
+                (it.alerts.len() as u64).saturating_add(it.truncated)
+            });
+            if ((page + 1) * MAX_ALERTS) as u64 >= total {
+                (group.resent, group.resend_page) = (now, 0);
+            } else {
+                group.resend_page = page + 1;
+            }
+            if let Some(notification) = found {
+                return Some(PreparedDelivery {
+                    attempt: 1,
+                    group: key.clone(),
+                    notification,
+                    is_resend: true,
+                });
+            }
+        }
     }
 
     /// Notes the result of an attempt.
@@ -283,28 +304,31 @@ impl ChannelOutbox {
         random: u64,
     ) {
         self.version += 1;
-        self.resent = now;
         self.note_health(result, now);
+        let error = result.as_ref().err();
+        let asked = error.and_then(|error| error.retry_after);
+        let asked = asked.map_or(0, span).min(MAX_WAIT);
+        let wait = |failures| back_off(failures, random).max(asked);
+        if prepared.is_resend {
+            if error.is_some() {
+                self.hold_until = now + wait(self.failures);
+            }
+            return;
+        }
         let Some(group) = self.content.groups.get_mut(&prepared.group) else {
             return;
         };
-        if prepared.is_resend {
-            return;
-        }
         let first_failed = *group.first_failed.get_or_insert(now);
         let is_expired = now.saturating_sub(first_failed) >= EXPIRES_AFTER;
-        let outcome = match result {
-            Ok(()) => DeliveryOutcome::Delivered,
-            Err(error) if error.is_final => DeliveryOutcome::Rejected,
-            Err(_) if is_expired => DeliveryOutcome::Expired,
-            Err(_) => DeliveryOutcome::Retried,
+        let outcome = match error {
+            None => DeliveryOutcome::Delivered,
+            Some(error) if error.is_final => DeliveryOutcome::Rejected,
+            Some(_) if is_expired => DeliveryOutcome::Expired,
+            Some(_) => DeliveryOutcome::Retried,
         };
         let mut next_retry = None;
         if outcome == DeliveryOutcome::Retried {
             group.attempts = prepared.attempt;
-            let asked = result.as_ref().err().and_then(|error| error.retry_after);
-            let asked = asked.map_or(0, span).min(MAX_WAIT);
-            let wait = |failures| back_off(failures, random).max(asked);
             let due = now + wait(group.attempts);
             group.due = Some(due);
             self.hold_until = now + wait(self.failures);
@@ -312,6 +336,10 @@ impl ChannelOutbox {
         } else {
             (group.attempts, group.first_failed) = (0, None);
             group.flushed = Some(now);
+        }
+        if outcome == DeliveryOutcome::Delivered && prepared.notification.truncated == 0 {
+            // It had everything that fires.
+            (group.resent, group.resend_page) = (now, 0);
         }
         self.settle(&prepared.group, outcome, result);
         self.log(prepared, outcome, result, now, next_retry);
@@ -322,56 +350,26 @@ impl ChannelOutbox {
         let Some(group) = self.content.groups.get_mut(key) else {
             return;
         };
-        let keeps_ended = self.settings.resend_every.is_some();
-        let is_uncertain = result.as_ref().is_err_and(|error| error.is_uncertain);
-        let (mut delivered, mut coalesced, mut given_up, mut dead) = (0, 0, 0, Vec::new());
+        let resends = self.settings.resend_every.is_some();
+        let result = DeliveryResult {
+            outcome,
+            is_uncertain: result.as_ref().is_err_and(|error| error.is_uncertain),
+        };
         for member in group.members.values_mut() {
-            let Some(number) = member.in_flight.take() else {
-                continue;
-            };
-            let is_newest = member.newest.number == number;
-            match outcome {
-                DeliveryOutcome::Delivered => {
-                    delivered += 1;
-                    member.is_known = true;
-                    member.is_pending = !is_newest;
-                }
-                DeliveryOutcome::Retried => {
-                    member.is_known |= is_uncertain;
-                    coalesced += u64::from(!is_newest);
-                }
-                DeliveryOutcome::Rejected | DeliveryOutcome::Expired => {
-                    member.is_known |= is_uncertain;
-                    member.is_pending = !is_newest;
-                    given_up += 1;
-                    if is_newest {
-                        dead.push(member.newest.clone());
-                    }
-                }
-            }
+            let given_up = member.settle(result, resends, &mut self.counts);
+            self.content.dead.extend(given_up);
         }
-        group.members.retain(|_, member| {
-            let is_end = member.newest.kind == AnnouncementKind::Resolved;
-            member.is_pending || !is_end || keeps_ended
-        });
-        let interval = span(self.settings.group_interval);
-        let has_more = group.members.values().any(|member| member.is_pending);
+        group
+            .members
+            .retain(|_, member| member.is_pending || !member.is_end() || resends);
         if outcome != DeliveryOutcome::Retried {
+            let interval = span(self.settings.group_interval);
             let next = group.flushed.unwrap_or(0).saturating_add(interval);
-            group.due = has_more.then_some(next);
+            group.due = group.has_pending().then_some(next);
         }
         if group.members.is_empty() {
             self.content.groups.remove(key);
         }
-        self.counts.delivered += delivered;
-        self.drop_some(OutboxDrop::Coalesced, coalesced);
-        let why = if outcome == DeliveryOutcome::Expired {
-            OutboxDrop::Expired
-        } else {
-            OutboxDrop::Rejected
-        };
-        self.drop_some(why, given_up);
-        self.content.dead.extend(dead);
         let excess = self.content.dead.len().saturating_sub(MAX_DEAD);
         self.content.dead.drain(..excess);
     }
@@ -423,9 +421,7 @@ impl ChannelOutbox {
         for group in self.content.groups.values_mut() {
             group.members.retain(|_, member| {
                 let ended = member.newest.alert.alert.resolved_at.map_or(0, millis);
-                member.is_pending
-                    || member.newest.kind != AnnouncementKind::Resolved
-                    || now.saturating_sub(ended) < RESEND_RESOLVED
+                member.is_pending || !member.is_end() || now.saturating_sub(ended) < RESEND_RESOLVED
             });
         }
         self.content
@@ -438,9 +434,7 @@ impl ChannelOutbox {
     pub(super) fn forget_unknown(&mut self, fires: &dyn Fn(u64) -> bool) {
         for group in self.content.groups.values_mut() {
             group.members.retain(|fingerprint, member| {
-                member.is_pending
-                    || member.newest.kind == AnnouncementKind::Resolved
-                    || fires(*fingerprint)
+                member.is_pending || member.is_end() || fires(*fingerprint)
             });
         }
         self.content
@@ -457,12 +451,6 @@ impl ChannelOutbox {
         }
     }
 
-    fn drop_some(&mut self, why: OutboxDrop, count: u64) {
-        if count > 0 {
-            *self.counts.dropped.entry(why).or_default() += count;
-        }
-    }
-
     /// The number of alerts that it keeps.
     fn len(&self) -> usize {
         let groups = self.content.groups.values();
@@ -473,13 +461,7 @@ impl ChannelOutbox {
     pub(super) fn spooled(&self) -> u64 {
         let groups = self.content.groups.values();
         let members = groups.flat_map(|group| group.members.values());
-        let waiting = members.map(|member| {
-            let replaced = member
-                .in_flight
-                .is_some_and(|it| it != member.newest.number);
-            u64::from(member.is_pending) + u64::from(replaced)
-        });
-        waiting.sum()
+        members.map(GroupMember::waiting).sum()
     }
 }
 

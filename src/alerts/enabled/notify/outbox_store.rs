@@ -39,10 +39,14 @@ impl OutboxStore {
                 if !is_new {
                     self.report(&error.to_string());
                 }
-                return OutboxContent::default();
+                return OutboxContent {
+                    is_incomplete: !is_new,
+                    ..OutboxContent::default()
+                };
             }
         };
-        let (content, problem) = decode(&bytes);
+        let (mut content, problem) = decode(&bytes);
+        content.is_incomplete = problem.is_some();
         match problem {
             None => {}
             Some(InvalidFile::Damaged) => self.diagnostics.report(format!(
@@ -54,7 +58,10 @@ impl OutboxStore {
                     "`{}` in the data directory has format {version}, which a newer version of watchpost has written: it is left as it is, and notifications are not stored; run the newer version",
                     self.name
                 ));
-                return OutboxContent::default();
+                return OutboxContent {
+                    is_incomplete: true,
+                    ..OutboxContent::default()
+                };
             }
         }
         self.is_ours.store(true, Relaxed);

@@ -17,6 +17,8 @@ const GROUP: u8 = 1;
 const MEMBER: u8 = 2;
 const LOG: u8 = 3;
 const DEAD: u8 = 4;
+/// What follows on a member.
+const NEXT: u8 = 5;
 
 /// The content of the file. If there is no room for all, the alerts come first, then the latest attempts.
 pub(super) fn encode(content: &OutboxContent) -> Vec<u8> {
@@ -38,9 +40,15 @@ pub(super) fn encode(content: &OutboxContent) -> Vec<u8> {
             file.push(MEMBER, |out| {
                 put_str(out, key);
                 out.push(u8::from(member.is_pending));
-                out.push(u8::from(member.is_known));
+                out.push(u8::from(member.is_known) | u8::from(member.is_refused) << 1);
                 put_announcement(out, &member.newest);
             });
+            if let Some(next) = &member.next {
+                file.push(NEXT, |out| {
+                    put_str(out, key);
+                    put_announcement(out, next);
+                });
+            }
         }
     }
     for delivery in content.log.iter().rev() {
@@ -81,7 +89,7 @@ fn take_record(content: &mut OutboxContent, kind: u8, reader: &mut Reader<'_>) -
         }
         MEMBER => {
             let key = reader.str()?.to_owned();
-            let (is_pending, is_known) = (reader.u8()? != 0, reader.u8()? != 0);
+            let (is_pending, flags) = (reader.u8()? != 0, reader.u8()?);
             let newest = take_announcement(reader)?;
             let group = content.groups.entry(key).or_default();
             if is_pending {
@@ -89,13 +97,25 @@ fn take_record(content: &mut OutboxContent, kind: u8, reader: &mut Reader<'_>) -
                 group.due = group.due.or(Some(0));
             }
             let member = GroupMember {
-                is_pending,
-                is_known,
                 newest,
+                next: None,
+                is_pending,
+                is_known: flags & 1 != 0,
+                is_refused: flags & 2 != 0,
                 in_flight: None,
+                changed: (0, 0),
             };
             let fingerprint = member.newest.alert.alert.fingerprint;
             group.members.insert(fingerprint, member);
+        }
+        NEXT => {
+            let group = content.groups.get_mut(reader.str()?);
+            let next = take_announcement(reader)?;
+            let fingerprint = next.alert.alert.fingerprint;
+            // Without the record of its member, nobody has to hear of it.
+            if let Some(member) = group.and_then(|it| it.members.get_mut(&fingerprint)) {
+                member.next = Some(next);
+            }
         }
         LOG => content.log.push_front(take_delivery(reader)?),
         DEAD => content.dead.push_front(take_announcement(reader)?),

@@ -7,9 +7,24 @@ use super::channel::{DeliveryError, NotificationGrouping};
 use super::delivery::DeliveryOutcome;
 use super::group::OutboxSettings;
 use super::notification::{NotificationCause, NotificationStatus};
-use super::outbox::{ChannelOutbox, MAX_MEMBERS, OutboxContent, OutboxDrop, PreparedDelivery};
+use super::outbox::{
+    AnnouncementOrigin, ChannelOutbox, MAX_MEMBERS, OutboxContent, PreparedDelivery,
+};
+use super::outbox_counts::OutboxDrop;
 use super::stored::{decode, encode};
 use crate::alerts::enabled::alert::{Alert, AlertState, Severity};
+
+mod receiver;
+
+/// An announcement of this process, for this channel.
+const NEW: AnnouncementOrigin = AnnouncementOrigin {
+    is_recovered: false,
+    is_routed: true,
+};
+const RECOVERED: AnnouncementOrigin = AnnouncementOrigin {
+    is_recovered: true,
+    ..NEW
+};
 
 const START: u64 = 1_700_000_000_000;
 const SECOND: u64 = 1000;
@@ -90,7 +105,7 @@ fn dropped(outbox: &ChannelOutbox, why: OutboxDrop) -> u64 {
 }
 
 fn due(outbox: &mut ChannelOutbox, now: u64) -> Option<PreparedDelivery> {
-    let prepared = outbox.take_due(now, None, false);
+    let prepared = outbox.take_due(now, None);
     check(outbox);
     prepared
 }
@@ -108,10 +123,10 @@ fn complete(
 #[test]
 fn a_group_waits_and_each_later_change_waits_for_the_interval() {
     let mut outbox = outbox();
-    outbox.offer(announcement(1, 1, AnnouncementKind::First), false, START);
+    outbox.offer(announcement(1, 1, AnnouncementKind::First), NEW, START);
     outbox.offer(
         announcement(2, 2, AnnouncementKind::First),
-        false,
+        NEW,
         START + 5 * SECOND,
     );
     assert!(due(&mut outbox, START + 9 * SECOND).is_none());
@@ -123,12 +138,12 @@ fn a_group_waits_and_each_later_change_waits_for_the_interval() {
 
     outbox.offer(
         announcement(3, 3, AnnouncementKind::First),
-        false,
+        NEW,
         START + 20 * SECOND,
     );
     outbox.offer(
         announcement(4, 1, AnnouncementKind::Resolved),
-        false,
+        NEW,
         START + 30 * SECOND,
     );
     assert!(due(&mut outbox, START + 69 * SECOND).is_none());
@@ -150,7 +165,7 @@ fn a_group_waits_and_each_later_change_waits_for_the_interval() {
     for (number, series) in [(5, 2), (6, 3)] {
         outbox.offer(
             announcement(number, series, AnnouncementKind::Resolved),
-            false,
+            NEW,
             START,
         );
     }
@@ -166,10 +181,10 @@ fn a_group_waits_and_each_later_change_waits_for_the_interval() {
 #[test]
 fn what_ends_before_it_was_delivered_is_not_sent() {
     let mut outbox = outbox();
-    outbox.offer(announcement(1, 1, AnnouncementKind::First), false, START);
+    outbox.offer(announcement(1, 1, AnnouncementKind::First), NEW, START);
     outbox.offer(
         announcement(2, 1, AnnouncementKind::Resolved),
-        false,
+        NEW,
         START + SECOND,
     );
     check(&outbox);
@@ -185,12 +200,12 @@ fn the_end_is_sent_if_the_begin_may_have_arrived() {
         (DeliveryError::rejected("bad").code(400), false),
     ] {
         let mut outbox = outbox();
-        outbox.offer(announcement(1, 1, AnnouncementKind::First), false, START);
+        outbox.offer(announcement(1, 1, AnnouncementKind::First), NEW, START);
         let first = due(&mut outbox, START + 10 * SECOND).unwrap();
         complete(&mut outbox, &first, &Err(result), START + 11 * SECOND);
         outbox.offer(
             announcement(2, 1, AnnouncementKind::Resolved),
-            false,
+            NEW,
             START + 12 * SECOND,
         );
         let end = due(&mut outbox, START + 10 * MINUTE);
@@ -205,7 +220,7 @@ fn the_end_is_sent_if_the_begin_may_have_arrived() {
 #[test]
 fn a_retry_has_the_same_id_and_waits_as_the_receiver_asks() {
     let mut outbox = outbox();
-    outbox.offer(announcement(1, 1, AnnouncementKind::First), false, START);
+    outbox.offer(announcement(1, 1, AnnouncementKind::First), NEW, START);
     let mut now = START + 10 * SECOND;
     let first = due(&mut outbox, now).unwrap();
     let busy = DeliveryError::retry("busy")
@@ -215,7 +230,7 @@ fn a_retry_has_the_same_id_and_waits_as_the_receiver_asks() {
     // Other groups wait too: the receiver is the same.
     outbox.offer(
         announcement(2, 200, AnnouncementKind::First),
-        false,
+        NEW,
         now - 10 * SECOND,
     );
     assert!(due(&mut outbox, now + 39 * SECOND).is_none());
@@ -248,7 +263,7 @@ fn a_retry_has_the_same_id_and_waits_as_the_receiver_asks() {
 #[test]
 fn waits_grow_to_five_minutes_and_after_a_day_it_is_a_dead_letter() {
     let mut outbox = outbox();
-    outbox.offer(announcement(1, 1, AnnouncementKind::First), false, START);
+    outbox.offer(announcement(1, 1, AnnouncementKind::First), NEW, START);
     let (mut now, mut attempts) = (START, 0);
     while outbox.content.dead.is_empty() {
         now += SECOND;
@@ -274,11 +289,11 @@ fn waits_grow_to_five_minutes_and_after_a_day_it_is_a_dead_letter() {
 #[test]
 fn a_newer_state_replaces_one_that_waits_also_in_flight() {
     let mut outbox = outbox();
-    outbox.offer(announcement(1, 1, AnnouncementKind::First), false, START);
+    outbox.offer(announcement(1, 1, AnnouncementKind::First), NEW, START);
     let first = due(&mut outbox, START + 10 * SECOND).unwrap();
     outbox.offer(
         announcement(2, 1, AnnouncementKind::Resolved),
-        false,
+        NEW,
         START + 11 * SECOND,
     );
     check(&outbox);
@@ -289,8 +304,8 @@ fn a_newer_state_replaces_one_that_waits_also_in_flight() {
     complete(&mut outbox, &end, &Ok(()), START + 72 * SECOND);
     assert_eq!((outbox.counts.delivered, outbox.spooled()), (2, 0));
 
-    outbox.offer(announcement(3, 5, AnnouncementKind::First), false, START);
-    outbox.offer(announcement(4, 5, AnnouncementKind::Repeat), false, START);
+    outbox.offer(announcement(3, 5, AnnouncementKind::First), NEW, START);
+    outbox.offer(announcement(4, 5, AnnouncementKind::Repeat), NEW, START);
     check(&outbox);
     assert_eq!(dropped(&outbox, OutboxDrop::Coalesced), 1);
 }
@@ -301,18 +316,10 @@ fn what_is_not_on_disk_waits_for_five_seconds() {
     let mut settings = settings();
     settings.group_wait = Duration::ZERO;
     let mut outbox = outbox_of(settings);
-    outbox.offer(announcement(1, 1, AnnouncementKind::First), false, START);
-    assert!(outbox.take_due(now, Some(0), false).is_none());
-    assert!(
-        outbox
-            .take_due(START, Some(outbox.version), false)
-            .is_some()
-    );
-    assert!(
-        outbox
-            .take_due(START + 5 * SECOND, Some(0), false)
-            .is_some()
-    );
+    outbox.offer(announcement(1, 1, AnnouncementKind::First), NEW, START);
+    assert!(outbox.take_due(now, Some(0)).is_none());
+    assert!(outbox.take_due(START, Some(outbox.version)).is_some());
+    assert!(outbox.take_due(START + 5 * SECOND, Some(0)).is_some());
 }
 
 #[test]
@@ -322,7 +329,7 @@ fn it_is_bounded_and_the_end_of_what_is_known_finds_room() {
     for number in 1..=count + 10 {
         outbox.offer(
             announcement(number, number, AnnouncementKind::First),
-            false,
+            NEW,
             START,
         );
     }
@@ -330,7 +337,7 @@ fn it_is_bounded_and_the_end_of_what_is_known_finds_room() {
     assert_eq!(dropped(&outbox, OutboxDrop::QueueFull), 10);
     outbox.offer(
         announcement(9999, 7, AnnouncementKind::Resolved),
-        false,
+        NEW,
         START,
     );
     check(&outbox);
@@ -369,7 +376,7 @@ fn a_restart_at_any_time_loses_nothing_and_repeats_the_same_ids() {
                 };
                 *is_firing = !*is_firing;
                 number += 1;
-                outbox.offer(announcement(number, series * 30, kind), false, now);
+                outbox.offer(announcement(number, series * 30, kind), NEW, now);
                 stored = encode(&outbox.content);
             }
             if let Some(prepared) = due(&mut outbox, now) {
@@ -430,7 +437,7 @@ fn announcements_of_an_earlier_process_are_taken_once() {
     for number in [5, 6] {
         outbox.offer(
             announcement(number, number, AnnouncementKind::First),
-            false,
+            NEW,
             START,
         );
     }
@@ -440,7 +447,7 @@ fn announcements_of_an_earlier_process_are_taken_once() {
     for number in [5, 6, 7] {
         outbox.offer(
             announcement(number, number, AnnouncementKind::First),
-            true,
+            RECOVERED,
             START,
         );
     }
@@ -455,12 +462,12 @@ fn a_receiver_that_forgets_hears_of_what_fires_each_minute_and_of_the_end_for_fi
     settings.grouping = NotificationGrouping::All;
     settings.resend_every = Some(Duration::from_secs(60));
     let mut outbox = outbox_of(settings);
-    outbox.offer(announcement(1, 1, AnnouncementKind::First), false, START);
+    outbox.offer(announcement(1, 1, AnnouncementKind::First), NEW, START);
     let mut sent = Vec::new();
     for second in 0..900 {
         let now = START + second * SECOND;
         if second == 60 {
-            outbox.offer(announcement(2, 1, AnnouncementKind::Resolved), false, now);
+            outbox.offer(announcement(2, 1, AnnouncementKind::Resolved), NEW, now);
         }
         if let Some(prepared) = due(&mut outbox, now) {
             sent.push((second, prepared.notification.status.as_str()));
@@ -484,7 +491,7 @@ fn a_damaged_byte_costs_one_record_at_most() {
     for number in 1..=5 {
         outbox.offer(
             announcement(number, number, AnnouncementKind::First),
-            false,
+            NEW,
             START,
         );
     }
@@ -498,7 +505,11 @@ fn a_damaged_byte_costs_one_record_at_most() {
     let file = encode(&outbox.content);
     let mut content = decode(&file).0;
     for group in content.groups.values_mut() {
-        group.changed = outbox.content.groups.values().next().unwrap().changed;
+        for (fingerprint, member) in &mut group.members {
+            let groups = outbox.content.groups.values();
+            let mut same = groups.filter_map(|group| group.members.get(fingerprint));
+            member.changed = same.next().unwrap().changed;
+        }
     }
     assert_eq!(content, outbox.content);
     let members = |content: &OutboxContent| -> usize {
