@@ -229,7 +229,9 @@ impl Notifier {
             self.close();
             return true;
         }
-        channels.iter().for_each(|channel| channel.store());
+        for channel in &channels {
+            channel.store();
+        }
         // What ends in time need not be delivered again by the next process.
         wait_for_deliveries(&channels);
         self.close();
