@@ -12,6 +12,9 @@ const WINDOW: Duration = Duration::from_secs(30);
 /// A window with fewer requests or queries than this fires nothing.
 const LEAST: u64 = 10;
 
+/// An alert fires so long after its condition has ended, for somebody to look at it.
+const LOOK: Duration = Duration::from_secs(30);
+
 /// Rules are evaluated more often than every 30 s, which is the default.
 pub(crate) fn config() -> AlertsConfig {
     AlertsConfig::default().interval(Duration::from_secs(5))
@@ -32,6 +35,7 @@ fn failing_route() -> Rule {
     let failed = all.clone().label_not_in("error_type", [""]);
     Rule::ratio("failing-route", failed, all, Bound::above(0.5))
         .min_samples(LEAST)
+        .keep_firing_for(LOOK)
         .missing_data(MissingData::Resolve)
         .severity(Severity::Critical)
         .annotation(
@@ -47,6 +51,7 @@ fn slow_statement() -> Rule {
         .window(WINDOW);
     Rule::threshold("slow-statement", slow, Bound::above(0.1))
         .min_samples(LEAST)
+        .keep_firing_for(LOOK)
         .missing_data(MissingData::Resolve)
         .annotation(
             "summary",

@@ -13,7 +13,7 @@ const SIGNALS = {
   route: (about) => ({ page: 'route', text: about, row: 'none' }),
   trace: (about) => ({ page: 'trace', text: about, row: 'none' }),
   lines: '#lines li, #logs li',
-  error: '#errors li',
+  error: '#errors li, #inbox li, #events',
   statement: (about, statement) => ({ page: 'statement', text: statement, row: `:is(#statements, #queries) [data-row="${statement}"]` }),
 };
 export const KINDS = Object.keys(SIGNALS);

@@ -36,7 +36,6 @@ export async function contentmax(tools) {
     await visit(page, host, { path: 'alerts', ready: '#rules tbody tr' });
     await report.check('an alert fires: a statement is slow', () => fires('Slow statement', /^(WITH|SELECT)/));
     await report.check('another fires: a route fails', () => fires('Failing route', 'GET /api/search'));
-    await everyLook(tools, page, 'contentmax-alerts', watch);
     await report.check('the sentence names the route, and its page has the failures', async () => {
       await visit(page, host, { path: './', ready: '#alert' });
       const sentence = (await page.locator('.verdict').textContent()).replaceAll(/\s+/g, ' ').trim();
@@ -46,6 +45,8 @@ export async function contentmax(tools) {
       const failed = await until('failed requests', async () => (await statuses(page))[500] ?? null);
       return `${sentence} ${failed} failed`;
     });
+    await visit(page, host, { path: 'alerts', ready: '#rules tbody tr' });
+    await everyLook(tools, page, 'contentmax-alerts', watch);
     await report.check('requests of another client are counted beside those of the visitors', async () => {
       // The visitors do not read the index.
       for (let n = 0; n < VISITS; n += 1) expectEqual((await client.send('GET', '/')).status, 200, 'the status of the index');

@@ -5,6 +5,8 @@ import { PAGES, STRICKEN } from './pages.mjs';
 import { expect, expectEqual, until } from './report.mjs';
 import { ROUTES } from './traffic.mjs';
 
+/** The error of the live traffic. */
+export const SHELF = 'the shelf is empty';
 const ROUTE = STRICKEN.join(' ');
 const WEEK = `${PAGES.find((page) => page.name === 'route').path}&range=7d`;
 const percent = (part, whole) => (part / whole) * 100;
@@ -53,6 +55,18 @@ export async function figures({ report }, host, page, traffic, begun) {
       return true;
     });
     return `${wanted}`;
+  });
+  await report.check('groups of errors have the events that the clients caused', async () => {
+    await visit(page, host, { path: 'errors?range=24h&state=all', ready: '#inbox li' });
+    const titles = await page.locator('#inbox li span.num[title]').evaluateAll((cells) => cells.map((cell) => cell.title));
+    expectEqual(titles.reduce((sum, title) => sum + number(title), 0), host.past.failed + traffic.total.failed, 'events of all groups');
+    // The first click shows it beside the list, the second one opens its page.
+    const link = page.locator('#inbox').getByRole('link', { name: SHELF });
+    await page.goto(await link.evaluate((element) => element.href));
+    await page.waitForSelector('#events');
+    const total = await page.locator('.stats > div:nth-child(2) dd').first().textContent();
+    expectEqual(number(total), live.failed, `events of the group ${SHELF}`);
+    return `${titles.length} groups, ${total} of the live traffic`;
   });
   await report.check('active users are those of the traffic', async () => {
     const seen = await until('users', async () => number((await card(page, 'users')).replace('~', '').trim()) || null);

@@ -21,12 +21,20 @@ async function statementPath(host) {
   return `statement?${new URLSearchParams({ system, namespace, summary }).toString()}&range=24h`;
 }
 
+/** The page of the latest group of errors. */
+async function errorPath(host) {
+  const { groups } = await host.data('errors?range=24h&state=all');
+  return `error?id=${groups[0]?.id ?? 'none'}&range=24h`;
+}
+
 export const PAGES = [
   { name: 'overview', path: './', ready: '[data-card=requests] .chart canvas' },
   { name: 'overview-chart', path: './?range=24h&card=response_time', ready: '#chart canvas' },
   { name: 'overview-table', path: './?range=24h&card=response_time&view=table', ready: '#chart tbody tr' },
   { name: 'routes', path: 'routes?range=24h', ready: 'table.routes tbody tr' },
   { name: 'alerts', path: 'alerts', ready: '#rules tbody tr' },
+  { name: 'errors', path: 'errors?range=24h', ready: '#inbox li' },
+  { name: 'error', path: errorPath, ready: '#events svg' },
   { name: 'database', path: 'database?range=24h', ready: '#pools' },
   { name: 'statement', path: statementPath, ready: '#durations svg' },
   { name: 'calls', path: 'calls?range=24h', ready: '#models' },

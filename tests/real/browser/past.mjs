@@ -1,6 +1,6 @@
 /** A host with a day of history, an incident, and live traffic over 200 routes. */
 
-import { figures, oneTrace } from './figures.mjs';
+import { SHELF, figures, oneTrace } from './figures.mjs';
 import { Host, TOKEN } from './hosts.mjs';
 import { incident } from './incident.mjs';
 import { card, logIn, number, visit } from './on-screen.mjs';
@@ -30,7 +30,7 @@ export async function past(tools) {
     const begun = Date.now();
     await report.check('live traffic over 200 routes', async () => {
       await traffic.sweep(1);
-      for (let n = 0; n < 30; n += 1) await traffic.visit(...STRICKEN, { ms: 3, fail: 'the shelf is empty' });
+      for (let n = 0; n < 30; n += 1) await traffic.visit(...STRICKEN, { ms: 3, fail: SHELF });
       return `${traffic.sent} requests`;
     });
     await figures(tools, host, page, traffic, begun);

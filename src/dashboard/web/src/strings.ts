@@ -274,6 +274,7 @@ export const T = {
   tracesPage: 'Traces',
   traces: 'Slow and failed traces',
   searchTraces: 'Search',
+  inbox: 'Inbox',
   noTraces: 'None is kept yet. Slow and failed requests appear here.',
   kept: (why: string): string => `kept: ${why}`,
   errors: 'Errors',

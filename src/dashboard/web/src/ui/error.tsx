@@ -147,7 +147,7 @@ function Missing({ isRead, failure, range }: { isRead: boolean; failure: string 
   return (
     <>
       <div>
-        <p class="small">
+        <p class="small crumb">
           <a href={errorsAddress(range)}>{E.errors}</a>
         </p>
         <h1 class="verdict">

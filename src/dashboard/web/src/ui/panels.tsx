@@ -2,7 +2,7 @@
 
 import type { ComponentChildren, JSX } from 'preact';
 import { SIGNALS, type Anomaly, type Change, type ErrorRow, type LogRow, type Service, type TraceRow } from '../contract';
-import { errorAddress, errorOfEvent, groupTitle } from '../error-places';
+import { errorAddress, errorOfEvent, errorsAddress, groupTitle } from '../error-places';
 import { clockOrDay, count, duration, maybe, percent, rate, shortId, signalText } from '../format';
 import { CARD_TITLES, CHANGE_TEXTS, SERVICE_KINDS, SERVICE_WORDS, STATE_WORDS, T } from '../strings';
 import { ruleTitle } from '../strings-alerts';
@@ -341,8 +341,9 @@ export function ErrorItem({ error, now }: { error: ErrorRow; now: number }): JSX
 }
 
 export function Errors({ sections, now }: PanelProps): JSX.Element {
+  const { range } = useStore(page);
   return (
-    <Frame id="errors" title={T.errors} empty={sections.errors.length === 0 ? T.noErrors : null}>
+    <Frame id="errors" title={T.errors} more={{ text: T.inbox, href: errorsAddress(range) }} empty={sections.errors.length === 0 ? T.noErrors : null}>
       <ul class="rows two">
         {sections.errors.slice(0, 5).map((error) => (
           <ErrorItem key={error.id} error={error} now={now} />
