@@ -59,8 +59,11 @@ export async function contentmax(tools) {
     await report.check('both alerts resolve by themselves', async () => {
       await visit(page, host, { path: 'alerts', ready: '#rules tbody tr' });
       await until('the end of both', async () => (await page.locator('h2.tag', { hasText: /Slow statement|Failing route/ }).count()) === 0, 150_000);
-      const history = await page.locator('#history').textContent();
-      for (const name of ['Slow statement', 'Failing route']) expect(history.includes(`${name} is over`), `the history says nothing of the end of ${name}`);
+      // The history is read every ten seconds.
+      await until('their ends in the history', async () => {
+        const history = await page.locator('#history').textContent();
+        return ['Slow statement', 'Failing route'].every((name) => history.includes(`${name} is over`));
+      }, 60_000);
       return `after ${seconds()} s`;
     });
     await report.check('nothing went wrong in the pages of contentmax', () => watch.clean());
