@@ -15,7 +15,7 @@
 //! [RESOLVED] too-hot of alerts: 20, and the limit is > 30
 //! ```
 //!
-//! With `SLACK_WEBHOOK_URL` in the environment, they go to Slack too.
+//! With `SLACK_WEBHOOK_URL` in the environment, they go to Slack too, and with `SMTP_CONFIG` by e-mail.
 //!
 //! `/alerts` lists the alerts, and `/rules` has the rules for Prometheus. The first argument sets another address.
 

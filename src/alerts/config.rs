@@ -26,11 +26,16 @@ pub struct AlertsConfig {
     pub alertmanager_urls: Vec<String>,
     /// The address of PagerDuty's Events API.
     pub pagerduty_url: Option<Uri>,
+    /// The sender of e-mails.
+    pub email_from: Option<String>,
+    /// The recipients of e-mails.
+    pub email_to: Vec<String>,
     /// The time between two heartbeats.
     pub heartbeat_interval: Duration,
     /// A service of PagerDuty, which has no effect.
     pub(crate) pagerduty_service_id: Option<String>,
     pub(crate) slack_webhook_url: Option<Secret>,
+    pub(crate) smtp_config: Option<Secret>,
     pub(crate) pagerduty_routing_key: Option<Secret>,
     pub(crate) webhook_url: Option<Secret>,
     pub(crate) webhook_secret: Option<Secret>,
@@ -125,6 +130,32 @@ impl AlertsConfig {
         self
     }
 
+    /// Sets the mail server, which is a secret: `alerts.smtp_config`. See [e-mail](crate::alerts#e-mail) for its forms. Default:
+    /// none.
+    #[must_use]
+    pub fn smtp_config(mut self, config: impl Into<String>) -> Self {
+        self.explicit.add("alerts.smtp_config");
+        self.smtp_config = Some(Secret::new(config));
+        self
+    }
+
+    /// Sets the sender of e-mails, such as `Alerts <alerts@example.com>`: `alerts.email_from`. Default: that of the mail server's
+    /// setting, else its user.
+    #[must_use]
+    pub fn email_from(mut self, from: impl Into<String>) -> Self {
+        self.explicit.add("alerts.email_from");
+        self.email_from = Some(from.into());
+        self
+    }
+
+    /// Sets the recipients of e-mails, such as `ops@example.com`: `alerts.email_to`. Default: those of the mail server's setting.
+    #[must_use]
+    pub fn email_to(mut self, to: Vec<String>) -> Self {
+        self.explicit.add("alerts.email_to");
+        self.email_to = to;
+        self
+    }
+
     /// Sets the integration key of PagerDuty's Events API v2, which is a secret: `alerts.pagerduty_routing_key`. Default: none.
     #[must_use]
     pub fn pagerduty_routing_key(mut self, key: impl Into<String>) -> Self {
@@ -198,9 +229,12 @@ impl Default for AlertsConfig {
             internal_receivers: false,
             alertmanager_urls: Vec::new(),
             pagerduty_url: None,
+            email_from: None,
+            email_to: Vec::new(),
             heartbeat_interval: Self::DEFAULT_HEARTBEAT_INTERVAL,
             pagerduty_service_id: None,
             slack_webhook_url: None,
+            smtp_config: None,
             pagerduty_routing_key: None,
             webhook_url: None,
             webhook_secret: None,

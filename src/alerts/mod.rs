@@ -68,6 +68,7 @@
 //! | channel | settings | gets by default |
 //! |---|---|---|
 //! | [`SlackChannel`] | `alerts.slack_webhook_url`, or the variable `SLACK_WEBHOOK_URL` | critical and warning |
+//! | [`EmailChannel`] (feature `email`) | `alerts.smtp_config`, or the variable `SMTP_CONFIG`, and `alerts.email_to` | critical and warning |
 //! | [`PagerDutyChannel`] | `alerts.pagerduty_routing_key`, or the variable `PAGERDUTY_API_KEY` | critical |
 //! | [`WebhookChannel`] | `alerts.webhook_url`, `alerts.webhook_secret` | critical |
 //! | [`AlertmanagerChannel`] | `alerts.alertmanager_urls` | critical and warning |
@@ -121,6 +122,7 @@
 //! | Slack | 200 with the text `ok` | 429, 5xx, no response, one that breaks off | 200 with another text, others |
 //! | PagerDuty | 202 | 429, 5xx, no response | others |
 //! | webhook | 2xx | 408, 429, 5xx, no response | others |
+//! | e-mail | 250 | 4yz, no connection, no TLS, no response | 5yz |
 //! | Alertmanager | 2xx | 5xx, no response | others |
 //!
 //! A channel whose receiver hangs, or whose code blocks, stops no other channel and no rule. `watchpost_alerts_notifications_total`
@@ -129,9 +131,52 @@
 //!
 //! ## Where receivers may be
 //!
-//! URLs come from code and settings alone. Receivers have to be on the internet and use TLS, unless `alerts.internal_receivers` is
+//! URLs and addresses come from code and settings alone. Receivers have to be on the internet and use TLS, unless `alerts.internal_receivers` is
 //! set or the channel is created with `internal`. All addresses of a name are checked, and the connection goes to one that was.
 //! Addresses of metadata services and other link-local ones are never allowed. Redirects are not followed.
+//!
+//! ## E-mail
+//!
+//! The setting `alerts.smtp_config`, or the variable `SMTP_CONFIG`, is a URL or JSON with the fields that Nodemailer has:
+//!
+//! ```text
+//! smtp://alerts%40example.com:password@smtp.example.com:587?to=ops@example.com,night@example.com
+//! smtps://alerts%40example.com:password@smtp.example.com:465?to=ops@example.com
+//! {"host": "smtp.example.com", "port": 465, "secure": true, "auth": {"user": "..", "pass": ".."}, "from": "..", "to": [".."]}
+//! ```
+//!
+//! | | |
+//! |---|---|
+//! | `smtp://`, or JSON without `secure` | TLS begins with `STARTTLS`; the default port is 587 |
+//! | `smtps://`, `"secure": true`, or port 465 | TLS begins with the connection; the default port is 465 |
+//! | `?tls=none`, or `"tls": "none"` | no TLS: only to an internal server, and without a password |
+//! | `from`, or `alerts.email_from` | the sender; without it, the user if it is an address |
+//! | `to`, or `alerts.email_to` | the recipients |
+//! | `ca_file` | a PEM file with the authorities that are trusted in place of the public ones |
+//!
+//! Nothing is sent without TLS and a valid certificate unless it is switched off. A program sets the same with [`SmtpServer`]:
+//!
+//! ```
+//! # #[cfg(feature = "email")]
+//! # fn main() -> watchpost::Result<()> {
+//! # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+//! use watchpost::alerts::{EmailChannel, SmtpServer};
+//!
+//! let server = SmtpServer::new("smtp.example.com").login("alerts@example.com", "a password");
+//! let channel = EmailChannel::new(server, "Shop alerts <alerts@example.com>", ["ops@example.com"])?;
+//! monitor.alerts().add_channel(channel)?;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "email"))]
+//! # fn main() {}
+//! ```
+//!
+//! A mail has a text and an HTML part, and describes up to 20 alerts. The mails about an alert, from when it fires until it ends, are
+//! one thread. `Message-ID` follows from the [`id`](Notification::id), so a mail that is sent again after a crash carries the same
+//! one. Programs that answer mails leave them alone (`Auto-Submitted`).
+//!
+//! If the server refuses some recipients, the others get the mail, and `watchpost_alerts_recipients_refused_total` counts those.
+//! One that is refused for now (4yz) gets it later, up to ten times within about 13 minutes; meanwhile the channel counts as failing.
 //!
 //! ## Webhooks
 //!
@@ -247,7 +292,7 @@
 //! | `alerts.group_wait`, `alerts.group_interval` | 10 s, 1 min | see [groups](#groups) |
 //! | `alerts.dashboard_url` | none | the address of the dashboard, for links |
 //! | `alerts.internal_receivers` | `false` | see [where receivers may be](#where-receivers-may-be) |
-//! | `alerts.slack_webhook_url`, `alerts.pagerduty_routing_key`, `alerts.pagerduty_url`, `alerts.webhook_url`, `alerts.webhook_secret`, `alerts.alertmanager_urls` | none | see [channels](#channels) |
+//! | `alerts.slack_webhook_url`, `alerts.smtp_config`, `alerts.email_from`, `alerts.email_to`, `alerts.pagerduty_routing_key`, `alerts.pagerduty_url`, `alerts.webhook_url`, `alerts.webhook_secret`, `alerts.alertmanager_urls` | none | see [channels](#channels) |
 //! | `alerts.heartbeat_url`, `alerts.heartbeat_interval` | none, 1 min | see [heartbeat](#heartbeat) |
 
 mod config;
@@ -261,9 +306,12 @@ pub use self::enabled::{
     AlertmanagerChannel, Alerts, Bound, Channel, ChannelStatus, Delivery, DeliveryError,
     DeliveryFuture, DeliveryOutcome, Inhibition, Job, LabelMatcher, MissingData, Notification,
     NotificationCause, NotificationGrouping, NotificationReason, NotificationStatus, NotifiedAlert,
-    PagerDutyChannel, PrometheusRules, Rule, Severity, Silence, SlackChannel, SloStatus,
-    TransitionReason, WebhookChannel,
+    PagerDutyChannel, PrometheusRules, RefusedRecipients, Rule, Severity, Silence, SlackChannel,
+    SloStatus, TransitionReason, WebhookChannel,
 };
+
+#[cfg(feature = "email")]
+pub use self::enabled::{EmailChannel, SmtpServer};
 
 #[cfg(all(feature = "alerts", feature = "dashboard"))]
 pub(crate) use self::enabled::RuleSubject;

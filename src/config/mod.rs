@@ -300,6 +300,9 @@
 //! | `alerts.dashboard_url` | `WATCHPOST_ALERTS_DASHBOARD_URL` | none | a URL | The address of the dashboard, for links in notifications |
 //! | `alerts.internal_receivers` | `WATCHPOST_ALERTS_INTERNAL_RECEIVERS` | `false` | `true` or `false` | Whether receivers of notifications may be in private networks, without TLS |
 //! | `alerts.slack_webhook_url` | `WATCHPOST_ALERTS_SLACK_WEBHOOK_URL`, `SLACK_WEBHOOK_URL` | none | a text of 1 to 2048 characters in one line | The URL of an incoming webhook of Slack |
+//! | `alerts.smtp_config` | `WATCHPOST_ALERTS_SMTP_CONFIG`, `SMTP_CONFIG` | none | a text of 1 to 2048 characters in one line | The mail server: a URL such as `smtps://user:password@host:465`, or JSON |
+//! | `alerts.email_from` | `WATCHPOST_ALERTS_EMAIL_FROM` | none | a text of 1 to 255 characters in one line | The sender of e-mails; without it, the user of the mail server |
+//! | `alerts.email_to` | `WATCHPOST_ALERTS_EMAIL_TO` | `[]` | addresses such as `ops@example.com` | The recipients of e-mails |
 //! | `alerts.pagerduty_routing_key` | `WATCHPOST_ALERTS_PAGERDUTY_ROUTING_KEY`, `PAGERDUTY_API_KEY` | none | a text of 1 to 2048 characters in one line | The integration key of PagerDuty's Events API v2 |
 //! | `alerts.pagerduty_service_id` | `WATCHPOST_ALERTS_PAGERDUTY_SERVICE_ID`, `PAGERDUTY_SERVICE_ID` | none | a text of 1 to 255 characters in one line | Has no effect: the routing key decides which service of PagerDuty gets the alerts |
 //! | `alerts.pagerduty_url` | `WATCHPOST_ALERTS_PAGERDUTY_URL` | none | a URL | The address of PagerDuty's Events API; without it, `https://events.pagerduty.com` |

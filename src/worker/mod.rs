@@ -108,9 +108,16 @@ pub use self::config::WorkerConfig;
 
 #[cfg(feature = "alerts")]
 pub(crate) use self::client::AllowedAddresses;
+#[cfg(feature = "email")]
+pub(crate) use self::client::TcpConnector;
 #[cfg_attr(
-    not(any(feature = "otlp", feature = "prometheus-reader", feature = "sentry")),
-    expect(unused_imports, reason = "channels trust the public authorities")
+    not(any(
+        feature = "email",
+        feature = "otlp",
+        feature = "prometheus-reader",
+        feature = "sentry"
+    )),
+    expect(unused_imports, reason = "other channels trust the public authorities")
 )]
 pub(crate) use self::client::TlsRoots;
 #[cfg_attr(

@@ -38,6 +38,8 @@ mod dashboard_traces;
 mod database_errors;
 #[cfg(all(feature = "deadpool-postgres", feature = "sqlx"))]
 mod database_health;
+#[cfg(feature = "email")]
+mod email;
 mod errors;
 mod floods;
 mod grpc_calls;
@@ -81,6 +83,8 @@ mod sentry;
 #[cfg(feature = "serde")]
 mod serialize;
 mod shares;
+#[cfg(feature = "email")]
+mod smtp_peer;
 mod span_limits;
 mod spans;
 #[cfg(feature = "sqlx")]

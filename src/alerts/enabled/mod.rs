@@ -37,12 +37,15 @@ pub use self::alert::{
 };
 pub use self::bound::Bound;
 pub use self::channels::{AlertmanagerChannel, PagerDutyChannel, SlackChannel, WebhookChannel};
+#[cfg(feature = "email")]
+pub use self::channels::{EmailChannel, SmtpServer};
 pub use self::export::PrometheusRules;
 pub use self::handle::Alerts;
 pub use self::job::Job;
 pub use self::notify::{
     AlertRoute, Channel, ChannelStatus, Delivery, DeliveryError, DeliveryFuture, DeliveryOutcome,
     Notification, NotificationCause, NotificationGrouping, NotificationStatus, NotifiedAlert,
+    RefusedRecipients,
 };
 pub use self::phase::MissingData;
 pub use self::rule::Rule;

@@ -7,8 +7,8 @@ use super::parsers::{
 use super::setting::Setting;
 use super::setting::Variable::Value as Named;
 use crate::config::value::{
-    Binding, BoolParser, DashboardLineItem, ListParser, OptionalTextParser, ReceiverUrlItem,
-    SecretTextParser, TokenParser, UrlParser,
+    Binding, BoolParser, DashboardLineItem, EmailItem, ListParser, OptionalTextParser,
+    ReceiverUrlItem, SecretTextParser, TokenParser, UrlParser,
 };
 
 pub(super) const MONITORING: &[Setting] = &[
@@ -124,6 +124,23 @@ pub(super) const MONITORING: &[Setting] = &[
     )
     .variables(&[Named("SLACK_WEBHOOK_URL")])
     .secret(),
+    Setting::new(
+        "alerts.smtp_config",
+        field!(SecretTextParser, alerts.smtp_config),
+        "The mail server: a URL such as `smtps://user:password@host:465`, or JSON",
+    )
+    .variables(&[Named("SMTP_CONFIG")])
+    .secret(),
+    Setting::new(
+        "alerts.email_from",
+        field!(OptionalTextParser, alerts.email_from),
+        "The sender of e-mails; without it, the user of the mail server",
+    ),
+    Setting::new(
+        "alerts.email_to",
+        field!(ListParser::<EmailItem>::NEW, alerts.email_to),
+        "The recipients of e-mails",
+    ),
     Setting::new(
         "alerts.pagerduty_routing_key",
         field!(SecretTextParser, alerts.pagerduty_routing_key),

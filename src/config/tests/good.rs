@@ -160,6 +160,9 @@ group_interval = "2m"
 dashboard_url = "https://monitoring.example.com/"
 internal_receivers = true
 slack_webhook_url = "https://hooks.slack.com/services/T0/B0/hunter2"
+smtp_config = "smtps://u:hunter2@mail.example.com"
+email_from = "Watch <watch@example.com>"
+email_to = ["ops@example.com", "Night <night@example.com>"]
 pagerduty_routing_key = "hunter2hunter2hunter2hunter2hunt"
 pagerduty_service_id = "PABC123"
 pagerduty_url = "https://events.eu.pagerduty.com/"
@@ -451,6 +454,7 @@ fn assert_notifications(alerts: &crate::alerts::AlertsConfig) {
             &alerts.pagerduty_routing_key,
             "hunter2hunter2hunter2hunter2hunt",
         ),
+        (&alerts.smtp_config, "smtps://u:hunter2@mail.example.com"),
         (&alerts.webhook_url, "https://hooks.example.com/hunter2"),
         (&alerts.webhook_secret, "hunter2"),
         (&alerts.heartbeat_url, "https://beats.example.com/hunter2"),
@@ -463,6 +467,14 @@ fn assert_notifications(alerts: &crate::alerts::AlertsConfig) {
     assert_eq!(
         url(&alerts.pagerduty_url).as_deref(),
         Some("https://events.eu.pagerduty.com/")
+    );
+    assert_eq!(
+        alerts.email_from.as_deref(),
+        Some("Watch <watch@example.com>")
+    );
+    assert_eq!(
+        alerts.email_to,
+        ["ops@example.com", "Night <night@example.com>"]
     );
     assert_eq!(alerts.alertmanager_urls, ["http://a:9093", "http://b:9093"]);
     assert_eq!(alerts.heartbeat_interval, Duration::from_secs(300));

@@ -151,6 +151,36 @@ impl ItemParser for ReceiverUrlItem {
     }
 }
 
+/// The recipient of e-mails.
+pub(in crate::config) struct EmailItem;
+
+impl ItemParser for EmailItem {
+    type Value = String;
+    const TYPE: TomlType = TomlType::String;
+    const EXAMPLE: &'static str = "[\"ops@example.com\"]";
+    const DESCRIPTION: &'static str = "addresses such as `ops@example.com`";
+
+    fn parse(text: &str) -> Result<String, String> {
+        Ok(text.to_owned())
+    }
+
+    fn check(text: &String) -> Result<(), String> {
+        let is_plain = text.len() <= 320 && !text.chars().any(char::is_control);
+        let names_a_host = text.split_once('@');
+        let names_a_host = names_a_host.is_some_and(|(user, host)| {
+            !user.is_empty() && !host.is_empty() && !host.contains([',', '@'])
+        });
+        if is_plain && names_a_host {
+            return Ok(());
+        }
+        Err("not an address; write one such as `ops@example.com`".to_owned())
+    }
+
+    fn print(value: &String) -> String {
+        quoted(value)
+    }
+}
+
 /// The lines of a card of the dashboard.
 pub(in crate::config) struct DashboardLineItem;
 

@@ -26,8 +26,8 @@ pub(super) use self::duration::DurationParser;
 pub(super) use self::headers::HeadersParser;
 pub(super) use self::histograms::HistogramsParser;
 pub(super) use self::items::{
-    DashboardLineItem, GrpcMethodItem, HeaderNameItem, NetworkItem, QueryNameItem, ReceiverUrlItem,
-    RequestMethodItem, SecretKeyItem, SecretPathItem, StatusItem,
+    DashboardLineItem, EmailItem, GrpcMethodItem, HeaderNameItem, NetworkItem, QueryNameItem,
+    ReceiverUrlItem, RequestMethodItem, SecretKeyItem, SecretPathItem, StatusItem,
 };
 pub(super) use self::list::{ListParser, PropagatorsParser};
 pub(super) use self::number::{BoolParser, CappedParser, IntegerParser, RatioParser, RealParser};

@@ -143,6 +143,20 @@ impl AlertsHandle {
         );
         self.add(
             metrics,
+            ("watchpost.alerts.recipients.refused", ""),
+            "Recipients that did not get a notification although others did, or that were refused with all others",
+            InstrumentKind::Counter,
+            |figures, record| {
+                for channel in &figures.channels {
+                    let count = channel.refused_recipients.count;
+                    if count > 0 {
+                        record(&[("channel", &*channel.name)], count as f64);
+                    }
+                }
+            },
+        );
+        self.add(
+            metrics,
             ("watchpost.alerts.channel.failing", "s"),
             "For how long a channel has not been able to deliver; 0 if it can",
             InstrumentKind::Gauge,

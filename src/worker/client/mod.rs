@@ -22,6 +22,8 @@ pub(crate) use self::disabled::HttpClient;
 pub(crate) use self::enabled::AllowedAddresses;
 #[cfg(feature = "_client")]
 pub(crate) use self::enabled::HttpClient;
+#[cfg(feature = "email")]
+pub(crate) use self::enabled::TcpConnector;
 
 /// The certificate authorities that are trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]

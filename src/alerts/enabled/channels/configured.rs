@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::alertmanager::AlertmanagerChannel;
+use super::email::add_email;
 use super::pagerduty::{DEFAULT_URL, PagerDutyChannel};
 use super::slack::SlackChannel;
 use super::webhook::WebhookChannel;
@@ -31,6 +32,7 @@ pub(in crate::alerts::enabled) fn add_configured(
             channel.map(|it| Arc::new(it) as _),
         );
     }
+    add_email(config, diagnostics, add);
     if let Some(key) = &config.pagerduty_routing_key {
         let url = config.pagerduty_url.as_ref().map(ToString::to_string);
         let url = url.as_deref().unwrap_or(DEFAULT_URL);

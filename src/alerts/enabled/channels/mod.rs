@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod configured;
+mod email;
 mod http_target;
 mod pagerduty;
 mod slack;
@@ -9,6 +10,8 @@ mod text;
 mod webhook;
 
 pub use self::alertmanager::AlertmanagerChannel;
+#[cfg(feature = "email")]
+pub use self::email::{EmailChannel, SmtpServer};
 pub use self::pagerduty::PagerDutyChannel;
 pub use self::slack::SlackChannel;
 pub use self::webhook::WebhookChannel;

@@ -86,6 +86,12 @@ pub trait Channel: Send + Sync + 'static {
         None
     }
 
+    /// The recipients that were refused since the start of the process. It is called whenever the state of the channel is asked
+    /// for. Default: none.
+    fn refused_recipients(&self) -> RefusedRecipients {
+        RefusedRecipients::default()
+    }
+
     /// Delivers a notification.
     fn deliver<'a>(&'a self, notification: &'a Notification) -> DeliveryFuture<'a>;
 }
@@ -124,6 +130,24 @@ impl ChannelFacts {
 
     pub(super) fn supports(&self, severity: Severity) -> bool {
         self.supported.contains(&severity)
+    }
+}
+
+/// The recipients of a channel that did not get a notification, since the start of the process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefusedRecipients {
+    /// How many. A recipient counts once for each notification.
+    pub count: u64,
+    /// Why the last one was refused.
+    pub last: Option<String>,
+}
+
+impl RefusedRecipients {
+    /// Adds some, and why the last one was refused.
+    pub fn add(&mut self, count: u64, why: impl Into<String>) {
+        self.count = self.count.saturating_add(count);
+        self.last = Some(why.into());
     }
 }
 

@@ -252,7 +252,9 @@ impl ChannelState {
             self.delivering.wait(TIMEOUT);
         };
         self.store();
-        self.deliver(runtime).is_some()
+        let is_delivered = self.deliver(runtime).is_some();
+        self.store();
+        is_delivered
     }
 
     /// Waits until nothing is being delivered. Returns whether that is so.
@@ -272,6 +274,8 @@ impl ChannelState {
 
     /// `None` in a child made by `fork` if a thread of the parent held the lock.
     pub(super) fn status(&self) -> Option<ChannelStatus> {
+        // Without the lock: the channel may be the host's.
+        let refused = catch_panic(|| self.channel.refused_recipients());
         let outbox = lock_for_status(&self.outbox)?;
         let counts = &outbox.counts;
         let dropped = counts.dropped.iter();
@@ -286,6 +290,7 @@ impl ChannelState {
                 .failing_since
                 .map(|at| std::time::UNIX_EPOCH + Duration::from_millis(at)),
             problem: outbox.content.problem.clone(),
+            refused_recipients: refused.unwrap_or_default(),
         })
     }
 }

@@ -1,5 +1,6 @@
 use std::time::SystemTime;
 
+use super::channel::RefusedRecipients;
 use super::notification::NotificationCause;
 
 /// An attempt to deliver a notification, as it is in the delivery log.
@@ -61,6 +62,8 @@ pub struct ChannelStatus {
     pub failing_since: Option<SystemTime>,
     /// The problem of the last delivery, if it failed.
     pub problem: Option<String>,
+    /// The recipients that were refused, such as an address of a list that does not exist.
+    pub refused_recipients: RefusedRecipients,
 }
 
 impl DeliveryOutcome {

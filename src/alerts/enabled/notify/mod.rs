@@ -18,7 +18,9 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
-pub use self::channel::{Channel, DeliveryError, DeliveryFuture, NotificationGrouping};
+pub use self::channel::{
+    Channel, DeliveryError, DeliveryFuture, NotificationGrouping, RefusedRecipients,
+};
 pub use self::delivery::{ChannelStatus, Delivery, DeliveryOutcome};
 pub use self::notification::{Notification, NotificationCause, NotificationStatus, NotifiedAlert};
 pub use self::route::AlertRoute;

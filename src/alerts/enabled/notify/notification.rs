@@ -144,6 +144,18 @@ impl NotifiedAlert {
         }
     }
 
+    /// Returns when it fired.
+    #[cfg(feature = "email")]
+    pub(in crate::alerts::enabled) fn fired_text(&self) -> String {
+        time_text(self.alert.fired_at.unwrap_or(self.alert.since))
+    }
+
+    /// Returns when it ended, if it has.
+    #[cfg(feature = "email")]
+    pub(in crate::alerts::enabled) fn resolved_text(&self) -> Option<String> {
+        self.alert.resolved_at.map(time_text)
+    }
+
     /// Returns the values as a line of blocks: `▁▂▅█`. Empty with less than two.
     pub(in crate::alerts::enabled) fn sparkline(&self) -> String {
         const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];

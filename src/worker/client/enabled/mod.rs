@@ -24,11 +24,13 @@ mod executor;
 mod full_body;
 mod resolver;
 mod stream;
+mod tcp;
 #[cfg(test)]
 mod tests;
 mod tls;
 
 pub(crate) use self::addresses::AllowedAddresses;
+pub(crate) use self::tcp::TcpConnector;
 
 /// The maximum number of bytes that are read of a response's body, and of its head.
 const MAX_RESPONSE: usize = 64 * 1024;
@@ -108,7 +110,9 @@ impl HttpClient {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(max_idle)
             .http1_max_buf_size(MAX_RESPONSE)
-            .build(Connector::new(tls, resolve, allowed));
+            .build(Connector::new(TcpConnector::with_resolver(
+                tls, resolve, allowed,
+            )));
         Self(Arc::new(client))
     }
 

@@ -56,6 +56,7 @@ describe('the verdict', () => {
         { kind: 'check', name: 'database', state: 'critical' as const, text: 'timed out after 2 s.', alert: null, card: null },
         { kind: 'sink', name: 'otlp', state: 'warning' as const, text: 'nothing was delivered', alert: null, card: null },
       ],
+      reason_count: 2,
       where: { method: 'POST', route: '/api/content/generate', share: 0.91 },
       slow: null,
     };
@@ -64,7 +65,7 @@ describe('the verdict', () => {
       'Critical. The check “database” does not pass: timed out after 2 s; one more below. ' +
         'It began at 14:20, two minutes after v1.4.3; 6.8 % of requests fail, 91 % of them on POST /api/content/generate.',
     );
-    expect(textOf({ ...change, markers: [], verdict: { ...verdict, since: null, reasons: [] } })).toBe(
+    expect(textOf({ ...change, markers: [], verdict: { ...verdict, since: null, reasons: [], reason_count: 0 } })).toBe(
       'Critical. 6.8 % of requests fail, 91 % of them on POST /api/content/generate.',
     );
   });
@@ -78,6 +79,7 @@ describe('the verdict', () => {
       since: NOW - 12 * MINUTE,
       uptime: 840,
       reasons: [reason('high-error-rate', 'error_rate', 'critical'), reason('slow-response', 'response_time', 'warning'), reason('disk-full', 'cpu', 'warning')],
+      reason_count: 3,
       where: { method: 'POST', route: '/api/content/generate', share: 0.91 },
       slow: { method: 'GET', route: '/search', p95: 1.2 },
     };
@@ -95,8 +97,8 @@ describe('the verdict', () => {
     expect(pieces.filter(({ link }) => link !== undefined).map(({ text }) => plain(text))).toEqual(['6.8 % of requests fail', '1.38 s', 'POST /api/content/generate']);
     // The figure is back, and the alert on the last minutes is not over.
     const back = { ...bad, error_rate: { ...bad.error_rate, value: 0 } };
-    expect(textOf({ verdict: { ...verdict, reasons: verdict.reasons.slice(0, 1) }, cards: back })).toMatch(/^Critical\. In words\. It began/);
-    const slow = { ...verdict, state: 'warning' as const, reasons: [reason('slow-response', 'response_time', 'warning')] };
+    expect(textOf({ verdict: { ...verdict, reasons: verdict.reasons.slice(0, 1), reason_count: 1 }, cards: back })).toMatch(/^Critical\. In words\. It began/);
+    const slow = { ...verdict, state: 'warning' as const, reasons: [reason('slow-response', 'response_time', 'warning')], reason_count: 1 };
     expect(textOf({ verdict: slow, cards: bad })).toBe('Warning. p95 is 1.38 s, 6.6 × its normal. It began at 14:20; slowest on GET /search, p95 1.2 s.');
   });
 
