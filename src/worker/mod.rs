@@ -108,8 +108,6 @@ pub use self::config::WorkerConfig;
 
 #[cfg(feature = "alerts")]
 pub(crate) use self::client::AllowedAddresses;
-#[cfg(feature = "email")]
-pub(crate) use self::client::TcpConnector;
 #[cfg_attr(
     not(any(
         feature = "email",
@@ -125,6 +123,8 @@ pub(crate) use self::client::TlsRoots;
     expect(unused_imports, reason = "no feature that sends is on")
 )]
 pub(crate) use self::client::{HttpClient, HttpResponse};
+#[cfg(feature = "email")]
+pub(crate) use self::client::{TcpConnector, TlsTcpStream};
 pub(crate) use self::completion::{Completion, CompletionFuture};
 pub(crate) use self::console::Console;
 pub(crate) use self::deadline::{Deadlines, Pending};

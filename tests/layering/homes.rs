@@ -2,7 +2,7 @@
 
 /// Paths that are used in few places only: the path's beginning, and the files or directories below `src/` that may
 /// use it.
-pub(crate) const HOMES: [(&[&str], &[&str]); 35] = [
+pub(crate) const HOMES: [(&[&str], &[&str]); 36] = [
     (&["axum"], &["http/axum.rs", "monitor/", "dashboard/"]),
     (
         &["hyper"],
@@ -26,6 +26,7 @@ pub(crate) const HOMES: [(&[&str], &[&str]); 35] = [
     (&["rustls"], &["worker/client/"]),
     (&["tokio_rustls"], &["worker/client/"]),
     (&["webpki_roots"], &["worker/client/"]),
+    (&["lettre"], &["alerts/enabled/channels/email/"]),
     (&["reqwest"], &["external/error_kind/", "external/reqwest/"]),
     (&["rcgen"], &[]),
     (&["httpdate"], &["external/limits/", "worker/remote/"]),

@@ -23,7 +23,7 @@ pub(crate) use self::enabled::AllowedAddresses;
 #[cfg(feature = "_client")]
 pub(crate) use self::enabled::HttpClient;
 #[cfg(feature = "email")]
-pub(crate) use self::enabled::TcpConnector;
+pub(crate) use self::enabled::{TcpConnector, TlsTcpStream};
 
 /// The certificate authorities that are trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]

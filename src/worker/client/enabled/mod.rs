@@ -31,6 +31,8 @@ mod tls;
 
 pub(crate) use self::addresses::AllowedAddresses;
 pub(crate) use self::tcp::TcpConnector;
+#[cfg(feature = "email")]
+pub(crate) use self::tcp::TlsTcpStream;
 
 /// The maximum number of bytes that are read of a response's body, and of its head.
 const MAX_RESPONSE: usize = 64 * 1024;

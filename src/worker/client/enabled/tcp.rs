@@ -13,6 +13,9 @@ use super::resolver::{HostResolver, Resolve};
 use super::tls;
 use crate::worker::client::HttpError;
 
+/// A connection with TLS.
+pub(crate) type TlsTcpStream = TlsStream<TcpStream>;
+
 /// The time limit for a connection, including TLS.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -63,7 +66,7 @@ impl TcpConnector {
         host: &str,
         stream: TcpStream,
         until: Instant,
-    ) -> Result<TlsStream<TcpStream>, HttpError> {
+    ) -> Result<TlsTcpStream, HttpError> {
         let name = tls::name(host)?;
         match timeout_at(until, self.tls.connect(name, stream)).await {
             Ok(Ok(stream)) => Ok(stream),
@@ -111,7 +114,7 @@ impl TcpConnector {
         &self,
         host: &str,
         stream: TcpStream,
-    ) -> Result<TlsStream<TcpStream>, HttpError> {
+    ) -> Result<TlsTcpStream, HttpError> {
         self.secure_until(host, stream, Instant::now() + TIMEOUT)
             .await
     }

@@ -1,4 +1,4 @@
-//! Senders and recipients.
+//! Senders, recipients and hosts.
 
 use lettre::message::Mailbox;
 
@@ -32,6 +32,14 @@ pub(super) fn mailbox(text: &str) -> Result<Mailbox, String> {
     } else {
         Err(problem())
     }
+}
+
+/// Whether this may be a name or an address of a host.
+pub(super) fn is_host(text: &str) -> bool {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_name = !text.is_empty() && text.len() <= 253 && text.bytes().all(is_plain);
+    is_name || bare.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
 #[cfg(test)]

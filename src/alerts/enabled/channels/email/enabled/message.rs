@@ -100,12 +100,9 @@ fn message_id(notification: &Notification, domain: &str) -> String {
     let at = millis(notification.at).to_string();
     let environment = notification.environment.as_deref().unwrap_or_default();
     let parts = [&*notification.group_key, environment, &at];
-    let key: String = notification.id.chars().filter(is_of_an_id).collect();
+    let is_plain = |char: &char| char.is_ascii_alphanumeric() || *char == '-';
+    let key: String = notification.id.chars().filter(is_plain).collect();
     format!("<{key}.{:016x}@{domain}>", hash_of(parts.into_iter()))
-}
-
-fn is_of_an_id(char: &char) -> bool {
-    char.is_ascii_alphanumeric() || *char == '-'
 }
 
 /// An ID for each incident: an alert from when it fires until it ends. A mail of several incidents joins their threads, so that one

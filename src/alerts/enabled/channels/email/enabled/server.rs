@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use super::smtp_config::is_host;
+use super::address::is_host;
 use crate::error::{Error, Result};
 use crate::model::Secret;
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::address::is_host;
 use super::server::{SmtpSecurity, SmtpServer};
 
 /// What the text says.
@@ -121,7 +122,6 @@ fn of_json(fields: &Map<String, Value>) -> Result<SmtpConfig, String> {
         let text = || value.as_str().map(str::to_owned).ok_or_else(bad);
         let flag = || value.as_bool().ok_or_else(bad);
         match &**name {
-            "host" => {}
             "port" => {
                 let number = value.as_u64().and_then(|it| u16::try_from(it).ok());
                 let number = number.or_else(|| value.as_str()?.parse().ok());
@@ -130,7 +130,7 @@ fn of_json(fields: &Map<String, Value>) -> Result<SmtpConfig, String> {
             "secure" if flag()? => security = Some(SmtpSecurity::Implicit),
             "ignoreTLS" if flag()? => security = Some(SmtpSecurity::PlainText),
             // What they ask for is always so.
-            "secure" | "ignoreTLS" | "requireTLS" => {}
+            "host" | "secure" | "ignoreTLS" | "requireTLS" => {}
             "tls" if value.is_string() => security = Some(security_of(&text()?)?),
             "tls" if value.get("rejectUnauthorized") == Some(&Value::Bool(false)) => {
                 config.notices.push(
@@ -224,14 +224,6 @@ fn host_and_port(text: &str) -> Result<(&str, Option<u16>), String> {
     } else {
         Err("it has no name of a host".to_owned())
     }
-}
-
-/// Whether this may be a name or an address of a host.
-pub(super) fn is_host(text: &str) -> bool {
-    let bare = text.trim_start_matches('[').trim_end_matches(']');
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let is_name = !text.is_empty() && text.len() <= 253 && text.bytes().all(is_plain);
-    is_name || bare.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
 /// Replaces `%40` and the like. `None` if the result is no text.

@@ -9,7 +9,8 @@ use std::task::{Context, Poll, ready};
 use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
+
+use crate::worker::TlsTcpStream;
 
 /// What a server would send first on a new connection.
 const GREETING: &[u8] = b"220 \r\n";
@@ -87,12 +88,12 @@ impl AsyncTokioStream for PlainStream {
 pub(super) struct SecureStream {
     /// What is read first.
     greeting: &'static [u8],
-    stream: TlsStream<TcpStream>,
+    stream: TlsTcpStream,
 }
 
 impl SecureStream {
     /// A connection that begins with TLS.
-    pub(super) fn implicit(stream: TlsStream<TcpStream>) -> Self {
+    pub(super) fn implicit(stream: TlsTcpStream) -> Self {
         Self {
             greeting: b"",
             stream,
@@ -100,7 +101,7 @@ impl SecureStream {
     }
 
     /// A connection after `STARTTLS`. The server does not greet again, and lettre waits for it.
-    pub(super) fn upgraded(stream: TlsStream<TcpStream>) -> Self {
+    pub(super) fn upgraded(stream: TlsTcpStream) -> Self {
         Self {
             greeting: GREETING,
             stream,
