@@ -44,6 +44,7 @@
 //! | keys | call | struct |
 //! |---|---|---|
 //! | `log.*` | [`logs`](crate::MonitorBuilder::logs) | [`LogsConfig`] |
+//! | `elasticsearch.*` | [`elasticsearch`](crate::MonitorBuilder::elasticsearch) | [`ElasticsearchConfig`] |
 //! | `errors.*`, `sentry.environment`, `sentry.release` | [`errors`](crate::MonitorBuilder::errors) | [`ErrorsConfig`] |
 //! | `http.*` | [`http`](crate::MonitorBuilder::http) | [`HttpConfig`] |
 //! | `trace.*` | [`trace`](crate::MonitorBuilder::trace) | [`TraceConfig`] |
@@ -278,6 +279,17 @@
 //! | `metrics.histogram_aggregation` | `WATCHPOST_METRICS_HISTOGRAM_AGGREGATION`, `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION` | `"base2_exponential_bucket_histogram"` | `base2_exponential_bucket_histogram` or `explicit_bucket_histogram` | The form of pushed histograms |
 //! | `worker.max_queue_bytes` | `WATCHPOST_WORKER_MAX_QUEUE_BYTES` | `"8MiB"` | a size from `512KiB` to `1GiB` | The most bytes of records that may wait to be formatted |
 //! | `worker.max_sink_bytes` | `WATCHPOST_WORKER_MAX_SINK_BYTES` | `"4MiB"` | a size from `64KiB` to `1GiB` | The most bytes that may wait to be written, for each sink |
+//! | `elasticsearch.urls` | `WATCHPOST_ELASTICSEARCH_URLS`, `ELASTICSEARCH_URL` | `[]` | URLs such as `https://search-1:9200` | The nodes of an Elasticsearch or OpenSearch that gets the log records; the first one that works is used |
+//! | `elasticsearch.username` | `WATCHPOST_ELASTICSEARCH_USERNAME`, `ELASTICSEARCH_USERNAME` | none | a text of 1 to 255 characters in one line | The user of that server |
+//! | `elasticsearch.password` | `WATCHPOST_ELASTICSEARCH_PASSWORD`, `ELASTICSEARCH_PASSWORD` | none | a text of 1 to 2048 characters in one line | The password of that user |
+//! | `elasticsearch.api_key` | `WATCHPOST_ELASTICSEARCH_API_KEY`, `ELASTICSEARCH_API_KEY` | none | a text of 1 to 2048 characters in one line | An encoded API key of that server, in place of a user |
+//! | `elasticsearch.certificate` | `WATCHPOST_ELASTICSEARCH_CERTIFICATE` | none | a PEM file's path | The authorities of that server that are trusted in place of the public ones |
+//! | `elasticsearch.index` | `WATCHPOST_ELASTICSEARCH_INDEX` | `"watchpost-logs"` | lower-case letters, digits, `-`, `_` and `.`, a letter or a digit first | The beginning of the names of the indices, which have the day at their end, or the name of the data stream |
+//! | `elasticsearch.data_stream` | `WATCHPOST_ELASTICSEARCH_DATA_STREAM` | `false` | `true` or `false` | Whether `elasticsearch.index` is a data stream |
+//! | `elasticsearch.template` | `WATCHPOST_ELASTICSEARCH_TEMPLATE` | `false` | `true` or `false` | Whether the index template is stored in that server at the start |
+//! | `elasticsearch.timeout` | `WATCHPOST_ELASTICSEARCH_TIMEOUT` | `"30s"` | a duration from `1ms` to `10m` | The time that one request to that server may take |
+//! | `elasticsearch.max_batch_bytes` | `WATCHPOST_ELASTICSEARCH_MAX_BATCH_BYTES` | `"4MiB"` | a size from `64KiB` to `64MiB` | The most bytes of documents in one request, before compression |
+//! | `elasticsearch.max_batch_documents` | `WATCHPOST_ELASTICSEARCH_MAX_BATCH_DOCUMENTS` | `2000` | a whole number from 1 to 10000 | The most documents in one request |
 //! | `health.failures` | `WATCHPOST_HEALTH_FAILURES` | `3` | a whole number from 1 to 100 | How many failures in a row take a check down |
 //! | `health.successes` | `WATCHPOST_HEALTH_SUCCESSES` | `2` | a whole number from 1 to 100 | How many successes in a row bring a check up again |
 //! | `health.interval` | `WATCHPOST_HEALTH_INTERVAL` | `"10s"` | a duration from `100ms` to `1h` | The time from the start of one run of a check to the start of the next |
@@ -355,7 +367,7 @@ use crate::errors::ErrorsConfig;
 use crate::health::HealthConfig;
 use crate::history::HistoryConfig;
 use crate::http::HttpConfig;
-use crate::logs::LogsConfig;
+use crate::logs::{ElasticsearchConfig, LogsConfig};
 use crate::metrics::MetricsConfig;
 use crate::model::{ExplicitKeys, Secret};
 use crate::redact::RedactConfig;
@@ -371,6 +383,7 @@ pub(crate) struct Config {
     /// The directory of the stores. If `None`, stores are in memory only.
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) logs: LogsConfig,
+    pub(crate) elasticsearch: ElasticsearchConfig,
     pub(crate) install: InstallConfig,
     pub(crate) errors: ErrorsConfig,
     pub(crate) http: HttpConfig,
@@ -399,6 +412,7 @@ impl Config {
     fn explicit_keys(&self) -> impl Iterator<Item = &'static str> {
         let all = [
             &self.logs.explicit,
+            &self.elasticsearch.explicit,
             &self.errors.explicit,
             &self.http.explicit,
             &self.metrics.explicit,
@@ -421,6 +435,7 @@ impl Default for Config {
             service: ServiceConfig::default(),
             data_dir: None,
             logs: LogsConfig::default(),
+            elasticsearch: ElasticsearchConfig::default(),
             install: InstallConfig::default(),
             errors: ErrorsConfig::default(),
             http: HttpConfig::default(),

@@ -22,3 +22,6 @@ pub mod normal {}
 #[cfg(feature = "alerts")]
 #[doc = include_str!("runbook.md")]
 pub mod runbook {}
+
+#[doc = include_str!("shipping.md")]
+pub mod shipping {}

@@ -158,6 +158,29 @@
 //! | `code.file.path`, `code.line.number` | `log.origin.file.name`, `log.origin.file.line` |
 //! | `http.route`, `rpc.*`, `time_to_headers_ms`, `watchpost.*` and the host's own fields | none |
 //!
+//! A field of the host keeps its name, with three exceptions: `error` becomes `error.message`; a plain value under a name that
+//! is an object in the schema, such as `user` or `url`, gets the prefix `attributes.`, as does a name that a field above has
+//! already. What a field has as its first value decides its type in the server: a number first and a text later is refused,
+//! unless the index template is stored (`elasticsearch.template`).
+//!
+//! # Elasticsearch and OpenSearch
+//!
+//! With the feature `elasticsearch` and a URL, each record of the files is sent to an Elasticsearch (8 or 9) or an OpenSearch
+//! (2 or 3), as a document with the names above:
+//!
+//! ```sh
+//! ELASTICSEARCH_URL=https://search-1:9200,https://search-2:9200
+//! ELASTICSEARCH_API_KEY=VnVhQ2ZHY0JDZGJrUW0tZTVhT3g6dWkybHAyYXhUTm1zeWFrdzl0dk5udw==
+//! ```
+//!
+//! If the service has another use for `ELASTICSEARCH_URL`, call
+//! `.elasticsearch(ElasticsearchConfig::default().urls(Vec::<String>::new()))`: then no log record is sent there.
+//!
+//! Each document is there once, also after an outage, a restart and a `kill -9`; see [`guide::shipping`](crate::guide::shipping)
+//! for each answer of a server, the books and the limits. The settings `elasticsearch.*` name the index, a data stream, an
+//! authority of your own, and the size of a request; [`ElasticsearchConfig`] is the same in code. The user or the API key needs
+//! the privileges `create_doc` and `auto_configure` on the index, and `manage_index_templates` if the template is to be stored.
+//!
 //! # The last log records
 //!
 //! The last log records stay in memory, up to `log.recent_bytes` (4 MiB by default, which is 10,000 records or more), also
@@ -192,6 +215,7 @@ mod bridge;
 mod cache;
 mod config;
 mod digits;
+mod elasticsearch;
 mod error_formatter;
 mod escape;
 mod event_formatter;
@@ -211,6 +235,7 @@ pub(crate) mod subscriber_probe;
 mod timestamp;
 
 pub use self::config::{LogFormat, LogsConfig, RequestLogs};
+pub use self::elasticsearch::ElasticsearchConfig;
 pub(crate) use self::layer::EventListener;
 pub use self::layer::TracingLayer;
 pub use self::recent::{LogQuery, LogRecord, RecentLogs};
@@ -218,6 +243,7 @@ pub use self::recent::{LogQuery, LogRecord, RecentLogs};
 pub(crate) use self::breadcrumb::decode_breadcrumb;
 pub(crate) use self::bridge::{BridgeState, follow_levels, install as install_log_bridge};
 pub(crate) use self::config::ServiceFields;
+pub(crate) use self::elasticsearch::{Shipping, ShippingSetup, ShippingStatus};
 pub(crate) use self::files::{LogFileWriter, LogFiles, LogFilesSetup, LogFilesStatus};
 pub(crate) use self::formatter::LogFormatter;
 pub(crate) use self::installed::{InstalledLayer, has_layer_of, monitor_of};

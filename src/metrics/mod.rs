@@ -101,6 +101,7 @@
 //! | `watchpost_anomalies_*`, `watchpost_anomaly_*` | anomalies and their hooks, see [`anomaly`](crate::anomaly) |
 //! | `watchpost_log_errors_total` | `tracing` events and captured errors with level `ERROR`; absent if `log.recent_bytes` is 0 |
 //! | `watchpost_log_files_size_bytes`, `watchpost_log_files_lost_copies_total` | with [log files](crate::logs#files): their bytes on the disk, and lines that are missing in `error.log` alone |
+//! | `watchpost_elasticsearch_*` | with `elasticsearch.urls`: log records for that server, see [`guide::shipping`](crate::guide::shipping) |
 //! | `watchpost_*` | the monitor itself |
 //!
 //! # Metrics of HTTP requests
@@ -174,7 +175,7 @@
 //! | series | from when |
 //! |---|---|
 //! | `watchpost_records_emitted_total`, `_delivered_total` by `signal`; `_dropped_total` by `signal` and `reason` | every label set, when the monitor is built |
-//! | `watchpost_spans_lost_total` by `reason`, `watchpost_traces_over_budget_total`, `watchpost_traces_store_*_total`, `watchpost_errors_unrouted_total`, `watchpost_worker_restarts_total`, `watchpost_metrics_refused_total`, `_truncated_total`, `watchpost_alerts_evaluations_total`, `watchpost_alerts_hook_events_total` by `result`, `watchpost_serve_connections_closed_total` by `reason`, `watchpost_log_files_lost_copies_total` | the same |
+//! | `watchpost_spans_lost_total` by `reason`, `watchpost_traces_over_budget_total`, `watchpost_traces_store_*_total`, `watchpost_errors_unrouted_total`, `watchpost_worker_restarts_total`, `watchpost_metrics_refused_total`, `_truncated_total`, `watchpost_alerts_evaluations_total`, `watchpost_alerts_hook_events_total` by `result`, `watchpost_serve_connections_closed_total` by `reason`, `watchpost_log_files_lost_copies_total`, `watchpost_elasticsearch_*_total` | the same |
 //! | a metric of your own: `metrics.counter("orders").build()` | without labels, when it is built |
 //! | a label set of your own: `orders.with([("kind", "gift")])` | when `with` is called, before the first `add` |
 //! | `http_server_*`, `watchpost_http_*`, `watchpost_errors_total`, `watchpost_hook_panics_total`, `watchpost_long_polls_total` | without labels, when the monitor is built; with labels, from the first event |

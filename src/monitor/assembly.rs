@@ -16,6 +16,7 @@ use super::handle::Monitor;
 use super::history::HistoryState;
 use super::log_files::LogFilesState;
 use super::self_metrics;
+use super::shipping::LogShipping;
 use super::state::MonitorState;
 use super::tracing::Tracing;
 use crate::access::{self, TokenResolver, TokenSettings};
@@ -146,8 +147,9 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let doctor_task = DoctorTask::default();
     let recent_logs = recent_logs(&base);
     let log_files = log_files(&base, data_dir.as_ref(), &mut store_tasks);
+    let shipping = shipping(&base, log_files.as_ref(), &mut store_tasks);
     let setup = WorkerSetup {
-        sinks: line_sinks(&base, writer, log_files.as_ref()),
+        sinks: line_sinks(&base, writer, log_files.as_ref(), shipping.as_ref()),
         processors: processors(&base, &errors, &tracing),
         observer: observer(&base, &recent_logs),
         tasks: periodic_tasks(&base, &tracing, &doctor_task, &system, store_tasks),
@@ -165,7 +167,8 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
 
     // The parts below need the worker's runtime, or only what stands already. None of them waits for anything.
     let health = health(&base, &worker, keys.clone());
-    let inbound = layer_context(&base, &tracing, &users, log_files.is_some());
+    let has_lines = base.config.logs.console || log_files.is_some() || shipping.is_some();
+    let inbound = layer_context(&base, &tracing, &users, has_lines);
     let (queries, calls) = outgoing(&base, &tracing);
     let content = ContentInstruments::new(&base.metrics, &base.clock);
     let Foundation {
@@ -193,6 +196,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         errors,
         recent_logs,
         log_files,
+        shipping,
         health,
         history,
         alerts,
@@ -392,11 +396,14 @@ fn line_sinks(
     base: &Foundation,
     console_writer: Option<Box<dyn Write + Send>>,
     files: Option<&LogFilesState>,
+    shipping: Option<&LogShipping>,
 ) -> Vec<SinkSetup> {
     let files = files.map(|it| it.sink(log_format(base, false)));
+    let shipping = shipping.and_then(|it| it.sink(log_format(base, false)));
     console(base, console_writer)
         .into_iter()
         .chain(files)
+        .chain(shipping)
         .collect()
 }
 
@@ -426,6 +433,17 @@ fn log_files(
     )?;
     tasks.extend(files.tasks());
     Some(files)
+}
+
+/// Creates the shipping of log records, if a server is set, and adds its tasks.
+fn shipping(
+    base: &Foundation,
+    files: Option<&LogFilesState>,
+    tasks: &mut Vec<PeriodicTask>,
+) -> Option<LogShipping> {
+    let shipping = LogShipping::new(&base.config.elasticsearch, files, &base.diagnostics)?;
+    tasks.extend(shipping.tasks());
+    Some(shipping)
 }
 
 /// Creates the record processors of this process.
@@ -563,14 +581,14 @@ fn layer_context(
     base: &Foundation,
     tracing: &Tracing,
     users: &Arc<UserTracker>,
-    has_log_files: bool,
+    has_lines: bool,
 ) -> LayerContext {
     LayerContext::new(LayerSetup {
         requests: &base.requests,
         metrics: &base.metrics,
         record_queue: &base.record_queue,
         diagnostics: &base.diagnostics,
-        log_mode: request_log_mode(&base.config, base.config.logs.console || has_log_files),
+        log_mode: request_log_mode(&base.config, has_lines),
         config: http(&base.config),
         traces: tracing.traces.clone(),
         users: Arc::clone(users),

@@ -69,6 +69,10 @@ impl LogFilesState {
         })
     }
 
+    pub(super) fn files(&self) -> &Arc<LogFiles> {
+        &self.files
+    }
+
     /// The sink that writes them.
     pub(super) fn sink(&self, format: LogFormatter) -> SinkSetup {
         SinkSetup {

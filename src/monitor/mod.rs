@@ -29,6 +29,7 @@ mod log_files;
 mod propagator;
 mod self_metrics;
 mod serve;
+mod shipping;
 mod signal;
 mod snapshots;
 mod state;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::doctor::FORKED;
 use super::error_groups;
 use super::serve::ServerCounters;
+use super::shipping::LogShipping;
 use super::state::MonitorState;
 use crate::clock::Clock;
 use crate::db::Queries;
@@ -63,6 +64,9 @@ pub(super) fn observe(inner: &MonitorState) {
     }
     if let Some(files) = &inner.log_files {
         files.observe(metrics);
+    }
+    if let Some(shipping) = &inner.shipping {
+        shipping.observe(metrics);
     }
     metrics.watch_itself();
     system::register(metrics, &inner.system);
@@ -388,6 +392,7 @@ fn watch_parts(inner: &MonitorState, snapshots: SnapshotWatch) {
     let errors = inner.errors.clone();
     let history = inner.history.component();
     let traces = inner.tracing.store.clone();
+    let shipping = inner.shipping.clone();
     let of = Arc::downgrade(&inner.worker);
     inner.health.set_components(move |record| {
         if let Some(problem) = &data_dir_problem {
@@ -404,6 +409,9 @@ fn watch_parts(inner: &MonitorState, snapshots: SnapshotWatch) {
                 "traces.store",
                 ComponentStatus::failing_store(store.failure, 0, store.bytes),
             );
+        }
+        if let Some(component) = shipping.as_ref().and_then(LogShipping::component) {
+            record("elasticsearch", component);
         }
         if let Some(store) = history() {
             record("history.store", store);

@@ -12,6 +12,7 @@ use super::globals::InstallHistory;
 use super::history::HistoryState;
 use super::log_files::LogFilesState;
 use super::serve::ServerCounters;
+use super::shipping::LogShipping;
 use super::tracing::Tracing;
 use crate::config::{InstallConfig, Settings};
 use crate::content::ContentInstruments;
@@ -45,6 +46,7 @@ pub(super) struct MonitorState {
     pub(super) errors: ErrorTracker,
     pub(super) recent_logs: Arc<RecentLogStore>,
     pub(super) log_files: Option<LogFilesState>,
+    pub(super) shipping: Option<LogShipping>,
     pub(super) health: Health,
     pub(super) dashboard: DashboardState,
     pub(super) history: HistoryState,

@@ -111,11 +111,12 @@ pub(crate) use self::client::AllowedAddresses;
 #[cfg_attr(
     not(any(
         feature = "email",
+        feature = "elasticsearch",
         feature = "otlp",
         feature = "prometheus-reader",
         feature = "sentry"
     )),
-    expect(unused_imports, reason = "other channels trust the public authorities")
+    expect(unused_imports, reason = "channels trust the public authorities")
 )]
 pub(crate) use self::client::TlsRoots;
 #[cfg_attr(
@@ -139,7 +140,9 @@ pub(crate) use self::record_queue::{MAX_RECORD, Record, RecordQueue};
     expect(unused_imports, reason = "only the sink for metrics has jobs")
 )]
 pub(crate) use self::remote::BatchJob;
-#[cfg(feature = "alerts")]
+#[cfg(feature = "elasticsearch")]
+pub(crate) use self::remote::back_off;
+#[cfg(any(feature = "alerts", feature = "elasticsearch"))]
 pub(crate) use self::remote::retry_after;
 #[cfg_attr(
     not(any(feature = "otlp", feature = "sentry")),

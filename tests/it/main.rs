@@ -38,6 +38,8 @@ mod dashboard_traces;
 mod database_errors;
 #[cfg(all(feature = "deadpool-postgres", feature = "sqlx"))]
 mod database_health;
+#[cfg(feature = "elasticsearch")]
+mod elasticsearch;
 #[cfg(feature = "email")]
 mod email;
 mod errors;

@@ -63,6 +63,7 @@ pub(crate) const HOMES: [(&[&str], &[&str]); 36] = [
         &[
             "dashboard/",
             "history/enabled/disk/",
+            "logs/elasticsearch/",
             "logs/files/",
             "metrics/",
             "trace/otlp/",
@@ -74,6 +75,7 @@ pub(crate) const HOMES: [(&[&str], &[&str]); 36] = [
             "alerts/enabled/channels/",
             "errors/sentry/",
             "history/enabled/prometheus/",
+            "logs/elasticsearch/",
         ],
     ),
     (&["metrics_exporter_prometheus"], &["metrics/"]),
@@ -86,7 +88,10 @@ pub(crate) const HOMES: [(&[&str], &[&str]); 36] = [
     ),
     (&["ring"], &["alerts/enabled/channels/", "dashboard/"]),
     (&["exaloglog"], &["users/"]),
-    (&["siphasher"], &["alerts/enabled/labels.rs", "users/"]),
+    (
+        &["siphasher"],
+        &["alerts/enabled/labels.rs", "logs/elasticsearch/", "users/"],
+    ),
     (&["rustix"], &["clock/", "system/"]),
     (&["std", "env"], &["config/env.rs"]),
     (&["crate", "otel"], &["otel/", "monitor/", "lib.rs"]),

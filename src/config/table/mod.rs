@@ -13,12 +13,14 @@ macro_rules! field {
 
 #[cfg(test)]
 mod documentation;
+mod logs;
 mod monitoring;
 mod parsers;
 mod service;
 mod setting;
 mod telemetry;
 
+use self::logs::LOG_RECEIVERS;
 use self::monitoring::MONITORING;
 use self::service::SERVICE;
 use self::telemetry::TELEMETRY;
@@ -32,8 +34,8 @@ pub(super) const FILE_VARIABLE: &str = "WATCHPOST_CONFIG";
 /// The variable with OpenTelemetry's list of resource attributes.
 pub(super) const ATTRIBUTES_VARIABLE: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
-const PARTS: [&[Setting]; 3] = [SERVICE, TELEMETRY, MONITORING];
-const COUNT: usize = SERVICE.len() + TELEMETRY.len() + MONITORING.len();
+const PARTS: [&[Setting]; 4] = [SERVICE, TELEMETRY, LOG_RECEIVERS, MONITORING];
+const COUNT: usize = SERVICE.len() + TELEMETRY.len() + LOG_RECEIVERS.len() + MONITORING.len();
 
 /// All settings, in the order in which they are printed.
 pub(super) static SETTINGS: &[Setting] = &concatenated();

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::super::table::{SETTINGS, own_variable};
 use super::*;
 use crate::history::HistoryConfig;
-use crate::logs::{LogFormat, RequestLogs};
+use crate::logs::{ElasticsearchConfig, LogFormat, RequestLogs};
 use crate::metrics::{
     Buckets, HistogramAggregation, MetricsConfig, MetricsExporter, MetricsTemporality,
 };
@@ -33,6 +33,19 @@ max_bytes = "64MiB"
 max_file_bytes = "8MiB"
 max_files = 9
 permissions = "0600"
+
+[elasticsearch]
+urls = ["https://search-1:9200", "https://search-2:9200/es"]
+username = "shipper"
+password = "hunter2"
+api_key = "hunter2hunter2"
+certificate = "/etc/ssl/search.pem"
+index = "contentmax-logs"
+data_stream = true
+template = true
+timeout = "5s"
+max_batch_bytes = "1MiB"
+max_batch_documents = 500
 
 [errors]
 backtraces = "off"
@@ -203,6 +216,7 @@ fn every_key_of_a_file_arrives() {
         Some("/var/lib/contentmax".as_ref())
     );
     assert_logs(&config.logs);
+    assert_elasticsearch(&config.elasticsearch);
     assert_eq!(config.errors.backtraces, crate::errors::Backtraces::Off);
     assert_eq!(config.errors.max_stored_bytes, 8 << 20);
     assert!(config.errors.dsn.is_some());
@@ -322,6 +336,25 @@ fn assert_logs(logs: &crate::logs::LogsConfig) {
 }
 
 /// Asserts the settings of pushes of `ALL`.
+fn assert_elasticsearch(config: &ElasticsearchConfig) {
+    assert_eq!(
+        config.urls,
+        ["https://search-1:9200", "https://search-2:9200/es"]
+    );
+    assert_eq!(config.username.as_deref(), Some("shipper"));
+    assert_eq!(config.password.as_ref().unwrap().reveal(), "hunter2");
+    assert_eq!(config.api_key.as_ref().unwrap().reveal(), "hunter2hunter2");
+    assert_eq!(
+        config.certificate.as_deref(),
+        Some("/etc/ssl/search.pem".as_ref())
+    );
+    assert_eq!(config.index, "contentmax-logs");
+    assert!(config.data_stream && config.template);
+    assert_eq!(config.timeout, Duration::from_secs(5));
+    assert_eq!(config.max_batch_bytes, 1 << 20);
+    assert_eq!(config.max_batch_documents, 500);
+}
+
 fn assert_pushes(metrics: &MetricsConfig, otlp: &OtlpConfig) {
     assert_eq!(metrics.exporter, MetricsExporter::Otlp);
     assert_eq!(

@@ -102,6 +102,7 @@ fn the_methods_of_the_builder_name_their_settings() {
                 "errors",
                 "trace",
                 "otlp",
+                "elasticsearch",
                 "metrics",
                 "health",
                 "history",

@@ -134,13 +134,7 @@ impl ItemParser for ReceiverUrlItem {
     }
 
     fn check(text: &String) -> Result<(), String> {
-        let url = text.parse::<http::Uri>().ok();
-        let is_http = |it: &http::Uri| matches!(it.scheme_str(), Some("http" | "https"));
-        let is_plain = |it: &http::Uri| {
-            let authority = it.authority().map_or("", http::uri::Authority::as_str);
-            !authority.is_empty() && !authority.contains('@') && it.query().is_none()
-        };
-        if text.len() <= 2048 && url.is_some_and(|it| is_http(&it) && is_plain(&it)) {
+        if is_base_url(text) {
             return Ok(());
         }
         Err("not a URL; write one such as `http://alertmanager:9093`".to_owned())
@@ -179,6 +173,46 @@ impl ItemParser for EmailItem {
     fn print(value: &String) -> String {
         quoted(value)
     }
+}
+
+/// The URL of a node of a search server.
+pub(in crate::config) struct SearchUrlItem;
+
+impl ItemParser for SearchUrlItem {
+    type Value = String;
+    const TYPE: TomlType = TomlType::String;
+    const EXAMPLE: &'static str = "[\"https://search-1:9200\"]";
+    const DESCRIPTION: &'static str = "URLs such as `https://search-1:9200`";
+
+    fn parse(text: &str) -> Result<String, String> {
+        Ok(text.to_owned())
+    }
+
+    fn check(text: &String) -> Result<(), String> {
+        if is_base_url(text) {
+            return Ok(());
+        }
+        Err(
+            "not a URL; write one such as `https://search-1:9200`, without a user and a password"
+                .to_owned(),
+        )
+    }
+
+    fn print(value: &String) -> String {
+        quoted(value)
+    }
+}
+
+/// Whether a text is a URL to which a path is appended.
+fn is_base_url(text: &str) -> bool {
+    let is_plain = |it: http::Uri| {
+        let authority = it.authority().map_or("", http::uri::Authority::as_str);
+        matches!(it.scheme_str(), Some("http" | "https"))
+            && !authority.is_empty()
+            && !authority.contains('@')
+            && it.query().is_none()
+    };
+    text.len() <= 2048 && text.parse().is_ok_and(is_plain)
 }
 
 /// The lines of a card of the dashboard.

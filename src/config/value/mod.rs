@@ -9,6 +9,7 @@ mod dsn;
 mod duration;
 mod headers;
 mod histograms;
+mod index_name;
 mod items;
 mod list;
 mod number;
@@ -25,9 +26,10 @@ pub(super) use self::dsn::DsnParser;
 pub(super) use self::duration::DurationParser;
 pub(super) use self::headers::HeadersParser;
 pub(super) use self::histograms::HistogramsParser;
+pub(super) use self::index_name::IndexNameParser;
 pub(super) use self::items::{
     DashboardLineItem, EmailItem, GrpcMethodItem, HeaderNameItem, NetworkItem, QueryNameItem,
-    ReceiverUrlItem, RequestMethodItem, SecretKeyItem, SecretPathItem, StatusItem,
+    ReceiverUrlItem, RequestMethodItem, SearchUrlItem, SecretKeyItem, SecretPathItem, StatusItem,
 };
 pub(super) use self::list::{ListParser, PropagatorsParser};
 pub(super) use self::number::{BoolParser, CappedParser, IntegerParser, RatioParser, RealParser};

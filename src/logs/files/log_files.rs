@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -70,8 +70,8 @@ impl LogFiles {
 
     /// A reader of all lines from a position on; `None` begins with the oldest line.
     #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "shipping and search will read with it")
+        not(any(test, feature = "elasticsearch")),
+        expect(dead_code, reason = "only shipping reads with it")
     )]
     pub(crate) fn reader(&self, from: Option<LogPosition>) -> std::io::Result<LogReader> {
         self.combined.load()?;
@@ -80,8 +80,8 @@ impl LogFiles {
 
     /// The positions of the oldest line and after the newest one.
     #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "shipping and search will read with it")
+        not(any(test, feature = "elasticsearch")),
+        expect(dead_code, reason = "only shipping reads with it")
     )]
     pub(crate) fn range(&self) -> std::io::Result<(LogPosition, LogPosition)> {
         self.combined.load()?;
@@ -129,6 +129,24 @@ impl LogFiles {
     pub(crate) fn finish(&self) -> bool {
         let saved = [&self.combined, &self.errors].map(|it| it.save().is_ok());
         saved == [true, true]
+    }
+
+    /// The directory of the files.
+    #[cfg_attr(
+        not(feature = "elasticsearch"),
+        expect(dead_code, reason = "only shipping has files beside them")
+    )]
+    pub(crate) fn directory(&self) -> &Path {
+        &self.setup.directory
+    }
+
+    /// The number of the line after the newest one. `None` in a child made by `fork` if a thread of the parent held a lock.
+    #[cfg_attr(
+        not(feature = "elasticsearch"),
+        expect(dead_code, reason = "only shipping counts what waits")
+    )]
+    pub(crate) fn end_line(&self) -> Option<u64> {
+        self.combined.end_line()
     }
 
     /// `None` in a child made by `fork` if a thread of the parent held a lock.

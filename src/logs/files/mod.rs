@@ -39,4 +39,14 @@ mod tests;
 mod writer;
 
 pub(crate) use self::log_files::{LogFiles, LogFilesSetup, LogFilesStatus};
+#[cfg_attr(
+    not(feature = "elasticsearch"),
+    expect(unused_imports, reason = "shipping reads with them")
+)]
+pub(crate) use self::position::LogPosition;
+#[cfg_attr(
+    not(feature = "elasticsearch"),
+    expect(unused_imports, reason = "shipping reads with them")
+)]
+pub(crate) use self::reader::LogReader;
 pub(crate) use self::writer::LogFileWriter;

@@ -16,6 +16,22 @@ pub(crate) struct LogPosition {
     pub(super) line: u64,
 }
 
+#[cfg_attr(
+    not(feature = "elasticsearch"),
+    expect(dead_code, reason = "only shipping numbers lines")
+)]
+impl LogPosition {
+    /// The ID of the list of files.
+    pub(crate) fn list(self) -> u64 {
+        self.list
+    }
+
+    /// The number of the next line, counted over all files of the list.
+    pub(crate) fn line(self) -> u64 {
+        self.line
+    }
+}
+
 impl fmt::Display for LogPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

@@ -19,7 +19,7 @@ use crate::errors::{Backtraces, BeforeSend, ErrorEvent, ErrorsConfig};
 use crate::health::HealthConfig;
 use crate::history::HistoryConfig;
 use crate::http::HttpConfig;
-use crate::logs::{LogFormat, LogsConfig, RequestLogs};
+use crate::logs::{ElasticsearchConfig, LogFormat, LogsConfig, RequestLogs};
 use crate::metrics::{Buckets, MetricsConfig};
 use crate::model::Secret;
 use crate::trace::{OtlpConfig, SamplerKind, SpanBackend, TraceConfig};
@@ -147,6 +147,12 @@ impl MonitorBuilder {
     /// Sets where traces and pushed metrics are sent: the settings `otlp.*`, whose variables are `WATCHPOST_OTLP_*`.
     pub fn otlp(self, config: OtlpConfig) -> Self {
         self.set(".otlp(..)", &[], |all| all.otlp = config)
+    }
+
+    /// Sets the Elasticsearch or OpenSearch that gets the log records: the settings `elasticsearch.*`, whose variables are
+    /// `WATCHPOST_ELASTICSEARCH_*`.
+    pub fn elasticsearch(self, config: ElasticsearchConfig) -> Self {
+        self.set(".elasticsearch(..)", &[], |all| all.elasticsearch = config)
     }
 
     /// Sets the metric limits, the histogram buckets and whether metrics are pushed: the settings `metrics.*`, whose

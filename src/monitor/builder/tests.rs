@@ -139,6 +139,23 @@ fn set_otlp(key: &str, otlp: OtlpConfig) -> OtlpConfig {
     }
 }
 
+fn set_elasticsearch(key: &str, config: ElasticsearchConfig) -> ElasticsearchConfig {
+    match key {
+        "elasticsearch.urls" => config.urls(["http://a:9200"]),
+        "elasticsearch.username" => config.username("ann"),
+        "elasticsearch.password" => config.password("hunter2"),
+        "elasticsearch.api_key" => config.api_key("hunter2"),
+        "elasticsearch.certificate" => config.certificate("/etc/ssl/search.pem"),
+        "elasticsearch.index" => config.index("shop"),
+        "elasticsearch.data_stream" => config.data_stream(true),
+        "elasticsearch.template" => config.template(true),
+        "elasticsearch.timeout" => config.timeout(Duration::from_secs(1)),
+        "elasticsearch.max_batch_bytes" => config.max_batch_bytes(1 << 20),
+        "elasticsearch.max_batch_documents" => config.max_batch_documents(10),
+        key => panic!("no call sets `{key}`: add one to `ElasticsearchConfig`"),
+    }
+}
+
 fn set_metrics(key: &str, metrics: MetricsConfig) -> MetricsConfig {
     let second = Duration::from_secs(1);
     match key {
@@ -234,6 +251,9 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         "trace.max_links" => builder.trace(trace().max_links(4)),
         "trace.max_event_attributes" => builder.trace(trace().max_event_attributes(5)),
         "trace.max_link_attributes" => builder.trace(trace().max_link_attributes(6)),
+        key if key.starts_with("elasticsearch.") => {
+            builder.elasticsearch(set_elasticsearch(key, ElasticsearchConfig::default()))
+        }
         key if key.starts_with("otlp.") => builder.otlp(set_otlp(key, OtlpConfig::default())),
         key if key.starts_with("metrics.") => {
             builder.metrics(set_metrics(key, MetricsConfig::default()))
@@ -470,6 +490,18 @@ fn code_is_held_to_the_limits_of_a_file_for_traces_metrics_and_health() {
         (
             builder().otlp(OtlpConfig::default().max_queue_size(0)),
             "otlp.max_queue_size = 0",
+        ),
+        (
+            builder().elasticsearch(ElasticsearchConfig::default().urls(["http://a:b@c"])),
+            "elasticsearch.urls = ['http://a:b@c']",
+        ),
+        (
+            builder().elasticsearch(ElasticsearchConfig::default().index("My Logs")),
+            "elasticsearch.index = 'My Logs'",
+        ),
+        (
+            builder().elasticsearch(ElasticsearchConfig::default().max_batch_bytes(1)),
+            "elasticsearch.max_batch_bytes = 1",
         ),
         (
             builder().histogram_bounds("my.h", []),

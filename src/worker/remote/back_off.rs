@@ -10,7 +10,7 @@ const LEAST: Duration = Duration::from_millis(100);
 
 /// The wait after this many failures in a row: a random part of the bound (full jitter), so that many processes that
 /// lost the same receiver do not all return to it at the same time.
-pub(super) fn back_off(failures: u32) -> Duration {
+pub(crate) fn back_off(failures: u32) -> Duration {
     let random = RandomState::new().hash_one(failures);
     within(bound(failures), random)
 }

@@ -26,7 +26,9 @@ mod tests;
 pub(super) use self::batcher::Batcher;
 pub(super) use self::sink::RemoteSink;
 
-#[cfg(feature = "alerts")]
+#[cfg(feature = "elasticsearch")]
+pub(crate) use self::back_off::back_off;
+#[cfg(any(feature = "alerts", feature = "elasticsearch"))]
 pub(crate) use self::dates::retry_after;
 
 /// The parts of one remote sink.

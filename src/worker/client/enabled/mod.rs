@@ -52,7 +52,7 @@ impl HttpClient {
     ///
     /// Returns a description of the problem with that file, in plain text.
     #[cfg_attr(
-        not(any(feature = "otlp", feature = "sentry", test)),
+        not(any(feature = "elasticsearch", feature = "otlp", feature = "sentry", test)),
         expect(dead_code, reason = "no feature with a remote sink is on")
     )]
     pub(crate) fn new(roots: &TlsRoots) -> Result<Self, String> {

@@ -1,0 +1,383 @@
+//! The loop that delivers lines. It runs on the worker's blocking pool: it reads files and compresses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::answer::{BulkItem, ItemVerdict};
+use super::batch::{BatchLimit, LogDocument, bulk_body};
+use super::books::{ShipBooks, ShipFigures};
+use super::cursor::ShipCursor;
+use super::dead_letters::DeadLetters;
+use super::server::{Answer, SearchServer};
+use super::source::LineSource;
+use super::target::IndexNames;
+use crate::clock::{Nanos, nanos};
+use crate::model::Diagnostics;
+use crate::worker::back_off;
+
+/// The number of indices of which it is known that they were created.
+const MAX_CREATED: usize = 16;
+/// The maximum number of notices about documents that are refused.
+const MAX_NOTICES: u32 = 16;
+
+/// What delivers the lines: at most one request at a time.
+pub(super) struct LogShipper {
+    pub(super) source: LineSource,
+    pub(super) names: IndexNames,
+    pub(super) server: SearchServer,
+    pub(super) limit: BatchLimit,
+    /// The stored position, and the file of refused documents, with log files.
+    pub(super) files: Option<(ShipCursor, DeadLetters)>,
+    pub(super) books: Arc<ShipBooks>,
+    pub(super) diagnostics: Arc<Diagnostics>,
+    /// Whether the index template is to be stored.
+    pub(super) wants_template: bool,
+    /// Documents that are not settled, in the order of their lines.
+    pub(super) batch: Vec<LogDocument>,
+    pub(super) state: ShipState,
+}
+
+/// What a shipper remembers from one attempt to the next.
+#[derive(Debug, Default)]
+pub(super) struct ShipState {
+    /// The indices that this process has created, or could not create.
+    created: Vec<String>,
+    /// Attempts in a row after which documents were left to be sent again.
+    failures: u32,
+    not_before: Nanos,
+    notices: u32,
+    /// Whether the current failure was reported.
+    is_reported: bool,
+    is_disk_reported: bool,
+    line: Vec<u8>,
+}
+
+/// What follows from an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ShipStep {
+    /// There may be more to do at once.
+    Goes,
+    /// Nothing is left to do.
+    Idle,
+    /// What is left has to wait.
+    Waits,
+}
+
+impl LogShipper {
+    /// Reads and sends until nothing is left, or has to wait.
+    pub(super) fn run(&mut self, runtime: &Handle, goes_on: impl Fn() -> bool) -> ShipStep {
+        loop {
+            let step = self.step(runtime);
+            if step != ShipStep::Goes || !goes_on() {
+                return step;
+            }
+        }
+    }
+
+    /// Ends all waits, for the last attempts.
+    pub(super) fn end(&mut self) {
+        self.server.end();
+        self.state.not_before = 0;
+    }
+
+    /// Drops what is in memory alone, and counts it.
+    pub(super) fn drop_rest(&mut self) {
+        if self.files.is_none() {
+            let left = std::mem::take(&mut self.batch).len() as u64;
+            self.book(|books, _| books.at_shutdown += left);
+        }
+    }
+
+    fn step(&mut self, runtime: &Handle) -> ShipStep {
+        if let Err(error) = self.fill() {
+            self.report_disk(&format!("the log files cannot be read ({error})"));
+            if self.batch.is_empty() {
+                return ShipStep::Waits;
+            }
+        }
+        self.book(|_, _| {});
+        if self.batch.is_empty() {
+            // Lines may have been skipped.
+            self.store_position();
+            return ShipStep::Idle;
+        }
+        if self.server.now() < self.state.not_before {
+            return ShipStep::Waits;
+        }
+        if self.wants_template {
+            match self.store_template(runtime) {
+                ShipStep::Goes => {}
+                other => return other,
+            }
+        }
+        self.send(runtime)
+    }
+
+    /// Reads lines until the batch is full, or there are no more.
+    fn fill(&mut self) -> std::io::Result<()> {
+        let mut bytes: usize = self.batch.iter().map(LogDocument::size).sum();
+        while self.limit.has_room(self.batch.len(), bytes) {
+            let Some(line) = self.source.next(&self.names, &mut self.state.line)? else {
+                break;
+            };
+            if line.is_valid {
+                bytes += line.document.size();
+                self.batch.push(line.document);
+            } else {
+                let item = BulkItem {
+                    kind: "not_a_log_line".to_owned(),
+                    ..BulkItem::default()
+                };
+                self.bury(&[(line.document, item)]);
+                self.book(|books, _| books.rejected += 1);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the first documents of the batch.
+    fn send(&mut self, runtime: &Handle) -> ShipStep {
+        let count = self.limit.prefix(&self.batch);
+        let body = bulk_body(self.batch.get(..count).unwrap_or_default());
+        match self.server.bulk(runtime, body, count) {
+            Answer::Done(items) => self.settle(runtime, items),
+            Answer::TooLarge | Answer::Bad(_) if count > 1 => {
+                self.limit.lower(count);
+                ShipStep::Goes
+            }
+            Answer::TooLarge => self.give_up_first(413, "too_large".to_owned()),
+            Answer::Bad(kind) => self.give_up_first(400, kind),
+            Answer::Broken(why) => {
+                // A server that refuses the size may close the connection before the answer is read.
+                self.limit.halve(count);
+                self.fail(&why)
+            }
+            Answer::Failed(why) => self.fail(&why),
+            Answer::Waits => ShipStep::Waits,
+        }
+    }
+
+    /// Gives up a document that the server refuses alone, with the whole request.
+    fn give_up_first(&mut self, status: u16, kind: String) -> ShipStep {
+        let item = BulkItem {
+            status,
+            kind,
+            ..BulkItem::default()
+        };
+        let document = self.batch.remove(0);
+        self.bury(&[(document, item)]);
+        self.book(|books, _| {
+            books.is_rejecting = true;
+            if status == 413 {
+                books.too_large += 1;
+            } else {
+                books.rejected += 1;
+            }
+        });
+        self.store_position();
+        ShipStep::Goes
+    }
+
+    /// Settles the documents that were sent, by the result of each.
+    fn settle(&mut self, runtime: &Handle, items: Vec<BulkItem>) -> ShipStep {
+        let count = items.len().min(self.batch.len());
+        let rest = self.batch.split_off(count);
+        let sent = std::mem::take(&mut self.batch);
+        let (mut delivered, mut repeated) = (0, 0);
+        let (mut dead, mut too_large, mut retried) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut missing, mut why) = (Vec::<String>::new(), None);
+        for (document, item) in sent.into_iter().zip(items) {
+            match item.verdict() {
+                ItemVerdict::Delivered => delivered += 1,
+                ItemVerdict::Repeated => repeated += 1,
+                ItemVerdict::Retry => {
+                    why.get_or_insert_with(|| format!("status {} {}", item.status, item.kind));
+                    retried.push(document);
+                }
+                ItemVerdict::NoIndex if !self.state.created.contains(&document.index) => {
+                    if !missing.contains(&document.index) {
+                        missing.push(document.index.clone());
+                    }
+                    retried.push(document);
+                }
+                ItemVerdict::TooLarge => too_large.push((document, item)),
+                ItemVerdict::NoIndex | ItemVerdict::Rejected => dead.push((document, item)),
+            }
+        }
+        self.batch = retried;
+        self.batch.extend(rest);
+        self.bury(&dead);
+        self.bury(&too_large);
+        self.book(|books, now| {
+            books.delivered += delivered + repeated;
+            books.repeated += repeated;
+            books.rejected += dead.len() as u64;
+            books.too_large += too_large.len() as u64;
+            if delivered + repeated > 0 {
+                books.last_delivery = Some(now);
+                books.waiting_since = None;
+            }
+            books.is_rejecting = !dead.is_empty() || !too_large.is_empty();
+        });
+        self.limit.grow();
+        self.store_position();
+        for index in missing {
+            match self.create(runtime, index) {
+                ShipStep::Goes => {}
+                other => return other,
+            }
+        }
+        match why {
+            Some(why) => {
+                self.state.failures = self.state.failures.saturating_add(1);
+                let wait = back_off(self.state.failures);
+                self.state.not_before = self.server.now().saturating_add(nanos(wait));
+                self.fail(&format!("it cannot take some documents now ({why})"))
+            }
+            None => {
+                self.recover();
+                ShipStep::Goes
+            }
+        }
+    }
+
+    /// Creates an index, once.
+    fn create(&mut self, runtime: &Handle, index: String) -> ShipStep {
+        let path = self.names.creation_path(&index);
+        match self.server.put(runtime, &path, String::new()) {
+            // If it could not be created, its documents are refused again, and then they are dead letters.
+            Answer::Done(_) | Answer::TooLarge | Answer::Bad(_) => {
+                if self.state.created.len() >= MAX_CREATED {
+                    self.state.created.remove(0);
+                }
+                self.state.created.push(index);
+                ShipStep::Goes
+            }
+            Answer::Broken(why) | Answer::Failed(why) => self.fail(&why),
+            Answer::Waits => ShipStep::Waits,
+        }
+    }
+
+    fn store_template(&mut self, runtime: &Handle) -> ShipStep {
+        let (path, body) = self.names.template();
+        match self.server.put(runtime, &path, body) {
+            Answer::Done(refused) => {
+                if let Some(why) = refused {
+                    self.diagnostics.report(format!(
+                        "the index template for log records cannot be stored ({why}): the server chooses the types of fields; grant the privilege `manage_index_templates`, or set `elasticsearch.template = false` and store it yourself"
+                    ));
+                }
+                self.wants_template = false;
+                ShipStep::Goes
+            }
+            Answer::TooLarge | Answer::Bad(_) => {
+                self.wants_template = false;
+                ShipStep::Goes
+            }
+            Answer::Broken(why) | Answer::Failed(why) => self.fail(&why),
+            Answer::Waits => ShipStep::Waits,
+        }
+    }
+
+    /// Keeps documents that are given up in a file, with the reason.
+    fn bury(&mut self, dead: &[(LogDocument, BulkItem)]) {
+        let Some((_, first)) = dead.first() else {
+            return;
+        };
+        let kept = match &self.files {
+            Some((_, letters)) => match letters.add(dead) {
+                Ok(()) => format!(
+                    "they are kept in `{}` with the reason",
+                    letters.path().display()
+                ),
+                Err(error) => {
+                    format!("they are lost, for they cannot be written to a file ({error})")
+                }
+            },
+            None => "they are lost, for there are no log files".to_owned(),
+        };
+        if self.state.notices < MAX_NOTICES {
+            self.state.notices += 1;
+            self.diagnostics.report(format!(
+                "{} log records are not in Elasticsearch, which refused them (status {} {}): {kept}",
+                dead.len(),
+                first.status,
+                first.kind
+            ));
+        }
+    }
+
+    /// Notes that nothing can be delivered now. The files keep what waits.
+    fn fail(&mut self, why: &str) -> ShipStep {
+        self.books.update(|books, _| {
+            books.failed_requests += 1;
+            books.problem = Some(why.to_owned());
+        });
+        if !self.state.is_reported && self.state.notices < MAX_NOTICES {
+            self.state.is_reported = true;
+            self.state.notices += 1;
+            self.diagnostics.report(format!(
+                "log records cannot be sent to Elasticsearch now: {why}"
+            ));
+        }
+        ShipStep::Goes
+    }
+
+    fn recover(&mut self) {
+        self.state.failures = 0;
+        self.state.is_reported = false;
+        self.books.update(|books, _| books.problem = None);
+    }
+
+    /// Stores the position before the first document that is not settled.
+    fn store_position(&mut self) {
+        let first = self.batch.first().and_then(|it| it.at);
+        let place = self.source.place();
+        let Some(position) = first.or(place.map(|it| it.at)) else {
+            return;
+        };
+        let stored = match &mut self.files {
+            Some((cursor, _)) => cursor.store(position),
+            None => Ok(()),
+        };
+        if stored.is_ok() {
+            self.state.is_disk_reported = false;
+        }
+        if let Err(error) = stored {
+            self.report_disk(&format!("the position in them cannot be stored ({error})"));
+        }
+    }
+
+    /// Changes the books. What was read, and what of it is not settled, changes with the rest: the books are exact at any time.
+    fn book(&self, change: impl FnOnce(&mut ShipFigures, Nanos)) {
+        let place = self.source.place();
+        let in_batch = self.batch.len() as u64;
+        self.books.update(|books, now| {
+            change(books, now);
+            books.in_batch = in_batch;
+            if let Some(place) = place {
+                books.lines = Some((place.first, place.at.line()));
+                books.truncated = place.missed;
+            }
+            if in_batch > 0 {
+                books.waiting_since.get_or_insert(now);
+            } else {
+                books.waiting_since = None;
+            }
+        });
+    }
+
+    fn report_disk(&mut self, problem: &str) {
+        if !self.state.is_disk_reported {
+            self.state.is_disk_reported = true;
+            self.diagnostics.report(format!(
+                "log records are sent to Elasticsearch from the log files, and {problem}: free or repair the disk"
+            ));
+        }
+    }
+}
+
+/// The time between two runs.
+pub(super) const PERIOD: Duration = Duration::from_millis(250);
