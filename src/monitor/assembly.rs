@@ -102,6 +102,10 @@ impl Foundation {
 /// # Errors
 ///
 /// Returns an error if a level directive is invalid, or if the worker thread cannot be started.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a list of all parts, in the order in which they are made"
+)]
 pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let AssemblyInput {
         resolved,
@@ -138,16 +142,14 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
 
     let (history, mut store_tasks) = history(&base, data_dir.as_ref());
     let (alerts, alert_tasks) = alerts(&base, &history, &levels, data_dir.as_ref());
-    store_tasks.extend(alert_tasks);
-    store_tasks.extend(errors.tasks());
+    store_tasks.extend(alert_tasks.into_iter().chain(errors.tasks()));
     store_tasks.extend(user_tasks(&base, data_dir.as_ref(), &users));
 
     // The worker drains the queue from here on. The error store gets its deadlines from the worker, which did not exist
     // before.
     let doctor_task = DoctorTask::default();
     let recent_logs = recent_logs(&base);
-    let log_files = log_files(&base, data_dir.as_ref(), &mut store_tasks);
-    let shipping = shipping(&base, log_files.as_ref(), &mut store_tasks);
+    let (log_files, shipping) = log_receivers(&base, data_dir.as_ref(), &mut store_tasks);
     let setup = WorkerSetup {
         sinks: line_sinks(&base, writer, log_files.as_ref(), shipping.as_ref()),
         processors: processors(&base, &errors, &tracing),
@@ -167,8 +169,12 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
 
     // The parts below need the worker's runtime, or only what stands already. None of them waits for anything.
     let health = health(&base, &worker, keys.clone());
-    let has_lines = base.config.logs.console || log_files.is_some() || shipping.is_some();
-    let inbound = layer_context(&base, &tracing, &users, has_lines);
+    let inbound = layer_context(
+        &base,
+        &tracing,
+        &users,
+        log_files.is_some() || shipping.is_some(),
+    );
     let (queries, calls) = outgoing(&base, &tracing);
     let content = ContentInstruments::new(&base.metrics, &base.clock);
     let Foundation {
@@ -419,6 +425,17 @@ fn log_format(base: &Foundation, pretty: bool) -> LogFormatter {
     LogFormatter::new(pretty, &fields, Arc::clone(&base.requests))
 }
 
+/// Creates the log files and the shipping of log records, and adds their tasks.
+fn log_receivers(
+    base: &Foundation,
+    data_dir: Option<&DataDir>,
+    tasks: &mut Vec<PeriodicTask>,
+) -> (Option<LogFilesState>, Option<LogShipping>) {
+    let files = log_files(base, data_dir, tasks);
+    let shipping = shipping(base, files.as_ref(), tasks);
+    (files, shipping)
+}
+
 /// Creates the log files, if there is a directory for them, and adds their tasks.
 fn log_files(
     base: &Foundation,
@@ -581,14 +598,14 @@ fn layer_context(
     base: &Foundation,
     tracing: &Tracing,
     users: &Arc<UserTracker>,
-    has_lines: bool,
+    has_line_receivers: bool,
 ) -> LayerContext {
     LayerContext::new(LayerSetup {
         requests: &base.requests,
         metrics: &base.metrics,
         record_queue: &base.record_queue,
         diagnostics: &base.diagnostics,
-        log_mode: request_log_mode(&base.config, has_lines),
+        log_mode: request_log_mode(&base.config, base.config.logs.console || has_line_receivers),
         config: http(&base.config),
         traces: tracing.traces.clone(),
         users: Arc::clone(users),

@@ -121,13 +121,11 @@ impl SearchServer {
         let sent = self.send(runtime, node, (Method::POST, BULK), body, true);
         let response = match sent {
             Ok(response) => response,
-            Err(NoAnswer::Broken(why)) => return self.broken(node, why),
+            Err(NoAnswer::Broken(why)) => return self.broken(node, &why),
             Err(NoAnswer::Interrupted) => return Answer::Waits,
         };
         match response.status.as_u16() {
-            200 if !response.complete => {
-                self.broken(node, "its answer broke off or was too long".to_owned())
-            }
+            200 if !response.complete => self.broken(node, "its answer broke off or was too long"),
             200 => match bulk_items(&response.body, documents) {
                 Ok(items) => {
                     self.nodes.note_success(node);
@@ -156,7 +154,7 @@ impl SearchServer {
         };
         let response = match self.send(runtime, node, (Method::PUT, path), body.into(), false) {
             Ok(response) => response,
-            Err(NoAnswer::Broken(why)) => return self.broken(node, why),
+            Err(NoAnswer::Broken(why)) => return self.broken(node, &why),
             Err(NoAnswer::Interrupted) => return Answer::Waits,
         };
         let status = response.status.as_u16();
@@ -175,7 +173,7 @@ impl SearchServer {
         }
     }
 
-    fn broken<T>(&mut self, node: usize, why: String) -> Answer<T> {
+    fn broken<T>(&mut self, node: usize, why: &str) -> Answer<T> {
         let now = self.now();
         self.nodes.note_failure(node, now, None);
         Answer::Broken(format!("{}: {why}", self.nodes.url(node)))

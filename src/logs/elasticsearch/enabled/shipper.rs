@@ -229,18 +229,14 @@ impl LogShipper {
                 other => return other,
             }
         }
-        match why {
-            Some(why) => {
-                self.state.failures = self.state.failures.saturating_add(1);
-                let wait = back_off(self.state.failures);
-                self.state.not_before = self.server.now().saturating_add(nanos(wait));
-                self.fail(&format!("it cannot take some documents now ({why})"))
-            }
-            None => {
-                self.recover();
-                ShipStep::Goes
-            }
-        }
+        let Some(why) = why else {
+            self.recover();
+            return ShipStep::Goes;
+        };
+        self.state.failures = self.state.failures.saturating_add(1);
+        let wait = back_off(self.state.failures);
+        self.state.not_before = self.server.now().saturating_add(nanos(wait));
+        self.fail(&format!("it cannot take some documents now ({why})"))
     }
 
     /// Creates an index, once.

@@ -67,19 +67,16 @@ impl Shipping {
             })
             .ok()?;
         let books = Arc::new(ShipBooks::new());
-        let (lines, source, files) = match setup.files {
-            Some(files) => {
-                let cursor = ShipCursor::open(files.directory());
-                let source = LineSource::files(files, cursor.position());
-                let letters = DeadLetters::new(files.directory());
-                let lines = WaitingLines::Files(Arc::clone(files));
-                (lines, source, Some((cursor, letters)))
-            }
-            None => {
-                let queue = Arc::new(LineQueue::default());
-                let source = LineSource::queue(&queue, RandomState::new().hash_one(0_u8));
-                (WaitingLines::Queue(queue), source, None)
-            }
+        let (lines, source, files) = if let Some(files) = setup.files {
+            let cursor = ShipCursor::open(files.directory());
+            let source = LineSource::files(files, cursor.position());
+            let letters = DeadLetters::new(files.directory());
+            let lines = WaitingLines::Files(Arc::clone(files));
+            (lines, source, Some((cursor, letters)))
+        } else {
+            let queue = Arc::new(LineQueue::default());
+            let source = LineSource::queue(&queue, RandomState::new().hash_one(0_u8));
+            (WaitingLines::Queue(queue), source, None)
         };
         let shipper = LogShipper {
             source,

@@ -124,16 +124,15 @@ impl LineSource {
 
 impl FileLines {
     fn open(&mut self) -> io::Result<&mut LogReader> {
-        let reader = match self.reader.take() {
-            Some(reader) => reader,
-            None => {
-                let (start, end) = self.files.range()?;
-                // A list that was begun anew has other lines. Lines after the end were lost with the power.
-                let from = self.from.filter(|it| it.list() == end.list());
-                let from = from.unwrap_or(start).min(end);
-                self.first = from.line();
-                self.files.reader(Some(from))?
-            }
+        let reader = if let Some(reader) = self.reader.take() {
+            reader
+        } else {
+            let (start, end) = self.files.range()?;
+            // A list that was begun anew has other lines. Lines after the end were lost with the power.
+            let from = self.from.filter(|it| it.list() == end.list());
+            let from = from.unwrap_or(start).min(end);
+            self.first = from.line();
+            self.files.reader(Some(from))?
         };
         Ok(self.reader.insert(reader))
     }
@@ -150,19 +149,12 @@ fn source_line(
     let mut hash = SipHasher13::new();
     hash.write(line);
     let id = format!("{list:016x}-{number}-{:016x}", hash.finish());
-    let (document, is_valid) = match EcsDocument::of_line(line) {
-        Some(document) => (document, true),
-        None => {
-            let json = String::from_utf8_lossy(line).into_owned();
-            (
-                EcsDocument {
-                    day: String::new(),
-                    json,
-                },
-                false,
-            )
-        }
-    };
+    let document = EcsDocument::of_line(line);
+    let is_valid = document.is_some();
+    let document = document.unwrap_or_else(|| EcsDocument {
+        day: String::new(),
+        json: String::from_utf8_lossy(line).into_owned(),
+    });
     let document = LogDocument {
         id,
         index: names.of_day(&document.day),
