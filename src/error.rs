@@ -83,12 +83,22 @@ impl Error {
     }
 
     /// Creates an error for a query that is invalid.
-    #[cfg(feature = "history")]
     #[cold]
     pub(crate) fn query(problem: &str) -> Self {
         Self(Box::new(ErrorParts {
             kind: Category::Query,
             message: format!("the query is invalid: {problem}"),
+            problems: Vec::new(),
+            source: None,
+        }))
+    }
+
+    /// Creates an error for a query that is invalid, as its parser describes it.
+    #[cold]
+    pub(crate) fn invalid_query(problem: &dyn fmt::Display) -> Self {
+        Self(Box::new(ErrorParts {
+            kind: Category::Query,
+            message: problem.to_string(),
             problems: Vec::new(),
             source: None,
         }))

@@ -23,5 +23,8 @@ pub mod normal {}
 #[doc = include_str!("runbook.md")]
 pub mod runbook {}
 
+#[doc = include_str!("search.md")]
+pub mod search {}
+
 #[doc = include_str!("shipping.md")]
 pub mod shipping {}

@@ -181,6 +181,13 @@
 //! authority of your own, and the size of a request; [`ElasticsearchConfig`] is the same in code. The user or the API key needs
 //! the privileges `create_doc` and `auto_configure` on the index, and `manage_index_templates` if the template is to be stored.
 //!
+//! # Search
+//!
+//! [`Monitor::search_logs`](crate::Monitor::search_logs) finds lines in the files, or in memory without files; see
+//! [how to search](crate::guide::search). A closed file is compressed block by block, so that a search reads a compressed file
+//! from its end back; any program for gzip reads it as a whole. The folder `index` beside the files has what is known of each
+//! block, about 3 % of the size of the lines. It can be removed at any time: it is made again.
+//!
 //! # The last log records
 //!
 //! The last log records stay in memory, up to `log.recent_bytes` (4 MiB by default, which is 10,000 records or more), also
@@ -225,12 +232,15 @@ mod formatter;
 mod installed;
 mod keys;
 mod layer;
+mod line_fields;
 mod log_line;
+mod log_query;
 pub(crate) mod otel_versions;
 #[cfg(any(feature = "alerts", feature = "dashboard"))]
 mod own_log;
 mod recent;
 mod request_formatter;
+mod search;
 pub(crate) mod subscriber_probe;
 mod timestamp;
 
@@ -238,7 +248,12 @@ pub use self::config::{LogFormat, LogsConfig, RequestLogs};
 pub use self::elasticsearch::ElasticsearchConfig;
 pub(crate) use self::layer::EventListener;
 pub use self::layer::TracingLayer;
-pub use self::recent::{LogQuery, LogRecord, RecentLogs};
+pub use self::log_query::LogQuery;
+pub use self::recent::{LogRecord, RecentLogs};
+pub use self::search::{
+    FoundLine, FoundLogs, LevelCounts, LogCursor, LogFacet, LogHistogram, LogPattern, LogPatterns,
+    LogQueryError, LogSource, LogTail, SearchEnd,
+};
 
 pub(crate) use self::breadcrumb::decode_breadcrumb;
 pub(crate) use self::bridge::{BridgeState, follow_levels, install as install_log_bridge};
@@ -250,5 +265,6 @@ pub(crate) use self::installed::{InstalledLayer, has_layer_of, monitor_of};
 #[cfg(any(feature = "alerts", feature = "dashboard"))]
 pub(crate) use self::own_log::OwnLog;
 pub(crate) use self::recent::{RecentLogStore, RecentLogsObserver};
+pub(crate) use self::search::{LogIndex, LogSearch};
 #[cfg(feature = "serde")]
 pub(crate) use self::timestamp::TimestampWriter;

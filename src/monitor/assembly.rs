@@ -31,8 +31,8 @@ use crate::external::ExternalCalls;
 use crate::health::{Health, HealthSetup};
 use crate::http::{HttpConfig, LayerContext, LayerSetup, RequestLogMode};
 use crate::logs::{
-    LogFormat, LogFormatter, RecentLogStore, RecentLogsObserver, RequestLogs, ServiceFields,
-    decode_breadcrumb,
+    LogFormat, LogFormatter, LogSearch, RecentLogStore, RecentLogsObserver, RequestLogs,
+    ServiceFields, decode_breadcrumb,
 };
 use crate::metrics::Metrics;
 use crate::model::{
@@ -169,6 +169,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
 
     // The parts below need the worker's runtime, or only what stands already. None of them waits for anything.
     let health = health(&base, &worker, keys.clone());
+    let log_search = log_search(&base, log_files.as_ref(), &recent_logs, &worker);
     let inbound = layer_context(
         &base,
         &tracing,
@@ -203,6 +204,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         recent_logs,
         log_files,
         shipping,
+        log_search,
         health,
         history,
         alerts,
@@ -415,14 +417,32 @@ fn line_sinks(
 
 /// Creates the formatter of log lines.
 fn log_format(base: &Foundation, pretty: bool) -> LogFormatter {
+    LogFormatter::new(pretty, &service_fields(base), Arc::clone(&base.requests))
+}
+
+fn service_fields(base: &Foundation) -> ServiceFields {
     let service = &base.config.service;
-    let fields = ServiceFields {
+    ServiceFields {
         name: service.name.clone(),
         version: service.version.clone(),
         environment: service.environment.clone(),
         instance: service.instance.clone(),
-    };
-    LogFormatter::new(pretty, &fields, Arc::clone(&base.requests))
+    }
+}
+
+/// Creates the search of the log files, or of the last log records without them.
+fn log_search(
+    base: &Foundation,
+    files: Option<&LogFilesState>,
+    recent: &Arc<RecentLogStore>,
+    worker: &Worker,
+) -> LogSearch {
+    LogSearch::new(
+        files.map(LogFilesState::index),
+        Arc::clone(recent),
+        service_fields(base),
+        (worker.handle(), worker.deadlines()),
+    )
 }
 
 /// Creates the log files and the shipping of log records, and adds their tasks.

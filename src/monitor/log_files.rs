@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::data_dir::DataDir;
 use crate::clock::Clock;
 use crate::logs::{
-    LogFileWriter, LogFiles, LogFilesSetup, LogFilesStatus, LogFormatter, LogsConfig,
+    LogFileWriter, LogFiles, LogFilesSetup, LogFilesStatus, LogFormatter, LogIndex, LogsConfig,
 };
 use crate::metrics::{InstrumentKind, Metrics};
 use crate::model::Diagnostics;
@@ -17,9 +17,13 @@ const SYNC_DELAY: Duration = Duration::from_millis(300);
 /// The interval at which closed files are compressed.
 const COMPRESS_EVERY: Duration = Duration::from_secs(5);
 
+/// The interval at which complete blocks are indexed.
+const INDEX_EVERY: Duration = Duration::from_secs(1);
+
 /// The log files of a monitor.
 pub(super) struct LogFilesState {
     files: Arc<LogFiles>,
+    index: Arc<LogIndex>,
     /// Holds the lock of a directory of its own.
     _lock: Option<DataDir>,
 }
@@ -63,8 +67,10 @@ impl LogFilesState {
             clock: clock.clone(),
             diagnostics: Arc::clone(diagnostics),
         });
+        let files = Arc::new(files);
         Some(Self {
-            files: Arc::new(files),
+            index: Arc::new(LogIndex::new(&files, diagnostics)),
+            files,
             _lock: lock,
         })
     }
@@ -83,10 +89,17 @@ impl LogFilesState {
         }
     }
 
-    pub(super) fn tasks(&self) -> [PeriodicTask; 2] {
+    /// The files with their index, for searches.
+    pub(super) fn index(&self) -> Arc<LogIndex> {
+        Arc::clone(&self.index)
+    }
+
+    pub(super) fn tasks(&self) -> [PeriodicTask; 3] {
         let (files, last) = (Arc::clone(&self.files), Arc::clone(&self.files));
+        let index = self.index();
         [
             PeriodicTask::on_pool(COMPRESS_EVERY, move || files.tick()),
+            PeriodicTask::on_pool(INDEX_EVERY, move || index.tick()),
             PeriodicTask::at_end("the list of log files", move || last.finish()),
         ]
     }

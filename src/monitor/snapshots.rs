@@ -8,7 +8,10 @@ use crate::db::QueryStats;
 use crate::error::Result;
 use crate::errors::ErrorGroup;
 use crate::external::{Dependency, ModelUsage};
-use crate::logs::{LogQuery, RecentLogs};
+use crate::logs::{
+    FoundLine, FoundLogs, LogCursor, LogFacet, LogHistogram, LogPatterns, LogQuery, LogTail,
+    RecentLogs,
+};
 use crate::model::{RecordKind, RecordTotals, TraceId};
 use crate::system::SystemFigures;
 use crate::trace::{
@@ -127,6 +130,195 @@ impl Monitor {
     /// ```
     pub fn recent_logs(&self, query: &LogQuery) -> RecentLogs {
         self.inner.recent_logs.read(query)
+    }
+
+    /// Searches the log files, those of earlier starts too, or the records in memory if there are no files. The newest
+    /// records come first. See [how to search](crate::guide::search).
+    ///
+    /// A record is found within 200 ms after it was made. The search runs on the monitor's own threads, at most two at a
+    /// time, and ends at [`LogQuery::time_limit`] with what it has found.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for which [`is_query`](crate::Error::is_query) is true if the cursor is of records that are not there
+    /// any more, and one for which [`is_reader`](crate::Error::is_reader) is true if the files cannot be read, if the disk
+    /// does not respond within ten seconds, or if too many searches wait. Also after the shutdown.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a search whose future is dropped ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracing::Level;
+    /// use watchpost::logs::LogQuery;
+    ///
+    /// # async fn show(monitor: watchpost::Monitor) -> watchpost::Result<()> {
+    /// let query = LogQuery::default()
+    ///     .level(Level::WARN)
+    ///     .text("timeout AND http.response.status_code:>=500")?;
+    /// let found = monitor.search_logs(&query).await?;
+    /// for line in &found.lines {
+    ///     println!("{} {}", line.level, line.message());
+    /// }
+    /// if let Some(cursor) = found.next {
+    ///     let older = monitor.search_logs(&query.before(cursor)).await?;
+    ///     println!("{} older ones", older.lines.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn search_logs(
+        &self,
+        query: &LogQuery,
+    ) -> impl Future<Output = Result<FoundLogs>> + Send + use<> + 'static {
+        self.inner.log_search.search(query.clone())
+    }
+
+    /// Reads the log records that a query selects in the order in which they were written: after an earlier call, or, without
+    /// `after`, the newest ones. So repeated calls follow the log without missing a record. They do not wait for new ones.
+    ///
+    /// If [`has_more`](LogTail::has_more) is true, more are there than [`limit`](LogQuery::limit). Records that were removed
+    /// before they were read are passed over. Otherwise as [`search_logs`](Self::search_logs), with the same cancel safety.
+    ///
+    /// # Errors
+    ///
+    /// See [`search_logs`](Self::search_logs).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use watchpost::logs::LogQuery;
+    ///
+    /// # async fn follow(monitor: watchpost::Monitor) -> watchpost::Result<()> {
+    /// let query = LogQuery::default().text("level:>=warn")?;
+    /// let mut tail = monitor.tail_logs(&query, None).await?;
+    /// loop {
+    ///     for line in &tail.lines {
+    ///         println!("{} {}", line.level, line.message());
+    ///     }
+    ///     if !tail.has_more {
+    ///         tokio::time::sleep(Duration::from_millis(500)).await;
+    ///     }
+    ///     tail = monitor.tail_logs(&query, Some(tail.next)).await?;
+    /// }
+    /// # }
+    /// ```
+    pub fn tail_logs(
+        &self,
+        query: &LogQuery,
+        after: Option<LogCursor>,
+    ) -> impl Future<Output = Result<LogTail>> + Send + use<> + 'static {
+        self.inner.log_search.tail(query.clone(), after)
+    }
+
+    /// Reads the log record at a [`cursor`](FoundLine::cursor) with up to 1,000 records before it and as many after it, in the
+    /// order in which they were written. Otherwise as [`search_logs`](Self::search_logs), with the same cancel safety.
+    ///
+    /// # Errors
+    ///
+    /// See [`search_logs`](Self::search_logs).
+    ///
+    /// ```
+    /// use watchpost::logs::LogQuery;
+    ///
+    /// # async fn show(monitor: watchpost::Monitor) -> watchpost::Result<()> {
+    /// let found = monitor.search_logs(&LogQuery::default().text("refused")?).await?;
+    /// if let Some(line) = found.lines.first() {
+    ///     for line in monitor.log_context(line.cursor, 5, 5).await? {
+    ///         println!("{}", line.json);
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn log_context(
+        &self,
+        cursor: LogCursor,
+        before: usize,
+        after: usize,
+    ) -> impl Future<Output = Result<Vec<FoundLine>>> + Send + use<> + 'static {
+        self.inner.log_search.context(cursor, before, after)
+    }
+
+    /// Counts the log records that a query selects by time and level, in at most 1,000 intervals. Without
+    /// [`since`](LogQuery::since), it begins an hour before [`until`](LogQuery::until), which is now by default.
+    ///
+    /// A query of times and levels alone is answered from the index of the files, without reading most of them. Otherwise as
+    /// [`search_logs`](Self::search_logs), with the same errors and cancel safety.
+    ///
+    /// # Errors
+    ///
+    /// See [`search_logs`](Self::search_logs).
+    ///
+    /// ```
+    /// use watchpost::logs::LogQuery;
+    ///
+    /// # async fn show(monitor: watchpost::Monitor) -> watchpost::Result<()> {
+    /// let histogram = monitor.log_histogram(&LogQuery::default(), 60).await?;
+    /// for counts in &histogram.counts {
+    ///     println!("{} lines, {} errors", counts.total(), counts.error);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn log_histogram(
+        &self,
+        query: &LogQuery,
+        intervals: usize,
+    ) -> impl Future<Output = Result<LogHistogram>> + Send + use<> + 'static {
+        self.inner.log_search.histogram(query.clone(), intervals)
+    }
+
+    /// Counts the values of a field in the log records that a query selects: the most frequent ones, up to
+    /// [`limit`](LogQuery::limit). Otherwise as [`search_logs`](Self::search_logs), with the same cancel safety.
+    ///
+    /// # Errors
+    ///
+    /// See [`search_logs`](Self::search_logs).
+    ///
+    /// ```
+    /// use watchpost::logs::LogQuery;
+    ///
+    /// # async fn show(monitor: watchpost::Monitor) -> watchpost::Result<()> {
+    /// let errors = LogQuery::default().text("level:error")?.limit(5);
+    /// for (route, count) in monitor.log_facet(&errors, "http.route").await?.values {
+    ///     println!("{count} {route}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn log_facet(
+        &self,
+        query: &LogQuery,
+        field: &str,
+    ) -> impl Future<Output = Result<LogFacet>> + Send + use<> + 'static {
+        self.inner.log_search.facet(query.clone(), field)
+    }
+
+    /// Finds the templates of the messages of the log records that a query selects, with the number of records of each: the
+    /// most frequent ones, up to [`limit`](LogQuery::limit). Otherwise as [`search_logs`](Self::search_logs), with the same
+    /// cancel safety.
+    ///
+    /// # Errors
+    ///
+    /// See [`search_logs`](Self::search_logs).
+    ///
+    /// ```
+    /// use watchpost::logs::LogQuery;
+    ///
+    /// # async fn show(monitor: watchpost::Monitor) -> watchpost::Result<()> {
+    /// for pattern in monitor.log_patterns(&LogQuery::default()).await?.patterns {
+    ///     println!("{:>6} {}", pattern.count, pattern.template);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn log_patterns(
+        &self,
+        query: &LogQuery,
+    ) -> impl Future<Output = Result<LogPatterns>> + Send + use<> + 'static {
+        self.inner.log_search.patterns(query.clone())
     }
 
     /// Returns the groups of captured errors, most recently seen first: at most a thousand. Errors captured within the last

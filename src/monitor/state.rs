@@ -22,7 +22,7 @@ use crate::errors::ErrorTracker;
 use crate::external::ExternalCalls;
 use crate::health::Health;
 use crate::http::LayerContext;
-use crate::logs::RecentLogStore;
+use crate::logs::{LogSearch, RecentLogStore};
 use crate::metrics::Metrics;
 use crate::model::{Diagnostics, LevelDirectives, MonitorLifetime, RecordCounters};
 use crate::system::SystemReader;
@@ -47,6 +47,7 @@ pub(super) struct MonitorState {
     pub(super) recent_logs: Arc<RecentLogStore>,
     pub(super) log_files: Option<LogFilesState>,
     pub(super) shipping: Option<LogShipping>,
+    pub(super) log_search: LogSearch,
     pub(super) health: Health,
     pub(super) dashboard: DashboardState,
     pub(super) history: HistoryState,

@@ -79,6 +79,7 @@ mod recent_logs;
 mod remote_faults;
 #[cfg(all(feature = "_client", feature = "reqwest"))]
 mod reqwest;
+mod search_logs;
 mod secrets;
 #[cfg(feature = "sentry")]
 mod sentry;

@@ -143,7 +143,7 @@ impl Objective {
     }
 
     pub(super) fn status(&self, history: &History, now: SystemTime) -> Result<SloStatus> {
-        let read = |query: MetricQuery| {
+        let read = |query: MetricQuery| -> Result<Option<f64>> {
             let all = history.at(&query, now)?;
             let value = all.first().and_then(|series| series.points.last());
             Ok(value.map(|point| point.value))

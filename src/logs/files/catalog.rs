@@ -331,6 +331,11 @@ impl SegmentCatalog {
         self.at(number).filter(|it| it.number == number)
     }
 
+    /// All files, from the oldest on.
+    pub(super) fn segments(&self) -> Vec<LogSegment> {
+        lock(&self.state).segments.iter().copied().collect()
+    }
+
     /// The ID of the list.
     pub(super) fn list(&self) -> u64 {
         lock(&self.state).list
@@ -413,13 +418,5 @@ impl CatalogState {
             offset: 0,
             line: self.next_line,
         }
-    }
-}
-
-/// The state, for tests.
-#[cfg(test)]
-impl SegmentCatalog {
-    pub(super) fn segments(&self) -> Vec<LogSegment> {
-        lock(&self.state).segments.iter().copied().collect()
     }
 }

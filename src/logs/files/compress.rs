@@ -1,10 +1,8 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-
 use super::catalog::SegmentCatalog;
+use super::members::compress_members;
 use super::rolling::{create_file, sync_directory};
 use super::segment::{LogSegment, SegmentPlace};
 
@@ -46,9 +44,9 @@ fn compress(catalog: &SegmentCatalog, segment: &LogSegment, permissions: u32) ->
     // What an earlier attempt has left.
     let _none = fs::remove_file(&half);
     let written = create_file(&half, permissions).and_then(|file| {
-        let mut encoder = GzEncoder::new(BufWriter::new(file), Compression::fast());
-        io::copy(&mut source, &mut encoder)?;
-        let file = encoder.finish()?.into_inner()?;
+        let mut into = BufWriter::new(file);
+        compress_members(&mut source, &mut into)?;
+        let file = into.into_inner()?;
         file.sync_all()?;
         Ok(file.metadata()?.len())
     });

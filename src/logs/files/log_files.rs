@@ -68,11 +68,17 @@ impl LogFiles {
         }
     }
 
+    /// The directory of the files.
+    pub(in crate::logs) fn directory(&self) -> &Path {
+        &self.setup.directory
+    }
+
+    /// The files of all lines.
+    pub(super) fn combined(&self) -> &SegmentCatalog {
+        &self.combined
+    }
+
     /// A reader of all lines from a position on; `None` begins with the oldest line.
-    #[cfg_attr(
-        not(any(test, feature = "elasticsearch")),
-        expect(dead_code, reason = "only shipping reads with it")
-    )]
     pub(crate) fn reader(&self, from: Option<LogPosition>) -> std::io::Result<LogReader> {
         self.combined.load()?;
         Ok(LogReader::new(Arc::clone(&self.combined), from))

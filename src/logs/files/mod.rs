@@ -26,6 +26,7 @@ mod compress;
 mod file_id;
 mod log_files;
 mod manifest;
+mod members;
 mod moved;
 mod names;
 mod position;
@@ -34,11 +35,14 @@ mod recovery;
 mod rolling;
 mod scan;
 mod segment;
+mod segments_read;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 pub(crate) use self::log_files::{LogFiles, LogFilesSetup, LogFilesStatus};
+pub(in crate::logs) use self::members::{BlockCutter, MEMBER, members, read_member};
+pub(in crate::logs) use self::segment::{LogSegment, SegmentPlace};
 #[cfg_attr(
     not(feature = "elasticsearch"),
     expect(unused_imports, reason = "shipping reads with them")

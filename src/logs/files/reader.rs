@@ -73,10 +73,6 @@ impl LogReader {
 
     /// The position of the next line. A reader that continues there, in this process or a later one, reads neither a line
     /// twice nor skips one.
-    #[cfg_attr(
-        not(any(test, feature = "elasticsearch")),
-        expect(dead_code, reason = "only shipping reads with it")
-    )]
     pub(crate) fn position(&self) -> LogPosition {
         self.position
     }
@@ -97,10 +93,6 @@ impl LogReader {
     /// # Errors
     ///
     /// Returns an error if a file cannot be read. The next call tries again.
-    #[cfg_attr(
-        not(any(test, feature = "elasticsearch")),
-        expect(dead_code, reason = "only shipping reads with it")
-    )]
     pub(crate) fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<bool> {
         self.catalog.load()?;
         line.clear();

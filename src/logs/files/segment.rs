@@ -3,25 +3,25 @@ use super::position::LogPosition;
 
 /// A file of log lines, or what is left of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct LogSegment {
+pub(in crate::logs) struct LogSegment {
     /// Higher than those of all earlier files.
-    pub(super) number: u64,
+    pub(in crate::logs) number: u64,
     /// The number of its first line, counted over all files of the list.
     pub(super) first_line: u64,
     /// Its complete lines, and their bytes before compression.
     pub(super) lines: u64,
-    pub(super) bytes: u64,
+    pub(in crate::logs) bytes: u64,
     /// The day on which it began, counted since 1970-01-01 in UTC.
     pub(super) day: u64,
     pub(super) id: FileId,
-    pub(super) place: SegmentPlace,
+    pub(in crate::logs) place: SegmentPlace,
     /// Its bytes on the disk.
     pub(super) disk_bytes: u64,
 }
 
 /// Where a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SegmentPlace {
+pub(in crate::logs) enum SegmentPlace {
     /// At the name to which lines are written.
     Current,
     /// At its own name.

@@ -5,12 +5,12 @@
 //! redacted.
 
 mod blocks;
-mod line_fields;
 mod query;
 mod record_facts;
 mod store;
 #[cfg(test)]
 mod tests;
 
-pub use self::query::{LogQuery, LogRecord, RecentLogs};
+pub use self::query::{LogRecord, RecentLogs};
+pub(in crate::logs) use self::store::LineVisit;
 pub(crate) use self::store::{RecentLogStore, RecentLogsObserver};

@@ -4,11 +4,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::super::config::ServiceFields;
 use super::super::formatter::LogFormatter;
+use super::super::line_fields::fields;
+use super::super::log_query::LogQuery;
+use super::super::search::LineFilter;
+use super::super::timestamp::TimestampWriter;
 use super::blocks::{HeldBlocks, LogBlocks, LogEntry};
-use super::line_fields::fields;
-use super::query::{LogQuery, LogRecord, RecentLogs};
+use super::query::{LogRecord, RecentLogs, may_match};
 use super::record_facts::RecordFacts;
-use crate::clock::Nanos;
+use crate::clock::{Clock, Nanos};
 use crate::context::Requests;
 use crate::model::{RecordKind, SpanId, lock, lock_for_status, prefix};
 use crate::record::ErrorRecord;
@@ -31,11 +34,23 @@ pub(crate) struct RecentLogStore {
     /// The number of events and captured errors with the level `ERROR`.
     errors: AtomicU64,
     keeps_records: bool,
+    /// When it was made: tells its sequences from those of another process.
+    run: u64,
+}
+
+/// Whether more lines are visited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::logs) enum LineVisit {
+    Continue,
+    Stop,
 }
 
 impl RecentLogStore {
     pub(crate) fn new(max_bytes: usize, requests: Arc<Requests>) -> Self {
+        let clock = requests.clock();
+        let run = clock.wall(clock.now());
         Self {
+            run,
             requests,
             rules: RedactionRules::current(),
             blocks: Mutex::new(LogBlocks::new(max_bytes)),
@@ -65,7 +80,50 @@ impl RecentLogStore {
         }
     }
 
+    /// The clock of the records.
+    pub(in crate::logs) fn clock(&self) -> &Clock {
+        self.requests.clock()
+    }
+
+    /// The sequence of the newest record; 0 if there is none.
+    pub(in crate::logs) fn newest(&self) -> u64 {
+        let held = lock_for_status(&self.blocks).map(|blocks| blocks.hold(u64::MAX));
+        held.unwrap_or_default().newest
+    }
+
+    /// The number of this store, by its start.
+    pub(in crate::logs) fn run(&self) -> u64 {
+        self.run
+    }
+
+    /// Visits the JSON lines of the records before a sequence, the newest first, as they are written to files.
+    pub(in crate::logs) fn visit_lines(
+        &self,
+        before: u64,
+        service: &ServiceFields,
+        visit: &mut dyn FnMut(u64, &str) -> LineVisit,
+    ) {
+        let held = lock_for_status(&self.blocks).map(|blocks| blocks.hold(0));
+        let _entered = self.rules.enter();
+        let mut formatter = LogFormatter::new(false, service, Arc::clone(&self.requests));
+        let (mut line, mut timestamps) = (Vec::new(), TimestampWriter::default());
+        for block in held.unwrap_or_default().blocks.iter().rev() {
+            let entries: Vec<_> = block.entries().collect();
+            for entry in entries.iter().rev().filter(|it| it.sequence < before) {
+                if !format_entry(entry, &mut formatter, &mut line) {
+                    continue;
+                }
+                set_time(&mut line, &mut timestamps, entry.wall);
+                let text = std::str::from_utf8(&line).unwrap_or_default();
+                if visit(entry.sequence, text.trim_end()) == LineVisit::Stop {
+                    return;
+                }
+            }
+        }
+    }
+
     fn records(&self, held: &HeldBlocks, query: &LogQuery) -> Vec<LogRecord> {
+        let filter = LineFilter::new(query);
         let _entered = self.rules.enter();
         let service = ServiceFields::default();
         let mut formatter = LogFormatter::new(false, &service, Arc::clone(&self.requests));
@@ -76,7 +134,8 @@ impl RecentLogStore {
                 if entry.sequence <= query.after || records.len() == query.limit {
                     return records;
                 }
-                records.extend(read_entry(entry, query, &mut formatter, &mut line));
+                let read = read_entry(entry, (query, &filter), &mut formatter, &mut line);
+                records.extend(read);
             }
         }
         records
@@ -91,37 +150,53 @@ impl RecentLogStore {
 /// Formats an entry, if the query selects it, and reads the line's fields.
 fn read_entry(
     entry: &LogEntry<'_>,
-    query: &LogQuery,
+    (query, filter): (&LogQuery, &LineFilter),
     formatter: &mut LogFormatter,
     line: &mut Vec<u8>,
 ) -> Option<LogRecord> {
-    if !query.has_kind(entry.kind) {
+    if query.without_requests && entry.kind == RecordKind::Request {
         return None;
     }
     let at = UNIX_EPOCH + Duration::from_nanos(entry.wall);
     let facts = RecordFacts::read(entry.kind, entry.body)?;
-    if !query.may_match(&facts, at) {
+    if !may_match(query, &facts, at) {
         return None;
     }
+    if !format_entry(entry, formatter, line)
+        || !filter.matches_fields(std::str::from_utf8(line).unwrap_or_default())
+    {
+        return None;
+    }
+    Some(record_of_line(entry, at, &facts, line))
+}
+
+/// Formats an entry as a line. Its time is not that of the entry. Returns false if the entry is malformed.
+fn format_entry(entry: &LogEntry<'_>, formatter: &mut LogFormatter, line: &mut Vec<u8>) -> bool {
     line.clear();
     if entry.kind == RecordKind::Notice {
         let notice = std::str::from_utf8(entry.body).unwrap_or_default();
         formatter.notice(0, notice, line);
-    } else {
-        let record = Record {
-            source: 0,
-            kind: entry.kind,
-            items: 1,
-            at: 0,
-            body: entry.body,
-        };
-        if !formatter.format(&record, line) {
-            return None;
-        }
+        return true;
     }
-    let record = record_of_line(entry, at, &facts, line);
-    // A record of the `log` crate has its own target.
-    query.has_target(&record.target).then_some(record)
+    let record = Record {
+        source: 0,
+        kind: entry.kind,
+        items: 1,
+        at: 0,
+        body: entry.body,
+    };
+    formatter.format(&record, line)
+}
+
+/// Replaces the time of a line.
+fn set_time(line: &mut [u8], timestamps: &mut TimestampWriter, wall: u64) {
+    const BEFORE: usize = b"{\"timestamp\":\"".len();
+    let mut time = Vec::new();
+    timestamps.put(&mut time, wall);
+    let place = line.get_mut(BEFORE..BEFORE + time.len());
+    if let Some(place) = place {
+        place.copy_from_slice(&time);
+    }
 }
 
 fn record_of_line(
@@ -142,8 +217,8 @@ fn record_of_line(
         route: String::new(),
         fields: Vec::new(),
     };
-    for (key, value) in fields(line) {
-        match (&*key, value) {
+    for (key, value) in fields(std::str::from_utf8(line).unwrap_or_default()) {
+        match (&*key, value.into_attribute()) {
             // The time of this line is not that of the record, and the level is known.
             ("timestamp" | "level" | "trace_id", _) => {}
             ("message", AttributeValue::Str(text)) => record.message = text,
@@ -152,7 +227,7 @@ fn record_of_line(
             ("span_id", AttributeValue::Str(text)) => {
                 record.span_id = text.parse().unwrap_or(SpanId::NIL);
             }
-            (_, value) => record.fields.push((key, value)),
+            (_, value) => record.fields.push((key.into_owned(), value)),
         }
     }
     record

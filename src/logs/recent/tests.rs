@@ -7,6 +7,7 @@ use super::blocks::LogBlocks;
 use super::*;
 use crate::clock::Clock;
 use crate::context::Requests;
+use crate::logs::LogQuery;
 use crate::model::RecordKind;
 use crate::worker::{LineObserver, Record};
 

@@ -1,0 +1,161 @@
+//! Reads lines in the order in which they were written, from a place on.
+
+use std::collections::VecDeque;
+use std::io;
+
+use super::cursor::{CursorPlace, LogCursor, stale_cursor};
+use super::file_search::SearchTerms;
+use super::found::FoundLine;
+use super::index::LogIndex;
+use super::line_head::LineHead;
+use crate::error::{Error, Result};
+use crate::logs::config::ServiceFields;
+use crate::logs::recent::{LineVisit, RecentLogStore};
+
+/// The maximum number of bytes of the lines of one result.
+const MAX_BYTES: usize = 8 << 20;
+/// How many lines are compared between two looks at the clock.
+const LINES: u64 = 256;
+
+/// The log records after a place, see [`Monitor::tail_logs`](crate::Monitor::tail_logs).
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct LogTail {
+    /// The lines, in the order in which they were written.
+    pub lines: Vec<FoundLine>,
+    /// Where the next call goes on.
+    pub next: LogCursor,
+    /// Whether there are more already: the limit of rows or of time was reached.
+    pub has_more: bool,
+}
+
+/// Where the newest line of the files ends.
+///
+/// # Errors
+///
+/// Returns an error if the directory cannot be read.
+pub(super) fn end_of_files(index: &LogIndex) -> Result<LogCursor> {
+    let (list, segment, offset) = index.files().end().map_err(|it| unreadable(&it))?;
+    Ok(LogCursor(CursorPlace::File {
+        list,
+        segment,
+        offset,
+    }))
+}
+
+/// What is after the newest record in memory.
+pub(super) fn end_of_memory(store: &RecentLogStore) -> LogCursor {
+    LogCursor(CursorPlace::Memory {
+        run: store.run(),
+        sequence: store.newest() + 1,
+    })
+}
+
+/// Reads up to `limit` lines that match, from a place on.
+///
+/// # Errors
+///
+/// Returns an error if the place is not in these files, or if they cannot be read.
+pub(super) fn read_files_from(
+    index: &LogIndex,
+    terms: &SearchTerms<'_>,
+    from: LogCursor,
+    limit: usize,
+) -> Result<LogTail> {
+    let files = index.files();
+    let (list, _, _) = files.end().map_err(|it| unreadable(&it))?;
+    let CursorPlace::File {
+        list: of,
+        segment,
+        offset,
+    } = from.0
+    else {
+        return Err(stale_cursor());
+    };
+    if of != list {
+        return Err(stale_cursor());
+    }
+    let cursor = |(segment, offset)| {
+        LogCursor(CursorPlace::File {
+            list,
+            segment,
+            offset,
+        })
+    };
+    let (mut lines, mut bytes, mut count, mut has_more) = (Vec::new(), 0, 0, false);
+    let visited = files.visit_from((segment, offset), &mut |place, line| {
+        count += 1;
+        let is_late = count % LINES == 0 && terms.budget.is_over();
+        if lines.len() >= limit || bytes >= MAX_BYTES || is_late {
+            has_more = true;
+            return false;
+        }
+        let text = std::str::from_utf8(line).unwrap_or_default();
+        if let Some(found) = matching(terms, text, cursor(place)) {
+            bytes += found.json.len();
+            lines.push(found);
+        }
+        true
+    });
+    let next = cursor(visited.map_err(|it| unreadable(&it))?);
+    Ok(LogTail {
+        lines,
+        next,
+        has_more,
+    })
+}
+
+/// The same of the records in memory.
+///
+/// # Errors
+///
+/// Returns an error if the place is not in this memory.
+pub(super) fn read_memory_from(
+    (store, service): (&RecentLogStore, &ServiceFields),
+    terms: &SearchTerms<'_>,
+    from: LogCursor,
+    limit: usize,
+) -> Result<LogTail> {
+    let run = store.run();
+    let first = match from.0 {
+        CursorPlace::Memory { run: of, sequence } if of == run => sequence,
+        _ => return Err(stale_cursor()),
+    };
+    let cursor = |sequence| LogCursor(CursorPlace::Memory { run, sequence });
+    let end = store.newest() + 1;
+    let (mut lines, mut next, mut has_more) = (VecDeque::new(), end.max(first), false);
+    // They come the newest first. The oldest of them are wanted.
+    store.visit_lines(end, service, &mut |sequence, line| {
+        if sequence < first || terms.budget.is_cancelled() {
+            return LineVisit::Stop;
+        }
+        if let Some(found) = matching(terms, line, cursor(sequence)) {
+            lines.push_front((sequence, found));
+            if lines.len() > limit {
+                has_more = true;
+                next = lines.pop_back().map_or(next, |(sequence, _)| sequence);
+            }
+        }
+        LineVisit::Continue
+    });
+    Ok(LogTail {
+        lines: lines.into_iter().map(|(_, found)| found).collect(),
+        next: cursor(next),
+        has_more,
+    })
+}
+
+fn matching(terms: &SearchTerms<'_>, line: &str, cursor: LogCursor) -> Option<FoundLine> {
+    let head = LineHead::read(line)?;
+    let matches = terms.filter.may_match(head) && terms.filter.matches_fields(line);
+    matches.then(|| FoundLine {
+        json: line.to_owned(),
+        at: head.time(),
+        level: head.level(),
+        cursor,
+    })
+}
+
+fn unreadable(error: &io::Error) -> Error {
+    Error::reader(format!("the log files cannot be read: {error}"))
+}

@@ -1,0 +1,240 @@
+//! The index of log files, and searches with and without it.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::LogIndex;
+use crate::clock::Clock;
+use crate::logs::search::budget::SearchBudget;
+use crate::logs::search::collector::LineCollector;
+use crate::logs::search::file_search::{SearchOutcome, SearchTerms, search_files};
+use crate::logs::search::histogram::HistogramCounter;
+use crate::logs::search::line_filter::LineFilter;
+use crate::logs::search::visitor::{LineVisitor, time_of};
+use crate::logs::{LogFileWriter, LogFiles, LogFilesSetup, LogHistogram, LogQuery, SearchEnd};
+
+const MIB: u64 = 1 << 20;
+/// Lines of about 200 bytes: two megabytes.
+const LINES: u64 = 10_000;
+
+fn files(directory: &Path) -> Arc<LogFiles> {
+    Arc::new(LogFiles::new(LogFilesSetup {
+        directory: directory.to_owned(),
+        max_file_bytes: MIB,
+        max_bytes: 100 * MIB,
+        max_closed: 100,
+        permissions: 0o640,
+        clock: Clock::driven(Duration::from_secs(1_000_000)),
+        diagnostics: Arc::default(),
+    }))
+}
+
+fn write(files: &Arc<LogFiles>, numbers: std::ops::Range<u64>) {
+    let mut writer = LogFileWriter::new(files);
+    for first in numbers.clone().step_by(100) {
+        let mut lines = String::new();
+        for n in first..(first + 100).min(numbers.end) {
+            let level = ["INFO", "DEBUG", "WARN", "INFO", "ERROR"][n as usize % 5];
+            let rare = if n % 1777 == 5 { "unicorn" } else { "horse" };
+            lines += &format!(
+                "{{\"timestamp\":\"1970-01-12T{:02}:{:02}:{:02}.000000Z\",\"level\":\"{level}\",\"message\":\"a {rare} eats {n} apples\",\"service.name\":\"farm\",\"padding\":\"{}\"}}\n",
+                n / 3600 % 24,
+                n / 60 % 60,
+                n % 60,
+                "x".repeat(100)
+            );
+        }
+        let mut rest = lines.as_bytes();
+        while !rest.is_empty() {
+            let written = writer.write(rest).unwrap();
+            rest = &rest[written..];
+        }
+    }
+}
+
+fn run(index: &LogIndex, query: &LogQuery, visitor: &mut dyn LineVisitor) -> SearchOutcome {
+    let (clock, filter) = (Clock::system(), LineFilter::new(query));
+    let terms = SearchTerms {
+        filter: &filter,
+        budget: &SearchBudget::new(&clock, Duration::from_secs(600), &|| false),
+        before: query.before,
+    };
+    search_files(index, &terms, visitor).unwrap()
+}
+
+/// The lines that a query selects, and the bytes that it read.
+fn search(index: &LogIndex, query: &LogQuery) -> (Vec<String>, u64) {
+    let mut collector = LineCollector::new(LogQuery::MAX_LIMIT);
+    let outcome = run(index, query, &mut collector);
+    assert_eq!(outcome.progress.unreadable, 0);
+    let lines = collector.lines.into_iter().map(|it| it.json);
+    (lines.collect(), outcome.progress.read_bytes)
+}
+
+fn text(text: &str) -> LogQuery {
+    LogQuery::default().text(text).unwrap()
+}
+
+fn queries() -> Vec<(LogQuery, usize)> {
+    let seconds = |seconds: u64| time_of(950_400_000_000 + seconds * 1_000_000);
+    vec![
+        (text("unicorn"), 6),
+        (text("unicorn OR 4711"), 7),
+        (text("unicorn level:debug"), 1),
+        (text("uni*"), 6),
+        (text("nothing"), 0),
+        (text("farm"), 0),
+        (text("service.name:farm \"horse eats 17 apples\""), 1),
+        (
+            LogQuery::default()
+                .since(seconds(9_000))
+                .until(seconds(9_010)),
+            10,
+        ),
+        (LogQuery::default().exact_level(tracing::Level::ERROR), 2000),
+        (LogQuery::default().exact_level(tracing::Level::TRACE), 0),
+    ]
+}
+
+#[track_caller]
+fn assert_same(index: &LogIndex, files: &Arc<LogFiles>) {
+    // One that never runs and finds no files.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let without = LogIndex::at(files, elsewhere.path());
+    for (query, count) in queries() {
+        let (found, _) = search(index, &query);
+        assert_eq!(found.len(), count, "{query:?}");
+        assert_eq!(found, search(&without, &query).0, "{query:?}");
+    }
+}
+
+fn indexed(files: &Arc<LogFiles>) -> LogIndex {
+    let index = LogIndex::new(files, &Arc::default());
+    while !index.run(MIB).unwrap() {}
+    index
+}
+
+#[test]
+fn an_index_changes_no_result_whatever_becomes_of_the_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let log_files = files(directory.path());
+    write(&log_files, 0..LINES);
+    let index = LogIndex::new(&log_files, &Arc::default());
+    assert_same(&index, &log_files);
+    while !index.run(MIB).unwrap() {}
+    assert_same(&index, &log_files);
+    // Plain files were indexed, and are compressed.
+    log_files.tick();
+    assert_same(&index, &log_files);
+    let rare = text("unicorn");
+    // Six lines are in at most six blocks, and one is not complete.
+    let read = search(&index, &rare).1;
+    assert!(read < MIB * 7 / 4 + MIB / 8, "{read}");
+    assert!(search(&index, &text("nowhere")).1 < MIB / 2);
+    // Another process reads what this one has stored.
+    drop(index);
+    log_files.finish();
+    let again = files(directory.path());
+    let index = LogIndex::new(&again, &Arc::default());
+    assert_same(&index, &again);
+    assert_eq!(search(&index, &rare).1, read);
+    // Made from compressed files, it is the same.
+    let names = || {
+        fs::read_dir(directory.path().join("index"))
+            .unwrap()
+            .map(|it| it.unwrap().path())
+    };
+    let of = || {
+        let mut all: Vec<_> = names()
+            .map(|it| (it.clone(), fs::read(it).unwrap()))
+            .collect();
+        all.sort();
+        all
+    };
+    let before = of();
+    assert!(before.len() > 1);
+    fs::remove_dir_all(directory.path().join("index")).unwrap();
+    let index = indexed(&again);
+    assert_eq!(of(), before);
+    // Further lines are found at once, and indexed once their block is complete.
+    write(&again, LINES..LINES + 50);
+    let (found, _) = search(&index, &text("10049"));
+    assert_eq!(found.len(), 1);
+    // An index of a file that is gone is removed.
+    fs::write(directory.path().join("index/000999"), b"old").unwrap();
+    while !index.run(MIB).unwrap() {}
+    assert!(!directory.path().join("index/000999").exists());
+}
+
+#[test]
+fn a_damaged_index_changes_no_result_and_is_made_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let log_files = files(directory.path());
+    write(&log_files, 0..LINES);
+    log_files.tick();
+    drop(indexed(&log_files));
+    let names: Vec<_> = fs::read_dir(directory.path().join("index"))
+        .unwrap()
+        .map(|it| it.unwrap().path())
+        .collect();
+    let intact: Vec<_> = names.iter().map(|it| fs::read(it).unwrap()).collect();
+    for at in [20, 30, 500, 9000] {
+        for (name, bytes) in names.iter().zip(&intact) {
+            let mut damaged = bytes.clone();
+            let at = at.min(damaged.len() - 1);
+            damaged[at] ^= 0xff;
+            fs::write(name, damaged).unwrap();
+        }
+        let index = LogIndex::new(&log_files, &Arc::default());
+        assert_same(&index, &log_files);
+        while !index.run(MIB).unwrap() {}
+        assert_same(&index, &log_files);
+        for (name, bytes) in names.iter().zip(&intact) {
+            // A filter that no search has read stays damaged until one does.
+            let is_whole = fs::read(name).unwrap().len() == bytes.len();
+            assert!(is_whole, "{at}");
+        }
+    }
+}
+
+#[test]
+fn a_histogram_is_exact_and_reads_few_blocks() {
+    let directory = tempfile::tempdir().unwrap();
+    let log_files = files(directory.path());
+    write(&log_files, 0..LINES);
+    log_files.tick();
+    let index = indexed(&log_files);
+    let start = 950_400_000_000;
+    let histogram = |query: &LogQuery, index: &LogIndex| -> (LogHistogram, u64) {
+        let levels = LineFilter::new(query).levels();
+        let mut counter = HistogramCounter::new((start, start + 12_000_000_000), 4, levels);
+        let outcome = run(index, query, &mut counter);
+        (
+            counter.finish(SearchEnd::Complete, None),
+            outcome.progress.read_bytes,
+        )
+    };
+    let all = LogQuery::default();
+    let (counted, read) = histogram(&all, &index);
+    let totals: Vec<_> = counted
+        .counts
+        .iter()
+        .map(|it| (it.total(), it.error))
+        .collect();
+    assert_eq!(totals, [(3000, 600), (3000, 600), (3000, 600), (1000, 200)]);
+    assert_eq!(counted.step, Duration::from_secs(3000));
+    // Three blocks have lines of two intervals, and one is not complete.
+    assert!(read < MIB * 5 / 4, "{read}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let without = LogIndex::at(&log_files, elsewhere.path());
+    for query in [
+        all,
+        LogQuery::default().level(tracing::Level::WARN),
+        text("unicorn"),
+    ] {
+        assert_eq!(histogram(&query, &index).0, histogram(&query, &without).0);
+    }
+}
