@@ -9,7 +9,7 @@ use watchpost::{Access, Role};
 use crate::dashboard_host::{Answer, Host, TOKEN, VIEWER};
 
 /// All routes: the path, the method that it takes, and whether it needs no access.
-const ROUTES: [(&str, &str, bool); 41] = [
+const ROUTES: [(&str, &str, bool); 48] = [
     ("", "GET", true),
     ("alerts", "GET", true),
     ("errors", "GET", true),
@@ -48,6 +48,13 @@ const ROUTES: [(&str, &str, bool); 41] = [
     ("data/v1/statement", "GET", false),
     ("data/v1/pools", "GET", false),
     ("data/v1/calls", "GET", false),
+    ("data/v1/logs", "GET", false),
+    ("data/v1/logs/histogram", "GET", false),
+    ("data/v1/logs/facets", "GET", false),
+    ("data/v1/logs/patterns", "GET", false),
+    ("data/v1/logs/context", "GET", false),
+    ("data/v1/logs/tail", "GET", false),
+    ("data/v1/logs/export", "GET", false),
     ("data/v1/live", "GET", false),
     ("data/v1/test-error", "POST", false),
     ("data/v1/test-trace", "POST", false),

@@ -31,6 +31,7 @@ mod dashboard_host;
 #[cfg(feature = "dashboard")]
 mod dashboard_live;
 #[cfg(feature = "dashboard")]
+mod dashboard_logs;
 mod dashboard_routes;
 #[cfg(feature = "dashboard")]
 mod dashboard_traces;

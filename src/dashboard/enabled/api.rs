@@ -22,6 +22,7 @@ use super::guard::{
 };
 use super::json::{self, only_text};
 use super::live_state::LiveState;
+use super::log_requests::{self, LogAction};
 use super::page_server::{PageServer, spawn};
 use super::route_documents;
 use super::route_figures::RouteName;
@@ -140,6 +141,7 @@ async fn respond_to(server: &Arc<PageServer>, route: Route, call: PageRequest) -
         (Action::OneStatement, _) => one_statement(server, &call.parts).await,
         (Action::Pools, _) => ranged(server, &call.parts, database::pools).await,
         (Action::Calls, _) => ranged(server, &call.parts, calls::calls).await,
+        (Action::Logs(action), _) => logs(server, &call.parts, action).await,
         (Action::Live, Some(client)) => live(server, call, client),
         (Action::Poll, _) => poll(server, &call.parts).await,
         (Action::Status, _) => status(server).await,
@@ -302,6 +304,16 @@ async fn change_error(
         Ok(document) => json_response(document),
         Err(refusal) => failure(refusal.status, refusal.code, &refusal.message),
     }
+}
+
+async fn logs(server: &PageServer, parts: &Parts, action: LogAction) -> PageResponse {
+    let query = parts.uri.query().unwrap_or_default();
+    let answer = log_requests::answer(&server.dashboard.setup, action, query).await;
+    answer.unwrap_or_else(|refusal| {
+        let mut response = json_response(refusal.document);
+        *response.status_mut() = refusal.status;
+        response
+    })
 }
 
 async fn overview(server: &PageServer, parts: &Parts) -> PageResponse {

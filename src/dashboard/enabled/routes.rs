@@ -3,6 +3,7 @@
 use http::request::Parts;
 
 use super::assets::{Asset, asset};
+use super::log_requests::LogAction;
 
 /// Where the dashboard's own router mounts it.
 pub(super) const MOUNT: &str = "/monitoring";
@@ -40,6 +41,7 @@ pub(super) enum Action {
     Errors,
     OneError,
     ChangeError(ErrorAction),
+    Logs(LogAction),
     TestError,
     TestTrace,
 }
@@ -96,7 +98,7 @@ const fn post(path: &'static str, action: Action, need: Need) -> Route {
 }
 
 /// All routes but the files of the pages.
-pub(super) const ROUTES: [Route; 41] = [
+pub(super) const ROUTES: [Route; 48] = [
     get("", Action::Page, Need::Nothing),
     get("alerts", Action::Page, Need::Nothing),
     get("errors", Action::Page, Need::Nothing),
@@ -179,6 +181,37 @@ pub(super) const ROUTES: [Route; 41] = [
     get("data/v1/statement", Action::OneStatement, Need::Viewer),
     get("data/v1/pools", Action::Pools, Need::Viewer),
     get("data/v1/calls", Action::Calls, Need::Viewer),
+    get("data/v1/logs", Action::Logs(LogAction::Lines), Need::Viewer),
+    get(
+        "data/v1/logs/histogram",
+        Action::Logs(LogAction::Histogram),
+        Need::Viewer,
+    ),
+    get(
+        "data/v1/logs/facets",
+        Action::Logs(LogAction::Facet),
+        Need::Viewer,
+    ),
+    get(
+        "data/v1/logs/patterns",
+        Action::Logs(LogAction::Patterns),
+        Need::Viewer,
+    ),
+    get(
+        "data/v1/logs/context",
+        Action::Logs(LogAction::Context),
+        Need::Viewer,
+    ),
+    get(
+        "data/v1/logs/tail",
+        Action::Logs(LogAction::Tail),
+        Need::Viewer,
+    ),
+    get(
+        "data/v1/logs/export",
+        Action::Logs(LogAction::Export),
+        Need::Viewer,
+    ),
     get("data/v1/live", Action::Poll, Need::Viewer),
     post("data/v1/test-error", Action::TestError, Need::Operator),
     post("data/v1/test-trace", Action::TestTrace, Need::Operator),

@@ -16,7 +16,7 @@ use crate::external::ExternalCalls;
 use crate::health::Health;
 use crate::history::History;
 use crate::http::HttpConfig;
-use crate::logs::{OwnLog, RecentLogStore};
+use crate::logs::{LogSearch, OwnLog, RecentLogStore};
 use crate::metrics::Metrics;
 use crate::model::{Diagnostics, EventId, RecordCounters, TraceId};
 use crate::system::SystemReader;
@@ -52,6 +52,7 @@ pub(crate) struct DashboardSetup {
     pub(crate) traces: Option<Arc<Traces>>,
     pub(crate) errors: ErrorTracker,
     pub(crate) logs: Arc<RecentLogStore>,
+    pub(crate) log_search: LogSearch,
     /// Takes the records of what operators change.
     pub(crate) log: OwnLog,
     pub(crate) counters: Arc<RecordCounters>,

@@ -161,6 +161,7 @@ fn setup(plan: &DashboardState, state: &MonitorState) -> DashboardSetup {
         traces: state.tracing.traces.clone(),
         errors: state.errors.clone(),
         logs: Arc::clone(&state.recent_logs),
+        log_search: state.log_search.clone(),
         log: OwnLog {
             record_queue: Arc::clone(&state.record_queue),
             requests: Arc::clone(&state.requests),

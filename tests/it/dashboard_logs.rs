@@ -1,0 +1,146 @@
+//! The data of the page of logs.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use tracing_subscriber::prelude::*;
+
+use crate::dashboard_host::{Host, TOKEN, shop};
+use crate::dashboard_routes::read;
+
+/// A host with log files, and some lines of the target `shop`.
+fn host(directory: &std::path::Path) -> Host {
+    let host = Host::serve(
+        |builder| builder.access_token(TOKEN).data_dir(directory),
+        shop,
+    );
+    let subscriber = tracing_subscriber::registry().with(host.harness.tracing_layer());
+    tracing::subscriber::with_default(subscriber, || {
+        for n in 0..40 {
+            if n % 4 == 0 {
+                tracing::error!(target: "shop", n, note = "</script>\u{202e}\"", "payment {n} refused");
+            } else {
+                tracing::info!(target: "shop", n, "payment {n} accepted");
+            }
+        }
+    });
+    let patience = std::time::Duration::from_secs(20);
+    assert!(host.harness.flush_blocking(patience).unwrap());
+    host
+}
+
+fn numbers(document: &Value) -> Vec<u64> {
+    let lines = document["lines"].as_array().unwrap();
+    lines
+        .iter()
+        .map(|line| line["fields"]["n"].as_u64().unwrap())
+        .collect()
+}
+
+#[test]
+fn lines_are_searched_counted_and_exported() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = host(directory.path());
+    let get = |path: &str| {
+        let (status, document) = read(&host, &format!("data/v1/{path}"));
+        assert_eq!(status, StatusCode::OK, "{document}");
+        document
+    };
+    let found = get("logs?range=24h&text=target%3Ashop+refused&limit=4");
+    assert_eq!(numbers(&found), [36, 32, 28, 24]);
+    assert_eq!(
+        (&found["source"], &found["end"]),
+        (&json!("files"), &json!("rows"))
+    );
+    let line = &found["lines"][0];
+    assert_eq!(
+        (&line["level"], &line["message"]),
+        (&json!("ERROR"), &json!("payment 36 refused"))
+    );
+    assert_eq!(line["fields"]["note"], "</script>\u{202e}\"");
+    let next = found["next"].as_str().unwrap();
+    let older = get(&format!(
+        "logs?range=24h&text=target%3Ashop+refused&cursor={next}"
+    ));
+    assert_eq!(numbers(&older), [20, 16, 12, 8, 4, 0]);
+    assert_eq!(
+        (&older["end"], &older["next"]),
+        (&json!("complete"), &Value::Null)
+    );
+
+    let around = get(&format!("logs/context?cursor={next}&before=2&after=1"));
+    assert_eq!(numbers(&around), [22, 23, 24, 25]);
+    let histogram = get("logs/histogram?range=24h&text=target%3Ashop&intervals=24&level=info");
+    let counts = histogram["counts"].as_array().unwrap();
+    let sum = |level: &str| {
+        counts
+            .iter()
+            .map(|it| it[level].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    assert_eq!((counts.len(), sum("error"), sum("info")), (24, 10, 30));
+    let facets = get("logs/facets?range=24h&text=target%3Ashop&field=level");
+    assert_eq!(
+        facets["values"],
+        json!([{"value": "INFO", "count": 30}, {"value": "ERROR", "count": 10}])
+    );
+    let patterns = get("logs/patterns?range=24h&text=target%3Ashop");
+    assert_eq!(patterns["patterns"][0]["template"], "payment <*> accepted");
+    assert_eq!(patterns["patterns"][1]["count"], 10);
+    let tail = get("logs/tail?text=target%3Ashop&limit=3");
+    assert_eq!(numbers(&tail), [37, 38, 39]);
+    let next = tail["next"].as_str().unwrap();
+    let none = get(&format!("logs/tail?text=target%3Ashop&cursor={next}"));
+    assert_eq!(
+        (numbers(&none).len(), &none["has_more"]),
+        (0, &json!(false))
+    );
+
+    let token = format!("Bearer {TOKEN}");
+    let file = host.get(
+        "data/v1/logs/export?range=24h&text=refused",
+        &[("authorization", &token)],
+    );
+    assert_eq!(file.headers["content-type"], "application/x-ndjson");
+    assert!(
+        file.headers["content-disposition"]
+            .to_str()
+            .unwrap()
+            .starts_with("attachment")
+    );
+    let lines: Vec<Value> = file
+        .body
+        .lines()
+        .map(|it| serde_json::from_str(it).unwrap())
+        .collect();
+    assert_eq!((lines.len(), &lines[0]["n"]), (10, &json!(36)));
+}
+
+#[test]
+fn a_request_that_is_not_valid_says_where() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = host(directory.path());
+    let refused = |path: &str| {
+        let (status, document) = read(&host, &format!("data/v1/{path}"));
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{path}: {document}");
+        document
+    };
+    let error = refused("logs?range=24h&text=a+AND+%28b");
+    assert_eq!(
+        (&error["code"], &error["position"]),
+        (&json!("bad_query"), &json!(8))
+    );
+    assert_eq!(error["expected"], "`)`");
+    for path in [
+        "logs?range=1x",
+        "logs?range=1h&limit=501",
+        "logs?range=1h&level=fatal",
+        "logs?range=1h&cursor=x",
+        "logs?range=1h&cursor=f.0000000000000001.2.3",
+        "logs?range=1h&text=%zz",
+        "logs/facets?range=1h",
+        "logs/context?range=1h",
+        "logs/histogram?range=1h&intervals=0",
+    ] {
+        assert!(refused(path)["message"].is_string());
+    }
+}
