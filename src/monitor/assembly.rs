@@ -137,8 +137,8 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let users = user_tracker(&base, data_dir.as_ref());
     let errors = error_tracker(&base, data_dir.as_ref(), &tracing, &users);
     // The registry was made before the traces, so it learns only now where exemplars get their trace from.
-    let source = trace_source(&base, tracing.traces.clone());
-    base.metrics.set_trace_source(source);
+    base.metrics
+        .set_trace_source(trace_source(&base, tracing.traces.clone()));
 
     let (history, mut store_tasks) = history(&base, data_dir.as_ref());
     let (alerts, alert_tasks) = alerts(&base, &history, &levels, data_dir.as_ref());

@@ -56,7 +56,13 @@ pub(crate) const HOMES: [(&[&str], &[&str]); 36] = [
     (&["toml"], &["alerts/enabled/rule_file.rs", "config/"]),
     (
         &["crc32fast"],
-        &["files/", "history/enabled/disk/", "users/", "worker/spool/"],
+        &[
+            "files/",
+            "history/enabled/disk/",
+            "logs/search/index/",
+            "users/",
+            "worker/spool/",
+        ],
     ),
     (
         &["flate2"],

@@ -7,8 +7,8 @@ use super::grammar::{Condition, Expression, Test, Words, fold, is_found_by_words
 pub(super) enum Sieve {
     /// Nothing is known.
     Pass,
-    And(Vec<Sieve>),
-    Or(Vec<Sieve>),
+    And(Vec<Self>),
+    Or(Vec<Self>),
     /// These ASCII characters, in lower case.
     Bytes(String),
     /// A word of any value that is in the index, by its hash, and its characters.

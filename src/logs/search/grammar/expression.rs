@@ -3,9 +3,9 @@
 pub(in crate::logs) enum Expression {
     /// Every line.
     All,
-    And(Vec<Expression>),
-    Or(Vec<Expression>),
-    Not(Box<Expression>),
+    And(Vec<Self>),
+    Or(Vec<Self>),
+    Not(Box<Self>),
     Condition(Condition),
 }
 
@@ -103,7 +103,8 @@ impl RangeBounds {
     }
 }
 
-/// Whether the first bound is below the second one, or equal to it, if that counts. RangeBounds of different kinds are not ordered.
+/// Whether the first bound is below the second one, or equal to it, if that counts. Those of different kinds are not
+/// ordered.
 fn is_ordered(first: RangeBound, second: RangeBound, or_equal: bool) -> bool {
     use std::cmp::Ordering::{Equal, Less};
     let ordering = match (first, second) {

@@ -103,11 +103,10 @@ impl<'a> Parser<'a> {
         }
         let begun = self.lexer.clone();
         match (self.field, self.lexer.take_field()) {
-            (None, Some(name)) => self.value_of(name),
+            (None, Some(name)) | (Some(name), None) => self.value_of(name),
             (Some(_), Some(_)) => {
                 Err(begun.error("a value: the field is named before the parenthesis"))
             }
-            (Some(name), None) => self.value_of(name),
             (None, None) => self.bare(),
         }
     }

@@ -54,12 +54,8 @@ impl SegmentIndex {
         let Some(file) = &mut self.filters else {
             return true;
         };
-        match read_filter(file, number, &mut self.words) {
-            Ok(true) => sieve.passes_words(&|hash| self.words.may_have(hash)),
-            Ok(false) | Err(_) => {
-                self.is_damaged = true;
-                true
-            }
-        }
+        let is_read = read_filter(file, number, &mut self.words).unwrap_or(false);
+        self.is_damaged |= !is_read;
+        !is_read || sieve.passes_words(&|hash| self.words.may_have(hash))
     }
 }
