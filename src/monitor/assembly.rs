@@ -164,8 +164,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     };
     let worker = Worker::start(setup)
         .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
-    errors.set_deadlines(worker.deadlines());
-    tracing.set_deadlines(&worker);
+    set_deadlines(&worker, &errors, &tracing);
 
     // The parts below need the worker's runtime, or only what stands already. None of them waits for anything.
     let health = health(&base, &worker, keys.clone());
@@ -428,6 +427,12 @@ fn service_fields(base: &Foundation) -> ServiceFields {
         environment: service.environment.clone(),
         instance: service.instance.clone(),
     }
+}
+
+/// Gives the stores that are read the deadlines of the worker.
+fn set_deadlines(worker: &Worker, errors: &ErrorTracker, tracing: &Tracing) {
+    errors.set_deadlines(worker.deadlines());
+    tracing.set_deadlines(worker);
 }
 
 /// Creates the search of the log files, or of the last log records without them.
