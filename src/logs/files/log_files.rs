@@ -137,15 +137,6 @@ impl LogFiles {
         saved == [true, true]
     }
 
-    /// The directory of the files.
-    #[cfg_attr(
-        not(feature = "elasticsearch"),
-        expect(dead_code, reason = "only shipping has files beside them")
-    )]
-    pub(crate) fn directory(&self) -> &Path {
-        &self.setup.directory
-    }
-
     /// The number of the line after the newest one. `None` in a child made by `fork` if a thread of the parent held a lock.
     #[cfg_attr(
         not(feature = "elasticsearch"),

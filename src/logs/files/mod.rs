@@ -42,7 +42,6 @@ mod writer;
 
 pub(crate) use self::log_files::{LogFiles, LogFilesSetup, LogFilesStatus};
 pub(in crate::logs) use self::members::{BlockCutter, MEMBER, members, read_member};
-pub(in crate::logs) use self::segment::{LogSegment, SegmentPlace};
 #[cfg_attr(
     not(feature = "elasticsearch"),
     expect(unused_imports, reason = "shipping reads with them")
@@ -53,4 +52,5 @@ pub(crate) use self::position::LogPosition;
     expect(unused_imports, reason = "shipping reads with them")
 )]
 pub(crate) use self::reader::LogReader;
+pub(in crate::logs) use self::segment::{LogSegment, SegmentPlace};
 pub(crate) use self::writer::LogFileWriter;
