@@ -150,7 +150,11 @@ impl Receiver {
 
     /// The number up to which all channels have delivered that alerts fire.
     fn heard_through(&self) -> u64 {
-        let through = |heard: &mut Heard| (1..).take_while(|n| heard.firing.contains(n)).count();
+        let through = |heard: &mut Heard| {
+            (1..=u64::MAX)
+                .take_while(|n| heard.firing.contains(n))
+                .count()
+        };
         let all = CHANNELS.iter().map(|name| self.with(name, through) as u64);
         all.min().unwrap_or(0)
     }

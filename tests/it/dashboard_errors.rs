@@ -427,7 +427,30 @@ fn what_cannot_be_done_is_refused_with_a_reason() {
     let host = host();
     fail(&host, "/late");
     let id = id_of(&group_of(&host, 1));
-    for (action, body, status, reason) in [
+    for (action, body, status, reason) in refused_changes(&id) {
+        let answer = change(&host, TOKEN, action, &body);
+        assert_eq!(
+            answer.status.as_u16(),
+            status,
+            "{action} {body} {}",
+            answer.body
+        );
+        assert!(
+            answer.body.contains(reason),
+            "{action} {body}: {}",
+            answer.body
+        );
+    }
+    changed(&host, "resolve", &json!({"error": id, "in": "now"}));
+    let mute = json!({"error": id, "events": 1, "period": 60});
+    let answer = change(&host, TOKEN, "mute", &mute);
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.body);
+    assert_eq!(audited(&host).len(), 1);
+}
+
+/// Changes of the group `id`, each with the status and a part of the message of its refusal.
+fn refused_changes(id: &str) -> Vec<(&'static str, Value, u16, &'static str)> {
+    vec![
         (
             "resolve",
             json!({"error": "x", "in": "now"}),
@@ -512,25 +535,7 @@ fn what_cannot_be_done_is_refused_with_a_reason() {
             400,
             "longer than 500",
         ),
-    ] {
-        let answer = change(&host, TOKEN, action, &body);
-        assert_eq!(
-            answer.status.as_u16(),
-            status,
-            "{action} {body} {}",
-            answer.body
-        );
-        assert!(
-            answer.body.contains(reason),
-            "{action} {body}: {}",
-            answer.body
-        );
-    }
-    changed(&host, "resolve", &json!({"error": id, "in": "now"}));
-    let mute = json!({"error": id, "events": 1, "period": 60});
-    let answer = change(&host, TOKEN, "mute", &mute);
-    assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.body);
-    assert_eq!(audited(&host).len(), 1);
+    ]
 }
 
 #[test]

@@ -493,7 +493,7 @@ fn no_text_from_outside_becomes_a_header_or_a_tag() {
         Bound::above(30.0),
     );
     // The names of rules are checked, or cleaned.
-    let _ = harness.alerts().add_rule(rule.severity(Severity::Critical));
+    drop(harness.alerts().add_rule(rule.severity(Severity::Critical)));
     heat(&harness, evil, 35.0);
     for mail in peer.mails() {
         assert!(mail.header("Bcc").is_none());

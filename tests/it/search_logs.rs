@@ -35,7 +35,7 @@ async fn log(monitor: &Monitor, numbers: std::ops::Range<u64>) {
         for n in numbers {
             match n % 10 {
                 0 => {
-                    tracing::error!(target: "shop::pay", n, customer = "O'Reilly Media", "payment refused")
+                    tracing::error!(target: "shop::pay", n, customer = "O'Reilly Media", "payment refused");
                 }
                 1..=3 => tracing::warn!(target: "shop::pay", n, "payment timed out"),
                 _ => tracing::debug!(target: "shop::pay", n, padding = "0123456789", "cache_hit"),

@@ -38,7 +38,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::bugsink::{Bugsink, Project};
 use crate::collector::Collector;
-use crate::host::{Host, events_of};
+use crate::host::Host;
 use crate::postgres::Postgres;
 use crate::prometheus::Prometheus;
 use crate::readers::Readers;

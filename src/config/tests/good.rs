@@ -199,6 +199,16 @@ max_clients_per_address = 20
 lines = ["cpu=0.5/0.75", "users=-/9"]
 "#;
 
+const NOT_INSTALLED: crate::config::InstallConfig = crate::config::InstallConfig {
+    subscriber: false,
+    log: false,
+    recorder: false,
+    propagator: false,
+    tracer_provider: false,
+    panic_hook: false,
+    capture_error: false,
+};
+
 #[test]
 fn every_key_of_a_file_arrives() {
     let ResolvedConfig {
@@ -276,16 +286,7 @@ fn every_key_of_a_file_arrives() {
     assert_eq!(config.alerts.file.as_deref(), Some("/etc/alerts.toml"));
     assert_notifications(&config.alerts);
     assert_eq!(config.drain_wait, Duration::ZERO);
-    let nothing = crate::config::InstallConfig {
-        subscriber: false,
-        log: false,
-        recorder: false,
-        propagator: false,
-        tracer_provider: false,
-        panic_hook: false,
-        capture_error: false,
-    };
-    assert_eq!(config.install, nothing);
+    assert_eq!(config.install, NOT_INSTALLED);
     assert_eq!(
         config
             .access_token

@@ -494,7 +494,9 @@ mod tests {
         let of = |query: MetricQuery| {
             let query = query.total();
             let mut evaluation = Evaluation::new(&query, &plan);
-            runs.iter().for_each(|run| evaluation.add(0, run));
+            for run in &runs {
+                evaluation.add(0, run);
+            }
             let kept = evaluation.groups.iter().flat_map(|it| &it.histograms);
             let kept = kept.flat_map(|it| it.slots.iter().flatten()).count();
             let result = evaluation.finish();

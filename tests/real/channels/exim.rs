@@ -161,7 +161,7 @@ plain:
     }
 
     /// A host with mails to these mailboxes.
-    fn host(&self, server: SmtpServer, to: &[&str]) -> Result<Host, AnyError> {
+    fn host(server: SmtpServer, to: &[&str]) -> Result<Host, AnyError> {
         Host::new(EmailChannel::new(server, FROM, to)?)
     }
 
@@ -195,7 +195,7 @@ plain:
         if is_implicit {
             server = server.port(self.ports[1]).implicit_tls();
         }
-        let host = self.host(server, &["ops@localhost", "Night <night@localhost>"])?;
+        let host = Self::host(server, &["ops@localhost", "Night <night@localhost>"])?;
         let room = |number: usize| format!("room {number} <b>\"é\"</b>");
         for number in 0..ROOMS {
             host.heat(&room(number), 35.5);
@@ -292,7 +292,7 @@ plain:
             ),
         ];
         for (server, to, code, says) in &cases {
-            let host = self.host(server.clone(), to)?;
+            let host = Self::host(server.clone(), to)?;
             host.heat("oven", 35.0);
             let status = host.status()?;
             let is_final = u64::from(code.is_some());
@@ -318,7 +318,7 @@ plain:
             "nobody@localhost",
             "night@localhost",
         ];
-        let host = self.host(self.smtp().login(USER, PASSWORD), &to)?;
+        let host = Self::host(self.smtp().login(USER, PASSWORD), &to)?;
         host.heat("oven", 35.0);
         let first = host.status()?;
         same("it waits", (first.delivered, first.spooled), (0, 1))?;
@@ -338,7 +338,7 @@ plain:
 
     async fn outage(&mut self) -> Result<String, AnyError> {
         self.forget();
-        let host = self.host(self.smtp().login(USER, PASSWORD), &["ops@localhost"])?;
+        let host = Self::host(self.smtp().login(USER, PASSWORD), &["ops@localhost"])?;
         host.heat("before", 35.0);
         self.server.stop().await?;
         host.heat("during", 35.0);

@@ -61,6 +61,10 @@ fn setting(name: &str) -> Option<PathBuf> {
 }
 
 /// Fails unless both are equal.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "callers pass values that they make for this"
+)]
 pub(crate) fn same<T: PartialEq + std::fmt::Debug>(
     what: &str,
     seen: T,

@@ -229,7 +229,7 @@ mod tests {
             name: "p95 of GET /api/content",
             unit,
             value,
-            expected: (lower + upper) / 2.0,
+            expected: f64::midpoint(lower, upper),
             lower,
             upper,
             kind: AnomalyKind::Shift,

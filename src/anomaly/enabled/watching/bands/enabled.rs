@@ -173,7 +173,7 @@ mod tests {
         history.add(&pools[1..]);
         assert_eq!(history.all().len(), 1);
         // There is room for others.
-        for n in 0..MAX_SERIES + 1 {
+        for n in 0..=MAX_SERIES {
             history.add(&[pool(&n.to_string())]);
             assert_eq!(history.all().len(), 1);
         }
