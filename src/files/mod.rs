@@ -6,9 +6,11 @@ mod disk;
 mod operations;
 mod segment;
 
-pub(crate) use self::directory::list_directory;
 #[cfg(feature = "history")]
-pub(crate) use self::directory::{check_is_at_path, refuse_link};
+pub(crate) use self::directory::check_is_at_path;
+pub(crate) use self::directory::list_directory;
+#[cfg(any(feature = "elasticsearch", feature = "history"))]
+pub(crate) use self::directory::refuse_link;
 pub(crate) use self::disk::Disk;
 pub(crate) use self::operations::Files;
 pub(crate) use self::segment::{HEAD, HEADER, MAX_BODY, header, put, records};

@@ -360,10 +360,6 @@ impl SegmentCatalog {
     }
 
     /// The number of the line after the newest one; `None` in a child made by `fork` if a thread of the parent held the lock.
-    #[cfg_attr(
-        not(feature = "elasticsearch"),
-        expect(dead_code, reason = "only shipping counts what waits")
-    )]
     pub(super) fn end_line(&self) -> Option<u64> {
         lock_for_status(&self.state).map(|it| it.next_line)
     }
