@@ -25,7 +25,7 @@ const ANOMALY: u8 = 2;
 const MAX_LABELS: u32 = 64;
 /// The bytes of the state of a series, and of an anomaly, with labels and sentences of usual length.
 const SERIES_BYTES: usize = 1280;
-const ANOMALY_BYTES: usize = 2048;
+const ANOMALY_BYTES: usize = 1024;
 /// The most traces of an anomaly that are read.
 const MAX_TRACES: u32 = 16;
 
