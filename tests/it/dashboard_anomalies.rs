@@ -55,7 +55,7 @@ fn what_is_odd_is_shown_with_the_band_of_what_was_normal() {
         requests["text"]
             .as_str()
             .unwrap()
-            .starts_with("requests is "),
+            .starts_with("requests stays at 4 a second, usually around "),
         "{requests}"
     );
     // 40 in ten seconds.
