@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use crate::error::Error;
 
-/// A place among the log records: where a search goes on, see [`LogQuery::before`](super::LogQuery::before).
+/// A place among the log records: where a search goes on, see [`LogQuery::before`](crate::logs::LogQuery::before).
 ///
 /// Its text form can be stored or passed on in a URL. In files, it stays valid when they are closed, compressed or continued
 /// by another process; in memory, until the process ends.

@@ -12,7 +12,7 @@ use crate::trace::AttributeValue;
 pub struct FoundLogs {
     /// The lines, in the reverse of the order in which they were written: newest first.
     pub lines: Vec<FoundLine>,
-    /// Where to go on with [`LogQuery::before`](super::LogQuery::before); `None` if everything was looked at.
+    /// Where to go on with [`LogQuery::before`](crate::logs::LogQuery::before); `None` if everything was looked at.
     pub next: Option<LogCursor>,
     /// Why the search ended.
     pub end: SearchEnd,
@@ -78,7 +78,7 @@ impl LogSource {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct FoundLine {
-    /// The line: a JSON object. See [what a log record contains](super#what-a-log-record-contains).
+    /// The line: a JSON object. See [what a log record contains](crate::logs#what-a-log-record-contains).
     pub json: String,
     /// The time of the record.
     pub at: SystemTime,
