@@ -40,18 +40,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // They are synced to the disk: from here on, neither the end of the process nor an outage of the server loses one.
     monitor.flush_blocking(Duration::from_secs(5))?;
     println!("1000 log records are in ./shipped/logs");
+    let read = || {
+        let delivered = "watchpost_elasticsearch_records_total{result=\"delivered\"}";
+        let delivered = figure(&monitor, delivered).unwrap_or_default();
+        let waiting = figure(&monitor, "watchpost_elasticsearch_waiting").unwrap_or_default();
+        (delivered, waiting)
+    };
+    // Both are 0 until the files are open, which takes a quarter of a second.
     for _ in 0..100 {
-        if figure(&monitor, "watchpost_elasticsearch_waiting") == Some(0.0) {
+        let (delivered, waiting) = read();
+        if delivered > 0.0 && waiting == 0.0 {
             break;
         }
         sleep(Duration::from_millis(100));
     }
-    let delivered = "watchpost_elasticsearch_records_total{result=\"delivered\"}";
-    println!(
-        "delivered {}, waiting {}",
-        figure(&monitor, delivered).unwrap_or_default(),
-        figure(&monitor, "watchpost_elasticsearch_waiting").unwrap_or_default()
-    );
+    let (delivered, waiting) = read();
+    println!("delivered {delivered}, waiting {waiting}");
     // Sends what is left, and stores the position.
     monitor.shutdown_blocking(Duration::from_secs(5))?;
     Ok(())
