@@ -253,6 +253,7 @@ fn refusals(family: &Family) -> String {
         .to_owned();
     assert!(kind.ends_with("parsing_exception"), "{kind}");
     // The names of the schema arrive as fields.
+    server.must("POST", &format!("/{ALL}/_refresh"), "");
     let found = server.must(
         "POST",
         &format!("/{ALL}/_search"),
