@@ -12,7 +12,7 @@ pub(in crate::logs) const MEMBER: usize = 256 * 1024;
 /// The maximum number of bytes of a block.
 const MAX_MEMBER: usize = 4 << 20;
 
-/// The first bytes of a member: those of gzip with an extra field, of which the length of the member is the last part.
+/// The first bytes of a member: those of gzip with an extra field, which ends with the length of the member.
 const HEAD: usize = 20;
 const EXTRA: [u8; 8] = [b'W', b'P', 4, 0, 0, 0, 0, 0];
 const FEXTRA: u8 = 4;

@@ -15,8 +15,8 @@ pub(super) trait LineVisitor {
         false
     }
 
-    /// Takes a whole block of which all is known that it needs, where every line of the levels of the filter matches. Returns
-    /// whether the block is done.
+    /// Takes a whole block by its index alone, where every line of the levels of the filter matches. Returns whether the block
+    /// is done.
     fn take_block(&mut self, _facts: &BlockFacts) -> bool {
         false
     }

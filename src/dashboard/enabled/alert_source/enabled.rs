@@ -59,8 +59,8 @@ impl AlertSource {
         }
     }
 
-    /// The rules and objectives with their values at the latest snapshot, of which all clients share one reading. Belongs on
-    /// the blocking pool.
+    /// The rules and objectives with their values at the latest snapshot. All clients share one reading. Belongs on the
+    /// blocking pool.
     pub(in crate::dashboard::enabled) fn values(
         &self,
         history: &History,

@@ -13,7 +13,7 @@ use crate::model::Level;
 /// The maximum numbers of frames of a stack, and of fields of a breadcrumb.
 const MAX_FRAMES: usize = 128;
 const MAX_FIELDS: usize = 16;
-/// The minutes of which the present rate is the mean.
+/// The present rate is the mean over these minutes.
 const RATE_MINUTES: usize = 5;
 
 /// Writes the document of a group. `group` is `null` if there is no such group.

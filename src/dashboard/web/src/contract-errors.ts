@@ -73,7 +73,7 @@ export interface ErrorInbox extends Steps {
   counts: GroupCounts;
   /** All groups. */
   known: number;
-  /** Those of the state that match the filter, of which at most `limit` are listed. */
+  /** Those of the state that match the filter. At most `limit` of them are listed. */
   count: number;
   /** Events in the range of all groups that match the filter. */
   events: number;

@@ -87,7 +87,7 @@ impl<'a> Lexer<'a> {
         Some(name)
     }
 
-    /// Reads a quoted text, of which the quote was taken.
+    /// Reads a quoted text after its first quote.
     ///
     /// # Errors
     ///

@@ -167,7 +167,7 @@ fn class_beyond_ascii(char: char) -> WordClass {
         | '\u{fe00}'..='\u{fe0f}'
         | '\u{fe20}'..='\u{fe2f}'
         | '\u{feff}' => WordClass::Mark,
-        // Their vowels and signs are marks, of which some are no letters.
+        // Their vowels and signs are marks, and some marks are no letters.
         '\u{900}'..='\u{dff}'
             if !char.is_alphanumeric() && !matches!(char, '\u{964}' | '\u{965}') =>
         {

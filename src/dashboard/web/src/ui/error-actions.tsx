@@ -16,7 +16,7 @@ import { failureOf } from './read';
 
 export type GroupFormKind = 'resolve' | 'mute' | 'merge';
 
-/** The form that is open, and of which group. */
+/** The form that is open, and its group. */
 export const groupForm = new Store<{ kind: GroupFormKind; id: string } | null>(null);
 
 /** The buttons, or the reason why there are none. */
