@@ -17,7 +17,7 @@ use crate::clock::{Nanos, nanos};
 use crate::model::Diagnostics;
 use crate::worker::back_off;
 
-/// The number of indices that are known to exist.
+/// The most created indices that are remembered.
 const MAX_CREATED: usize = 16;
 /// The maximum number of notices about documents that are refused.
 const MAX_NOTICES: u32 = 16;
