@@ -156,10 +156,16 @@ fn assert_books(monitor: &Monitor, delivered: u64, dropped: &[(&str, u64)]) {
     assert_eq!(result(monitor, "emitted"), delivered + lost);
 }
 
-/// Waits until nothing waits.
+/// Waits until nothing waits, and stays so: notices of what was refused are lines too, and come a moment later.
 fn settled(monitor: &Monitor) {
+    let emitted = || {
+        let waiting = figure(monitor, "watchpost_elasticsearch_waiting");
+        (waiting == 0).then(|| result(monitor, "emitted"))
+    };
     await_that("all lines are settled", || {
-        result(monitor, "emitted") > 0 && figure(monitor, "watchpost_elasticsearch_waiting") == 0
+        let before = emitted();
+        std::thread::sleep(Duration::from_millis(600));
+        before.is_some_and(|it| it > 0) && before == emitted()
     });
 }
 
