@@ -84,7 +84,7 @@ fn read_until(host: &Host, path: &str, is_there: impl Fn(&Value) -> bool) -> Val
     }
 }
 
-/// What the client was told of one of its requests.
+/// The IDs that the response of a failed request names.
 struct Failed {
     event: String,
     trace: String,

@@ -8,7 +8,7 @@ use super::visitor::LineVisitor;
 use crate::logs::line_fields::fields;
 use crate::model::prefix;
 
-/// The maximum number of values that are told apart.
+/// The maximum number of different values that are counted.
 const MAX_VALUES: usize = 10_000;
 /// The maximum number of bytes of a value. A longer one is cut.
 const MAX_VALUE: usize = 256;

@@ -44,7 +44,7 @@ impl TcpConnector {
         self.allowed.allows_plain_text()
     }
 
-    /// The addresses of a host, all of which are allowed.
+    /// The addresses of a host. Fails unless all of them are allowed.
     pub(super) async fn addresses(
         &self,
         host: &str,
