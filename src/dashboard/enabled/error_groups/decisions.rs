@@ -44,30 +44,26 @@ pub(in crate::dashboard::enabled) async fn change(
         .ok_or_else(|| bad("`error` must be the number of a group, as a text."))?;
     let (by, comment) = fields.who_and_why()?;
     let wanted = WantedChange::of(call.action, &fields, dashboard.setup.now())?;
-    let author = ChangeAuthor {
-        by: by.clone(),
-        comment: comment.clone(),
-    };
-    let groups = dashboard.setup.errors.error_groups().clone();
-    let carried = wanted.clone();
+    let author = ChangeAuthor { by, comment };
+    let (acting, who) = (Arc::clone(dashboard), call.who);
     let changed = dashboard
         .on_pool(move || {
-            let before = title(&groups, number)?;
-            carried.carry_out(&groups, number, &author)?;
-            let after = groups.show(number);
-            Ok((before, after))
+            let groups = acting.setup.errors.error_groups();
+            let title = title(groups, number)?;
+            wanted.carry_out(groups, number, &author)?;
+            let change = AuditedChange {
+                action: wanted.word(),
+                subject: &format!("{title}{}", wanted.details()),
+                by: &author.by,
+                comment: &author.comment,
+            };
+            // In the job that made the change: the job goes on if the client leaves.
+            audit::record(&acting.setup.log, &who, &change);
+            Ok(groups.show(number))
         })
         .await
         .ok_or_else(unavailable)?;
-    let (title, after) = changed.map_err(|error: ChangeError| error.refusal())?;
-    let subject = format!("{title}{}", wanted.details());
-    let change = AuditedChange {
-        action: wanted.word(),
-        subject: &subject,
-        by: &by,
-        comment: &comment,
-    };
-    audit::record(&dashboard.setup.log, &call.who, &change);
+    let after = changed.map_err(|error: ChangeError| error.refusal())?;
     let number = after.as_ref().map_or(number, |group| group.number);
     Ok(json::object(|it| {
         it.text("id", &number.to_string());
@@ -97,7 +93,7 @@ impl ChangeError {
 }
 
 /// What a request wants.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, PartialEq)]
 enum WantedChange {
     Decide(ErrorDecision),
     Merge(Vec<u64>),
