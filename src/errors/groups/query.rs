@@ -137,7 +137,7 @@ impl ErrorQuery {
         groups
     }
 
-    fn selects(&self, group: &ErrorGroup) -> bool {
+    pub(crate) fn selects(&self, group: &ErrorGroup) -> bool {
         let lists = |counts: &super::TopCounts, wanted: &Option<String>| {
             let mut names = counts.names.iter();
             wanted

@@ -22,18 +22,17 @@ pub(in crate::dashboard::enabled) fn list(setup: &DashboardSetup, filter: &Inbox
     let errors = setup.errors.error_groups();
     let all = errors.list(&ErrorQuery::default());
     let steps = EventSteps::new(filter.range, now, lengths(&all));
-    let of_filter = errors.list(&filter.others);
-    let mut rows: Vec<&ErrorGroup> = of_filter
-        .iter()
-        .filter(|group| filter.state.selects(group))
-        .collect();
+    let selected = |group: &&ErrorGroup| filter.others.selects(group);
+    let of_filter: Vec<&ErrorGroup> = all.iter().filter(selected).collect();
+    let mut rows = of_filter.clone();
+    rows.retain(|group| filter.state.selects(group));
     rows.sort_by_cached_key(|group| Reverse(key_of(group, filter.order, &steps)));
     let events: u64 = of_filter.iter().map(|group| steps.events(group)).sum();
     json::object(|it| {
         it.integer("at", now);
         put_range(it, &steps);
         it.text("storage", errors.storage().as_str());
-        it.object("counts", |it| put_counts(it, &of_filter));
+        it.object("counts", |it| put_counts(it, of_filter.iter().copied()));
         it.integer("known", all.len() as u64);
         it.integer("count", rows.len() as u64);
         it.integer("events", events);

@@ -16,12 +16,16 @@ pub(super) const STATES: [(&str, ErrorFilter); 7] = [
 
 /// The numbers of groups in each state, as a section of the live state.
 pub(in crate::dashboard::enabled) fn counts(groups: &[ErrorGroup]) -> String {
-    json::object(|it| put_counts(it, groups))
+    json::object(|it| put_counts(it, groups.iter()))
 }
 
-pub(super) fn put_counts(it: &mut ObjectWriter<'_>, groups: &[ErrorGroup]) {
+pub(super) fn put_counts<'a>(
+    it: &mut ObjectWriter<'_>,
+    groups: impl Iterator<Item = &'a ErrorGroup> + Clone,
+) {
     for (name, filter) in STATES {
-        let count = groups.iter().filter(|group| filter.selects(group)).count();
+        let selected = groups.clone().filter(|group| filter.selects(group));
+        let count = selected.count();
         it.integer(name, count as u64);
     }
 }
