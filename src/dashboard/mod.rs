@@ -90,6 +90,11 @@
 //! | `/data/v1/statement?system=postgresql&namespace=shop&summary=..&range=1h` | one statement: curves, texts, callers, traces in which it took longest |
 //! | `/data/v1/pools?range=1h` | the connection pools: used, maximum, waiting, waits, timeouts, with curves |
 //! | `/data/v1/calls?range=1h` | the called services: calls, errors, quantiles, state, rate limits, callers; the models with tokens and cost, by route |
+//! | `/data/v1/logs?range=1h` | log records of a range, the newest first, see [how to search](crate::guide::search); also by `text`, `level` (at least); `limit` up to 500, and `cursor` with the `next` of the response before. `end` says whether all were looked at (`complete`), or which limit came first |
+//! | `/data/v1/logs/histogram`, `/facets?field=..`, `/patterns` | the same records by time and level in up to 500 `intervals`, by the values of a field, and by the templates of their messages |
+//! | `/data/v1/logs/context?cursor=..&before=10&after=10` | the records around one |
+//! | `/data/v1/logs/tail?text=..` | the newest records; with `cursor`, those after the response before |
+//! | `/data/v1/logs/export?range=1h` | up to 10,000 records as a file, one JSON object a line. Its headers are `watchpost-end`, as `end` above, and `watchpost-next`, the `cursor` for the rest |
 //! | `/data/v1/session` | whose session it is; `null` for a request without a token or a cookie |
 //! | `/data/v1/test-error`, `/data/v1/test-trace` | `POST` by an operator: captures an error, records a trace |
 //!

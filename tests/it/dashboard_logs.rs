@@ -113,6 +113,22 @@ fn lines_are_searched_counted_and_exported() {
         .map(|it| serde_json::from_str(it).unwrap())
         .collect();
     assert_eq!((lines.len(), &lines[0]["n"]), (10, &json!(36)));
+    assert_eq!(file.headers["watchpost-end"], "complete");
+    assert!(!file.headers.contains_key("watchpost-next"));
+    // A file that does not have all says so.
+    let path = "data/v1/logs/export?range=24h&text=refused&limit=4";
+    let part = host.get(path, &[("authorization", &token)]);
+    assert_eq!(part.headers["watchpost-end"], "rows");
+    let next = part.headers["watchpost-next"].to_str().unwrap();
+    let rest = host.get(
+        &format!("data/v1/logs/export?range=24h&text=refused&cursor={next}"),
+        &[("authorization", &token)],
+    );
+    assert_eq!(
+        (part.body.lines().count(), rest.body.lines().count()),
+        (4, 6)
+    );
+    assert_eq!(rest.headers["watchpost-end"], "complete");
 }
 
 #[test]

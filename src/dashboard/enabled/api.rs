@@ -308,7 +308,7 @@ async fn change_error(
 
 async fn logs(server: &PageServer, parts: &Parts, action: LogAction) -> PageResponse {
     let query = parts.uri.query().unwrap_or_default();
-    let answer = log_requests::answer(&server.dashboard.setup, action, query).await;
+    let answer = log_requests::answer(&server.dashboard, action, query).await;
     answer.unwrap_or_else(|refusal| {
         let mut response = json_response(refusal.document);
         *response.status_mut() = refusal.status;

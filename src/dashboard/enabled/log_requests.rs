@@ -1,20 +1,22 @@
 //! What the page of logs asks for: lines, histogram, facets, patterns, lines around a line, new lines, and a file of lines.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
 use tracing::Level;
 
 use super::documents::{OverviewRange, query_text, query_value};
 use super::json::{self, ListWriter, ObjectWriter};
-use super::setup::DashboardSetup;
+use super::past::time;
+use super::publisher::Dashboard;
 use super::times::millis;
 use crate::error::Error;
 use crate::logs::{
     FoundLine, FoundLogs, LogCursor, LogFacet, LogHistogram, LogPatterns, LogQuery, LogQueryError,
+    LogTail, SearchEnd,
 };
 use crate::trace::AttributeValue;
 
@@ -23,6 +25,11 @@ const MAX_LINES: usize = 500;
 const DEFAULT_LINES: usize = 100;
 /// The maximum number of lines of a file.
 const MAX_EXPORT: usize = LogQuery::MAX_LIMIT;
+/// The time limit of the search for a file. A response must begin within 20 seconds.
+const EXPORT_TIME: Duration = Duration::from_secs(15);
+/// Headers of a file: how the search ended, and the cursor of what is not in the file.
+const EXPORT_END: HeaderName = HeaderName::from_static("watchpost-end");
+const EXPORT_NEXT: HeaderName = HeaderName::from_static("watchpost-next");
 /// The maximum number of intervals of a histogram, and the default.
 const MAX_INTERVALS: usize = 500;
 const DEFAULT_INTERVALS: usize = 60;
@@ -52,56 +59,88 @@ pub(super) struct LogRefusal {
     pub(super) document: String,
 }
 
-/// Responds to a request with this query of a URL.
+impl LogRefusal {
+    fn new(status: StatusCode, code: &str, message: &str) -> Self {
+        Self {
+            status,
+            document: json::object(|it| {
+                it.text("code", code);
+                it.text("message", message);
+            }),
+        }
+    }
+}
+
+impl From<Error> for LogRefusal {
+    fn from(error: Error) -> Self {
+        let (status, code) = if error.is_query() {
+            (StatusCode::BAD_REQUEST, "bad_request")
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "closed")
+        };
+        Self::new(status, code, &error.to_string())
+    }
+}
+
+/// Responds to a request with this query of a URL. What is found is written on the blocking pool: it may have 8 MiB.
 pub(super) async fn answer(
-    setup: &Arc<DashboardSetup>,
+    dashboard: &Arc<Dashboard>,
     action: LogAction,
     query: &str,
 ) -> Result<Response<Body>, LogRefusal> {
+    let setup = &dashboard.setup;
     let filter = LogRequest::of_query(query, action)?;
     let search = &setup.log_search;
     let selected = filter.select(setup.now());
     let document = match action {
         LogAction::Lines => {
-            let found = search.search(selected).await;
-            lines_document(&found.map_err(|it| refused(&it))?)
+            let found = search.search(selected).await?;
+            written(dashboard, move || lines_document(&found)).await?
         }
         LogAction::Histogram => {
-            let found = search.histogram(selected, filter.intervals).await;
-            histogram_document(&found.map_err(|it| refused(&it))?)
+            let found = search.histogram(selected, filter.intervals).await?;
+            written(dashboard, move || histogram_document(&found)).await?
         }
         LogAction::Facet => {
-            let found = search.facet(selected, &filter.field).await;
-            facet_document(&filter.field, &found.map_err(|it| refused(&it))?)
+            let found = search.facet(selected, &filter.field).await?;
+            written(dashboard, move || facet_document(&filter.field, &found)).await?
         }
         LogAction::Patterns => {
-            let found = search.patterns(selected).await;
-            patterns_document(&found.map_err(|it| refused(&it))?)
+            let found = search.patterns(selected).await?;
+            written(dashboard, move || patterns_document(&found)).await?
         }
         LogAction::Context => {
             let Some(cursor) = filter.cursor else {
                 return Err(bad_request("The cursor of a line must be given."));
             };
-            let lines = search.context(cursor, filter.before, filter.after).await;
-            let lines = lines.map_err(|it| refused(&it))?;
-            json::object(|it| it.list("lines", |list| put_lines(list, &lines)))
+            let lines = search.context(cursor, filter.before, filter.after).await?;
+            let write = move || json::object(|it| it.list("lines", |list| put_lines(list, &lines)));
+            written(dashboard, write).await?
         }
         LogAction::Tail => {
-            let found = search.tail(selected, filter.cursor).await;
-            let found = found.map_err(|it| refused(&it))?;
-            json::object(|it| {
-                it.list("lines", |list| put_lines(list, &found.lines));
-                put_cursor(it, "next", Some(found.next));
-                it.bool("has_more", found.has_more);
-            })
+            let found = search.tail(selected, filter.cursor).await?;
+            written(dashboard, move || tail_document(&found)).await?
         }
         LogAction::Export => {
-            let found = search.search(selected).await;
-            return Ok(file(&found.map_err(|it| refused(&it))?));
+            let found = search.search(selected.time_limit(EXPORT_TIME)).await?;
+            let (end, next) = (found.end, found.next);
+            let text = written(dashboard, move || file(&found)).await?;
+            return Ok(file_response(text, end, next));
         }
     };
     let json = HeaderValue::from_static("application/json");
     Ok(response(document.into(), json))
+}
+
+async fn written(
+    dashboard: &Dashboard,
+    write: impl FnOnce() -> String + Send + 'static,
+) -> Result<String, LogRefusal> {
+    let document = dashboard.on_pool(write).await;
+    document.ok_or_else(|| {
+        let message = "The monitor does not respond, or has ended.";
+        LogRefusal::new(StatusCode::SERVICE_UNAVAILABLE, "closed", message)
+    })
 }
 
 fn lines_document(found: &FoundLogs) -> String {
@@ -174,19 +213,38 @@ fn patterns_document(found: &LogPatterns) -> String {
     })
 }
 
+fn tail_document(found: &LogTail) -> String {
+    json::object(|it| {
+        it.list("lines", |list| put_lines(list, &found.lines));
+        put_cursor(it, "next", Some(found.next));
+        it.bool("has_more", found.has_more);
+    })
+}
+
 /// The lines as a file: one JSON object a line.
-fn file(found: &FoundLogs) -> Response<Body> {
-    let mut file = String::new();
+fn file(found: &FoundLogs) -> String {
+    let bytes = found.lines.iter().map(|line| line.json.len() + 1).sum();
+    let mut file = String::with_capacity(bytes);
     for line in &found.lines {
         file.push_str(&line.json);
         file.push('\n');
     }
+    file
+}
+
+/// A file to save. Its headers say how the search ended, and the cursor with which the rest is asked for.
+fn file_response(text: String, end: SearchEnd, next: Option<LogCursor>) -> Response<Body> {
     let ndjson = HeaderValue::from_static("application/x-ndjson");
-    let mut response = response(Body::from(file), ndjson);
-    response.headers_mut().insert(
+    let mut response = response(Body::from(text), ndjson);
+    let headers = response.headers_mut();
+    headers.insert(
         CONTENT_DISPOSITION,
         HeaderValue::from_static("attachment; filename=\"logs.ndjson\""),
     );
+    headers.insert(EXPORT_END, HeaderValue::from_static(end.as_str()));
+    if let Some(next) = next.and_then(|it| HeaderValue::from_str(&it.to_string()).ok()) {
+        headers.insert(EXPORT_NEXT, next);
+    }
     response
 }
 
@@ -288,14 +346,17 @@ fn put_lines(list: &mut ListWriter<'_>, lines: &[FoundLine]) {
             it.text("cursor", &line.cursor.to_string());
             put_time(it, "at", Some(line.at));
             it.text("level", line.level.as_str());
-            it.long_text("message", &line.message());
+            let mut message = String::new();
             it.object("fields", |it| {
                 for (name, value) in line.fields() {
-                    if !matches!(&*name, "timestamp" | "level" | "message") {
-                        put_value(it, &name, &value);
+                    match (&*name, value) {
+                        ("timestamp" | "level", _) => {}
+                        ("message", AttributeValue::Str(text)) => message = text.to_string(),
+                        (_, value) => put_value(it, &name, &value),
                     }
                 }
             });
+            it.long_text("message", &message);
         });
     }
 }
@@ -321,18 +382,8 @@ fn put_time(object: &mut ObjectWriter<'_>, name: &str, at: Option<SystemTime>) {
     object.integer(name, at.map(millis));
 }
 
-fn time(millis: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_millis(millis)
-}
-
 fn bad_request(message: &str) -> LogRefusal {
-    LogRefusal {
-        status: StatusCode::BAD_REQUEST,
-        document: json::object(|it| {
-            it.text("code", "bad_request");
-            it.text("message", message);
-        }),
-    }
+    LogRefusal::new(StatusCode::BAD_REQUEST, "bad_request", message)
 }
 
 /// A text of a search that is not valid: the page marks the place.
@@ -344,21 +395,6 @@ fn bad_text(error: &LogQueryError) -> LogRefusal {
             it.text("message", &error.to_string());
             it.integer("position", error.position() as u64);
             it.text("expected", error.expected());
-        }),
-    }
-}
-
-fn refused(error: &Error) -> LogRefusal {
-    let (status, code) = if error.is_query() {
-        (StatusCode::BAD_REQUEST, "bad_request")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "closed")
-    };
-    LogRefusal {
-        status,
-        document: json::object(|it| {
-            it.text("code", code);
-            it.text("message", &error.to_string());
         }),
     }
 }
