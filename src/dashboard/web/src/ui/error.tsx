@@ -35,7 +35,7 @@ export function ErrorView(): JSX.Element {
   const changed = useStore(changes);
   const { tick, waited } = useErrorsTick();
   const { range, held } = state;
-  const [asked] = useState(() => errorOf(new URLSearchParams(location.search)));
+  const [asked, setAsked] = useState(() => errorOf(new URLSearchParams(location.search)));
   const isAsked = !('id' in asked) || asked.id !== '';
   const path = errorPath(asked, range);
   const { document: of, failure } = useRead(path, range.kind === 'relative', held !== null || !isAsked, waited(() => read<ErrorPage>(path)), changed + tick);
@@ -48,6 +48,8 @@ export function ErrorView(): JSX.Element {
     if (of.group !== null && (!('id' in asked) || asked.id !== of.group.id)) {
       setParameter('event', null);
       setParameter('id', of.group.id);
+      // An event can leave the memory; its group stays.
+      setAsked({ id: of.group.id });
     }
   }, [of]);
   const known = of ?? before;
