@@ -79,7 +79,7 @@ export function AlertPanel({ alert, sections, now, note = '', form, children }: 
       <header class="wraps">
         <h2 id="alert-title" class={`tag s-${tone}`}>
           <AlertGlyph alert={alert} />
-          <a href={`${alertsAddress(range)}#${ruleId(alert.rule)}`}>{ruleTitle(alert.rule)}</a>
+          <a href={`${alertsAddress(range)}#${encodeURIComponent(ruleId(alert.rule))}`}>{ruleTitle(alert.rule)}</a>
         </h2>
         <p>{[labelText(alert), A.firesSince(alert.fired_at ?? alert.since, now)].filter(Boolean).join(' · ')}</p>
         <span class="fill" />

@@ -28,6 +28,15 @@ export function alertsOf(live: Alert[] | null, read: Alert[] | null): Alert[] {
   return live.length < LIVE_ALERTS ? live : (read ?? live);
 }
 
+/** The name in the address after `#`, empty if it cannot be decoded. */
+function fragment(): string {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return '';
+  }
+}
+
 export function AlertsView(): JSX.Element {
   const state = useStore(page);
   const now = useStore(clockStore);
@@ -38,7 +47,7 @@ export function AlertsView(): JSX.Element {
   // A link to a rule was followed before its row was there.
   const hasRules = of !== null;
   useEffect(() => {
-    const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const row = document.getElementById(fragment());
     if (!hasRules || row === null) return;
     row.scrollIntoView({ block: 'center' });
     row.focus();
