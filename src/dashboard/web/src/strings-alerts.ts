@@ -23,7 +23,7 @@ export const A = {
   and: ' and ',
   ofFailures: (percent: string): string => `${percent} of the failures are on `,
   slowestOn: 'slowest on ',
-  openCount: (n: number, severity: string, seconds: number): string => `${count(n)} ${severity} ${alerts(n)}, ${span(seconds)}, not acknowledged`,
+  openCount: (n: number, severity: string, seconds: number | null): string => [`${count(n)} ${severity} ${alerts(n)}`, seconds === null ? '' : span(seconds), 'not acknowledged'].filter(Boolean).join(', '),
   acknowledgedCount: (n: number): string => `${count(n)} acknowledged`,
   noOpen: 'No open alert',
   openShort: (n: number): string => `\u00a0· ${count(n)} open`,

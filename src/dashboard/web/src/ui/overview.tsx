@@ -8,7 +8,7 @@ import { STATE_WORDS, T } from '../strings';
 import { A } from '../strings-alerts';
 import { sentence, type Sentence } from '../verdict';
 import { ActionForm, Actions } from './alert-actions';
-import { AlertList, AlertPanel, fires, isOpen, worstAlert } from './alert-panel';
+import { AlertList, AlertPanel, isOpen, worstAlert } from './alert-panel';
 import { Cards, openCard } from './cards';
 import { ChartPanel } from './chart-panel';
 import { FirstRun } from './first-run';
@@ -85,17 +85,17 @@ function Under({ sections, now }: { sections: Sections; now: number }): JSX.Elem
 }
 
 /** How many alerts are open and for how long, how many are acknowledged, and which fires next. */
-function alertParts({ alerts: { alerts, rules } }: Sections, now: number): string[] {
+function alertParts({ alerts: { alerts, rules, open: total, open_critical: critical, acknowledged } }: Sections, now: number): string[] {
   if (rules === 0) return [];
   const parts: string[] = [];
   const open = alerts.filter(isOpen);
-  for (const severity of ['critical', 'warning'] as const) {
+  // The list has the first 20 alerts, the counts have all.
+  for (const [severity, n] of [['critical', critical], ['warning', total - critical]] as const) {
     const of = open.filter((alert) => alert.severity === severity);
     const first = Math.min(...of.map((alert) => alert.fired_at ?? alert.since));
-    if (of.length > 0) parts.push(A.openCount(of.length, A.severities[severity], (now - first) / 1000));
+    if (n > 0) parts.push(A.openCount(n, A.severities[severity], of.length === 0 ? null : (now - first) / 1000));
   }
-  if (open.length === 0) parts.push(A.noOpen);
-  const acknowledged = alerts.filter((alert) => fires(alert) && alert.acknowledged !== null).length;
+  if (total === 0) parts.push(A.noOpen);
   if (acknowledged > 0) parts.push(A.acknowledgedCount(acknowledged));
   const next = alerts.filter((alert) => alert.state === 'pending' && alert.severity !== 'info').sort((a, b) => (a.fires_at ?? 0) - (b.fires_at ?? 0))[0];
   if (next?.fires_at !== null && next !== undefined) parts.push(A.firesIn(next.rule, Math.max(0, next.fires_at - now) / 1000));
