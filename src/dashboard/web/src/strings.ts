@@ -73,7 +73,7 @@ export const CHANGE_TEXTS: Record<string, { before: string; after: string }> = {
   new_route: { before: 'First request to ', after: '' },
   alert: { before: '', after: ' fires' },
   alert_end: { before: '', after: ' is over' },
-  anomaly: { before: '', after: ' left its normal range' },
+  anomaly: { before: '', after: ' became unusual' },
   gap: { before: 'No data', after: '' },
 };
 
@@ -155,6 +155,7 @@ export const T = {
   oddOne: 'One thing is odd: ',
   oddMany: (n: number): string => `${capital(word(n))} things are odd, first `,
   oddSince: (at: number, now: number): string => ` has been outside its normal range since ${clockOrDay(at, now)}`,
+  unusualSince: (at: number, now: number): string => ` has been unusual since ${clockOrDay(at, now)}`,
   checked: (seconds: number): string => `Checked ${span(seconds)} ago`,
   figuresOf: (from: number, to: number, now: number): string => `Figures of ${clockOrDay(from, now)} – ${clockOrDay(to, now)}`,
   stateFor: (state: string, seconds: number): string => `${state} for ${span(seconds)}`,

@@ -1,7 +1,7 @@
 /** The sentence at the top of the page, made of the parts that the server sends. */
 
 import type { RouteName } from './api';
-import type { Card, Marker, Reason, Sections, SignalName } from './contract';
+import type { Band, Card, Marker, Reason, Sections, SignalName } from './contract';
 import { SIGNALS } from './contract';
 import { joined, percent, rate, short, signalText } from './format';
 import { CARD_TITLES, SIGNAL_NAMES, STATE_WORDS, T, capital } from './strings';
@@ -176,6 +176,9 @@ function overLines({ cards }: Sections): Piece[] {
   return pieces.slice(1);
 }
 
+/** A level that has changed is odd although each value is within the range of single values. */
+export const isWithinNormal = (value: number, { low, high }: Band): boolean => value >= low && value <= high;
+
 function odd({ anomalies, markers }: Sections, now: number): Piece[] {
   const current = anomalies.filter((anomaly) => anomaly.to === null);
   const first = current.at(-1);
@@ -183,7 +186,7 @@ function odd({ anomalies, markers }: Sections, now: number): Piece[] {
   const lead = current.length === 1 ? T.oddOne : T.oddMany(current.length);
   const known = SIGNALS.find((name) => name === first.signal);
   const subject: Piece = known === undefined ? { text: first.signal } : { text: SIGNAL_NAMES[known], link: { card: known } };
-  return [{ text: lead }, subject, { text: T.oddSince(first.from, now) }, ...afterMarker(markers, first.from)];
+  return [{ text: lead }, subject, { text: isWithinNormal(first.value, first.normal) ? T.unusualSince(first.from, now) : T.oddSince(first.from, now) }, ...afterMarker(markers, first.from)];
 }
 
 /** Joins neighbours without a link, and removes empty ones. */

@@ -32,6 +32,9 @@ describe('the verdict', () => {
     );
     const marked = [...markers, { at: NOW - 36 * MINUTE, kind: 'mark', text: 'flag search-v2 on' }];
     expect(textOf({ anomalies, markers: marked })).toContain('one minute after “flag search-v2 on”.');
+    // A level that has changed, with values that are normal by themselves.
+    const level = anomalies.map((one) => ({ ...one, value: 0.53 }));
+    expect(textOf({ anomalies: level, markers })).toContain('memory has been unusual since 13:57');
     // An anomaly that is over is in the list alone.
     expect(textOf({ anomalies: anomalies.map((one) => ({ ...one, to: NOW })) })).not.toContain('odd');
   });

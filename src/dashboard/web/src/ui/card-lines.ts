@@ -4,6 +4,7 @@ import type { Card, Cards, SignalName } from '../contract';
 import { bytes, count, duration, joined, maybe, percent, short, signalText } from '../format';
 import { MISSING, STATE_WORDS, T } from '../strings';
 import { A } from '../strings-alerts';
+import { isWithinNormal } from '../verdict';
 
 /** The change against the earlier value, in words; null if there is none to compare with. */
 export function changeText(name: SignalName, card: Card, now: number): string | null {
@@ -72,7 +73,7 @@ export function cardLine(cards: Cards, name: SignalName, now: number): string {
   if (card.value === null) return MISSING[card.missing ?? 'no_data']?.line ?? '';
   if (name === 'requests' && card.value === 0 && card.last_at !== null) return `${T.emptyRange} ${T.lastOne(card.last_at, now)}`;
   const lead =
-    card.normal !== null && card.state === 'odd'
+    card.normal !== null && card.state === 'odd' && !isWithinNormal(card.value, card.normal)
       ? T.normal(signalText(name, card.normal.low), signalText(name, card.normal.high))
       : changeText(name, card, now);
   return [waiting(card, now), lead, ...details(cards, name)].filter((part) => part !== null && part !== '').join(' · ');

@@ -14,6 +14,7 @@ import { alertsAddress, routeAddress, routesAddress, traceAddress, tracesAddress
 import type { RangeChoice } from '../range';
 import type { PanelData } from '../panel-data';
 import { useStore } from '../store';
+import { isWithinNormal } from '../verdict';
 import { Glyph, type GlyphName } from './glyph';
 import { Save } from './save';
 import { StateStrip } from './strip';
@@ -164,7 +165,7 @@ export function Unusual({ sections, now }: PanelProps): JSX.Element {
               </p>
               <span class="nw mute small">{span}</span>
               <p class="mute small wide wrap">
-                {name === undefined ? anomaly.text : `${signalText(name, anomaly.value)} · ${T.normal(signalText(name, anomaly.normal.low), signalText(name, anomaly.normal.high))}`}
+                {name === undefined || isWithinNormal(anomaly.value, anomaly.normal) ? anomaly.text : `${signalText(name, anomaly.value)} · ${T.normal(signalText(name, anomaly.normal.low), signalText(name, anomaly.normal.high))}`}
               </p>
               {anomaly.also.length > 0 && <p class="mute small wide">{T.alsoOdd(anomaly.also.map(signalTitle).join(', '))}</p>}
             </Row>
