@@ -282,6 +282,21 @@ fn audited(host: &Host) -> Vec<Value> {
 }
 
 #[test]
+fn a_change_is_recorded_if_the_client_leaves_before_the_response() {
+    let host = host();
+    fail(&host, "/late");
+    let id = id_of(&group_of(&host, 1));
+    let body = json!({"error": id, "in": "now", "by": "dana"});
+    host.post_and_leave("data/v1/errors/resolve", &body);
+    let patience = Instant::now() + Duration::from_secs(10);
+    while audited(&host).is_empty() {
+        assert!(Instant::now() < patience);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(audited(&host)[0]["action"], "resolve error");
+}
+
+#[test]
 fn an_operator_decides_and_a_viewer_may_not() {
     let host = host();
     fail(&host, "/late");

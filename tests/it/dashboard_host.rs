@@ -1,13 +1,18 @@
 //! A host with the dashboard on a real port, and a client that sends exactly what a test says.
 
+use std::future::Future;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use axum::routing::get;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
+use tower::ServiceExt;
 use watchpost::testing::Harness;
 use watchpost::{Access, Monitor, MonitorBuilder};
 
@@ -73,6 +78,27 @@ impl Host {
             |builder| builder.access_token(TOKEN).access_viewer_token(VIEWER),
             |router| router,
         )
+    }
+
+    /// Sends a change by an operator, and drops the response after its first poll: the job of the change has begun then,
+    /// and has mostly not ended.
+    pub(crate) fn post_and_leave(&self, path: &str, body: &serde_json::Value) {
+        let request = Request::post(format!("/monitoring/{path}"))
+            .header("authorization", format!("Bearer {TOKEN}"))
+            .header("content-type", "application/json")
+            .extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 40_000))))
+            .body(Body::from(body.to_string()))
+            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let _entered = runtime.enter();
+        let router: Router = self.harness.dashboard(Access::from_settings());
+        let mut response = Box::pin(router.oneshot(request));
+        let _ = response
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
     }
 
     /// Starts a host with the dashboard of the settings.
