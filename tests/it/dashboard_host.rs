@@ -96,9 +96,10 @@ impl Host {
         let _entered = runtime.enter();
         let router: Router = self.harness.dashboard(Access::from_settings());
         let mut response = Box::pin(router.oneshot(request));
-        let _ = response
+        let polled = response
             .as_mut()
             .poll(&mut Context::from_waker(Waker::noop()));
+        drop(polled);
     }
 
     /// Starts a host with the dashboard of the settings.

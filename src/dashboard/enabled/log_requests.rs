@@ -351,7 +351,7 @@ fn put_lines(list: &mut ListWriter<'_>, lines: &[FoundLine]) {
                 for (name, value) in line.fields() {
                     match (&*name, value) {
                         ("timestamp" | "level", _) => {}
-                        ("message", AttributeValue::Str(text)) => message = text.to_string(),
+                        ("message", AttributeValue::Str(text)) => message = text,
                         (_, value) => put_value(it, &name, &value),
                     }
                 }

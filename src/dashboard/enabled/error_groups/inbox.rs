@@ -32,7 +32,7 @@ pub(in crate::dashboard::enabled) fn list(setup: &DashboardSetup, filter: &Inbox
         it.integer("at", now);
         put_range(it, &steps);
         it.text("storage", errors.storage().as_str());
-        it.object("counts", |it| put_counts(it, of_filter.iter().copied()));
+        it.object("counts", |it| put_counts(it, &of_filter.iter().copied()));
         it.integer("known", all.len() as u64);
         it.integer("count", rows.len() as u64);
         it.integer("events", events);

@@ -16,12 +16,12 @@ pub(super) const STATES: [(&str, ErrorFilter); 7] = [
 
 /// The numbers of groups in each state, as a section of the live state.
 pub(in crate::dashboard::enabled) fn counts(groups: &[ErrorGroup]) -> String {
-    json::object(|it| put_counts(it, groups.iter()))
+    json::object(|it| put_counts(it, &groups.iter()))
 }
 
 pub(super) fn put_counts<'a>(
     it: &mut ObjectWriter<'_>,
-    groups: impl Iterator<Item = &'a ErrorGroup> + Clone,
+    groups: &(impl Iterator<Item = &'a ErrorGroup> + Clone),
 ) {
     for (name, filter) in STATES {
         let selected = groups.clone().filter(|group| filter.selects(group));
