@@ -293,6 +293,8 @@ export const T = {
   routes: 'Routes',
   route: 'Route',
   where: 'Where',
+  movedSince: (time: string): string => `routes by how far they moved since ${time}`,
+  allRoutes: (n: number): string => (n === 1 ? 'The route' : `All ${count(n)} routes`),
   order: 'Order',
   orders: { movement: 'Movement', requests: 'Requests', errors: 'Errors', p95: 'p95', time: 'Time' },
   orderNotes: {

@@ -4,9 +4,9 @@ import type { Differences, SpanDetails, Trace, TracePage, TraceSpan } from '../c
 import { workAddress } from '../operation-places';
 import { isFiltered, looksLikeId, NO_FILTER, readFilter, tracesPath, writeFilter } from '../trace-filter';
 import { axisOf, closedAtFirst, mostOf, placeOn, rowsOf } from '../trace-model';
+import { DifferencesPanel } from '../ui/differences';
 import { ErrorList, LineList, Pairs } from '../ui/trace-signals';
 import { Waterfall } from '../ui/trace-waterfall';
-import { DifferencesPanel } from '../ui/traces';
 
 const ID = '4f1c8a0b7d2e4e5f93a1c6d0b8f79e02';
 

@@ -15,6 +15,7 @@ import { FirstRun } from './first-run';
 import { Glyph } from './glyph';
 import { Changes, Errors, Logs, Running, Services, Traces, Unusual } from './panels';
 import { PILLS } from './tone';
+import { Where } from './where';
 
 /** The sentence, with links to the evidence of its numbers. */
 export function Verdict({ of }: { of: Sentence }): JSX.Element {
@@ -174,6 +175,7 @@ export function Overview(): JSX.Element {
       )}
       <h2 class={isFirstRun ? '' : 'vh'}>{isFirstRun ? T.whatYouWillSee : T.signals}</h2>
       <Cards {...props} />
+      <Where sections={sections} />
       <Services {...props} />
       <div class="cols even">
         <div class="c3">

@@ -3,17 +3,15 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { api, routesPath } from '../api';
-import type { RouteRow } from '../contract-routes';
 import { page } from '../controller';
-import { duration, maybe, percent, rate } from '../format';
+import { rate } from '../format';
 import { ORDERS, isOrder, ordered, type Order } from '../movement';
-import { routeAddress } from '../place';
-import { rangeQuery, type RangeChoice } from '../range';
+import { rangeQuery } from '../range';
 import { parameter, setParameter } from '../sorting';
 import { useStore } from '../store';
 import { T } from '../strings';
-import { highest, path } from './plot-model';
 import { loadingText, useRead } from './read';
+import { RouteTable } from './route-table';
 
 function readOrder(): Order {
   const name = parameter('sort');
@@ -66,57 +64,3 @@ export function Routes(): JSX.Element {
     </>
   );
 }
-
-function RouteTable({ rows, range }: { rows: RouteRow[]; range: RangeChoice }): JSX.Element {
-  const numbers = [T.reqPerSecond, T.errors, 'p50', 'p95', 'p99', T.before, T.p95Curve, T.shareOfErrors, T.shareOfTime];
-  return (
-    <div class="scroll">
-      <table class="routes">
-        <caption class="vh">{T.routes}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{T.route}</th>
-            {numbers.map((name, i) => (
-              <th key={name} scope="col" class={i === 1 || i === 3 ? 'num' : 'num w'}>
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={row.method + row.route} tabIndex={-1} data-row={`${row.method} ${row.route}`}>
-              <th scope="row">
-                <a href={routeAddress(row, range)}>
-                  <span class="meth">{row.method}</span> {row.route}
-                </a>
-              </th>
-              <td class="num w">{maybe(row.rate, (value) => rate(value).value)}</td>
-              <td class="num">{row.errors === 0 ? '0' : maybe(row.error_rate, percent)}</td>
-              <td class="num w">{maybe(row.p50, duration)}</td>
-              <td class="num">{maybe(row.p95, duration)}</td>
-              <td class="num w">{maybe(row.p99, duration)}</td>
-              <td class="num w mute">{maybe(row.before?.p95, duration)}</td>
-              <td class="num w">
-                <Curve values={row.p95_curve} />
-              </td>
-              <td class="num w">{row.error_share === null ? '' : maybe(row.error_share, percent)}</td>
-              <td class="num w">{maybe(row.time_share, percent)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-/** A small line from 0. Its last value is in the column of the p95. */
-function Curve({ values }: { values: (number | null)[] }): JSX.Element {
-  const most = highest([values], false) || 1;
-  return (
-    <svg class="curve" viewBox="0 0 100 20" preserveAspectRatio="none" aria-hidden="true">
-      <path class="line l-p95" d={path(values, (i) => ((i + 0.5) / Math.max(1, values.length)) * 100, (value) => 19 - (value / most) * 17)} />
-    </svg>
-  );
-}
-

@@ -3,17 +3,17 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { read } from '../api';
-import type { Differences, ListedTrace, TraceList } from '../contract-traces';
+import type { ListedTrace, TraceList } from '../contract-traces';
 import { clock as clockStore, page, setRange } from '../controller';
-import { clockOrDay, clockSeconds, duration, maybe, percent, shortId } from '../format';
+import { clockOrDay, clockSeconds, duration, maybe, shortId } from '../format';
 import { routeAddress, traceAddress } from '../place';
 import type { RangeChoice } from '../range';
 import { useStore } from '../store';
 import { T } from '../strings';
 import { KEPT_WORDS, TT } from '../strings-traces';
-import { differencesPath, isFiltered, KEPT_REASONS, NO_FILTER, readFilter, tracesPath, writeFilter, type TraceFilter } from '../trace-filter';
+import { isFiltered, KEPT_REASONS, NO_FILTER, readFilter, tracesPath, writeFilter, type TraceFilter } from '../trace-filter';
+import { WhatDiffers } from './differences';
 import { Glyph } from './glyph';
-import { Frame } from './panels';
 import { failureOf, useRead } from './read';
 
 export function Traces(): JSX.Element {
@@ -238,43 +238,5 @@ function TraceTable({ rows, range, now }: { rows: ListedTrace[]; range: RangeCho
         </tbody>
       </table>
     </div>
-  );
-}
-
-function WhatDiffers({ filter, range, isHeld }: { filter: TraceFilter; range: RangeChoice; isHeld: boolean }): JSX.Element | null {
-  const key = differencesPath(filter, range);
-  const { document: found } = useRead(key, range.kind === 'relative', isHeld, () => read<Differences>(key));
-  if (found === null || found.all === 0) return null;
-  return <DifferencesPanel found={found} />;
-}
-
-/** Attributes by how much more frequent they are in the selected traces than in all. */
-export function DifferencesPanel({ found }: { found: Differences }): JSX.Element {
-  const { selected, all } = found;
-  const isAll = selected === all;
-  const nothing = selected === 0 ? (found.by_filter ? TT.noneMatches : TT.nothingSelected) : isAll ? TT.allSelected : TT.nothingDiffers;
-  return (
-    <Frame id="differs" title={TT.differs} {...(selected === 0 || isAll ? {} : { aside: TT.differsAside(selected, all, found.by_filter) })} empty={found.rows.length === 0 ? nothing : null}>
-      <ul class="rows dif">
-        {found.rows.map((row) => {
-          const counts = TT.share(row.selected, selected, row.all, all);
-          return (
-            <li key={`${row.key} ${row.value}`} tabIndex={-1} data-row={`${row.key} ${row.value}`} title={`${row.key}: ${row.value}. ${counts}`}>
-              <span class="one">
-                {row.key} <b>{row.value}</b>
-              </span>
-              <b class="num">{maybe(row.share_selected, percent)}</b>
-              <span class="num mute">{maybe(row.share_all, percent)}</span>
-              <svg aria-hidden="true">
-                <rect class="f-band" width="100%" height="6" y="1" rx="1" />
-                <rect class="f-ink" width={`${row.share_selected * 100}%`} height="6" y="1" rx="1" />
-                <rect class="f-text" x={`${Math.min(99.5, row.share_all * 100)}%`} width="2" height="8" />
-              </svg>
-              <span class="vh">{counts}</span>
-            </li>
-          );
-        })}
-      </ul>
-    </Frame>
   );
 }
