@@ -147,13 +147,13 @@ fn signals() -> [Rule; 6] {
             .cooldown(15 * MINUTE)
             .annotation(
                 "summary",
-                "{{ $value }} errors occurred within five minutes that were never seen before",
+                "Errors within five minutes that were never seen before: {{ $value }}",
             ),
         Rule::threshold("regressed-error", noticed("regression"), Bound::above(0.0))
             .cooldown(15 * MINUTE)
             .annotation(
                 "summary",
-                "{{ $value }} resolved errors occurred again within five minutes",
+                "Resolved errors that occurred again within five minutes: {{ $value }}",
             ),
         Rule::threshold("missed-job", overdue, Bound::above(0.0))
             .cooldown(60 * MINUTE)
@@ -174,7 +174,7 @@ fn signals() -> [Rule; 6] {
             .cooldown(60 * MINUTE)
             .annotation(
                 "summary",
-                "The monitor dropped {{ $value }} records ({{ $labels.signal }}) in five minutes",
+                "Records ({{ $labels.signal }}) that the monitor dropped in five minutes: {{ $value }}",
             ),
     ]
 }
