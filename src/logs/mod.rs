@@ -233,6 +233,7 @@ mod installed;
 mod keys;
 mod layer;
 mod line_fields;
+mod log_levels;
 mod log_line;
 mod log_query;
 pub(crate) mod otel_versions;
@@ -248,6 +249,7 @@ pub use self::config::{LogFormat, LogsConfig, RequestLogs};
 pub use self::elasticsearch::ElasticsearchConfig;
 pub(crate) use self::layer::EventListener;
 pub use self::layer::TracingLayer;
+pub use self::log_levels::LogLevel;
 pub use self::log_query::LogQuery;
 pub use self::recent::{LogRecord, RecentLogs};
 pub use self::search::{
@@ -256,12 +258,13 @@ pub use self::search::{
 };
 
 pub(crate) use self::breadcrumb::decode_breadcrumb;
-pub(crate) use self::bridge::{BridgeState, follow_levels, install as install_log_bridge};
+pub(crate) use self::bridge::{BridgeState, install as install_log_bridge};
 pub(crate) use self::config::ServiceFields;
 pub(crate) use self::elasticsearch::{Shipping, ShippingSetup, ShippingStatus};
 pub(crate) use self::files::{LogFileWriter, LogFiles, LogFilesSetup, LogFilesStatus};
 pub(crate) use self::formatter::LogFormatter;
 pub(crate) use self::installed::{InstalledLayer, has_layer_of, monitor_of};
+pub(crate) use self::log_levels::LogLevels;
 #[cfg(any(feature = "alerts", feature = "dashboard"))]
 pub(crate) use self::own_log::OwnLog;
 pub(crate) use self::recent::{RecentLogStore, RecentLogsObserver};

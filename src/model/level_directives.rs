@@ -45,12 +45,13 @@ impl LevelDirectives {
         })
     }
 
-    /// Replaces the directives; events follow the new ones from then on.
+    /// Replaces the directives. `tracing` has cached each callsite's interest from the old ones: the caller rebuilds that
+    /// cache once it holds no lock, because this calls the host's subscribers.
     ///
     /// # Errors
     ///
     /// Same as for [`parse`](Self::parse). On an error, the old directives remain.
-    pub(crate) fn replace(&self, text: &str) -> Result<(), String> {
+    pub(crate) fn store(&self, text: &str) -> Result<(), String> {
         let directives = Arc::new(DirectiveSet::parse(text)?);
         let most = directives.most();
         {
@@ -60,8 +61,6 @@ impl LevelDirectives {
             self.most.store(most, Relaxed);
         }
         self.generation.store(next_generation(), Relaxed);
-        // `tracing` has cached each callsite's interest from the old directives.
-        tracing::callsite::rebuild_interest_cache();
         Ok(())
     }
 
@@ -71,7 +70,7 @@ impl LevelDirectives {
         rank(level) <= self.most.load(Relaxed)
     }
 
-    /// Changes with each [`replace`](Self::replace). It is unique in the process.
+    /// Changes with each [`store`](Self::store). It is unique in the process.
     #[inline]
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Relaxed)
@@ -264,15 +263,15 @@ mod tests {
         }
         let levels = LevelDirectives::parse("warn").unwrap();
         let before = levels.generation();
-        assert!(levels.replace("loud").is_err());
+        assert!(levels.store("loud").is_err());
         assert_eq!(
             (levels.generation(), levels.max()),
             (before, LevelFilter::WARN)
         );
-        levels.replace("off").unwrap();
+        levels.store("off").unwrap();
         assert_eq!(levels.max(), LevelFilter::OFF);
         assert!(!levels.may_want(Level::ERROR));
-        levels.replace("warn,a=debug").unwrap();
+        levels.store("warn,a=debug").unwrap();
         assert!(levels.may_want(Level::DEBUG) && !levels.may_want(Level::TRACE));
     }
 

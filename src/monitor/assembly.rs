@@ -31,7 +31,7 @@ use crate::external::ExternalCalls;
 use crate::health::{Health, HealthSetup};
 use crate::http::{HttpConfig, LayerContext, LayerSetup, RequestLogMode};
 use crate::logs::{
-    LogFormat, LogFormatter, LogSearch, RecentLogStore, RecentLogsObserver, RequestLogs,
+    LogFormat, LogFormatter, LogLevels, LogSearch, RecentLogStore, RecentLogsObserver, RequestLogs,
     ServiceFields, decode_breadcrumb,
 };
 use crate::metrics::Metrics;
@@ -132,7 +132,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let (data_dir, data_dir_problem) = open_data_dir(&base);
     let restarts = data_dir.as_ref().and_then(|it| count_start(&base, it));
     let system = Arc::new(SystemReader::new(base.clock.clone(), restarts));
-    let levels = Arc::new(levels(&base.config)?);
+    let levels = Arc::new(levels(&base)?);
     let tracing = tracing(&base, data_dir.as_ref())?;
     let users = user_tracker(&base, data_dir.as_ref());
     let errors = error_tracker(&base, data_dir.as_ref(), &tracing, &users);
@@ -141,9 +141,10 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         .set_trace_source(trace_source(&base, tracing.traces.clone()));
 
     let (history, mut store_tasks) = history(&base, data_dir.as_ref());
-    let (alerts, alert_tasks) = alerts(&base, &history, &levels, data_dir.as_ref());
+    let (alerts, alert_tasks) = alerts(&base, &history, levels.directives(), data_dir.as_ref());
     store_tasks.extend(alert_tasks.into_iter().chain(errors.tasks()));
     store_tasks.extend(user_tasks(&base, data_dir.as_ref(), &users));
+    store_tasks.push(levels.task());
 
     // The worker drains the queue from here on. The error store gets its deadlines from the worker, which did not exist
     // before.
@@ -309,8 +310,9 @@ fn count_start(base: &Foundation, data_dir: &DataDir) -> Option<u64> {
     counted.ok()
 }
 
-fn levels(config: &Config) -> Result<LevelDirectives> {
-    LevelDirectives::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))
+fn levels(base: &Foundation) -> Result<LogLevels> {
+    let levels = LogLevels::new(&base.config.logs.level, base.clock.clone());
+    levels.map_err(|problem| Error::config(vec![problem]))
 }
 
 /// Creates the tracing parts, which store kept traces on disk if there is a data directory.

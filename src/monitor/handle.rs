@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
@@ -12,7 +13,7 @@ use crate::db::Queries;
 use crate::error::Result;
 use crate::health::Health;
 use crate::http::{Connection, EndpointLayer};
-use crate::logs::{self, EventListener, TracingLayer};
+use crate::logs::{EventListener, LogLevel, TracingLayer};
 use crate::metrics::{Metrics, Prometheus};
 use crate::model::TraceId;
 use crate::otel::Otel;
@@ -120,7 +121,7 @@ impl Monitor {
         TracingLayer::new(
             Arc::clone(record_queue),
             Arc::clone(requests),
-            Arc::clone(levels),
+            Arc::clone(levels.directives()),
             Arc::clone(&tracing.layer),
             listener,
         )
@@ -157,11 +158,39 @@ impl Monitor {
     /// Returns an error that names the first invalid directive: one without a level, such as an empty text, a name that
     /// cannot be a target, or a second level for all targets, as in `info,warn`. The levels then stay unchanged.
     pub fn set_log_level(&self, directives: &str) -> Result<()> {
-        let replaced = self.inner.levels.replace(directives);
+        let replaced = self.inner.levels.set(directives);
         replaced
-            .map_err(|advice| call_error("log.level", directives, ".set_log_level(..)", &advice))?;
-        logs::follow_levels();
-        Ok(())
+            .map_err(|advice| call_error("log.level", directives, ".set_log_level(..)", &advice))
+    }
+
+    /// Changes which `tracing` events become log records, for a while: after `time`, the directives that were set last
+    /// without a time return, to within two seconds. A later call replaces the time of an earlier one.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> watchpost::Result<()> {
+    /// # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+    /// monitor.set_log_level_for("info,shop::db=debug", Duration::from_secs(600))?;
+    /// let level = monitor.log_level();
+    /// assert_eq!((level.lasting.as_str(), level.until.is_some()), ("info", true));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Same as for [`set_log_level`](Self::set_log_level).
+    pub fn set_log_level_for(&self, directives: &str, time: Duration) -> Result<()> {
+        let replaced = self.inner.levels.set_for(directives, time);
+        replaced.map_err(|advice| {
+            call_error("log.level", directives, ".set_log_level_for(..)", &advice)
+        })
+    }
+
+    /// Returns which log records are kept now, and until when.
+    pub fn log_level(&self) -> LogLevel {
+        self.inner.levels.current()
     }
 
     /// Returns the trace ID of the request that the calling code runs in; `None` outside a request.

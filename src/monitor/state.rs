@@ -22,9 +22,9 @@ use crate::errors::ErrorTracker;
 use crate::external::ExternalCalls;
 use crate::health::Health;
 use crate::http::LayerContext;
-use crate::logs::{LogSearch, RecentLogStore};
+use crate::logs::{LogLevels, LogSearch, RecentLogStore};
 use crate::metrics::Metrics;
-use crate::model::{Diagnostics, LevelDirectives, MonitorLifetime, RecordCounters};
+use crate::model::{Diagnostics, MonitorLifetime, RecordCounters};
 use crate::system::SystemReader;
 use crate::trace::Propagators;
 use crate::users::UserTracker;
@@ -37,7 +37,7 @@ pub(super) struct MonitorState {
     pub(super) record_queue: Arc<RecordQueue>,
     pub(super) counters: Arc<RecordCounters>,
     pub(super) diagnostics: Arc<Diagnostics>,
-    pub(super) levels: Arc<LevelDirectives>,
+    pub(super) levels: Arc<LogLevels>,
     pub(super) tracing: Tracing,
     pub(super) inbound: LayerContext,
     pub(super) queries: Arc<Queries>,

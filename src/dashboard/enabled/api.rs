@@ -22,6 +22,7 @@ use super::guard::{
 };
 use super::json::{self, only_text};
 use super::live_state::LiveState;
+use super::log_level;
 use super::log_requests::{self, LogAction};
 use super::page_server::{PageServer, spawn};
 use super::route_documents;
@@ -141,15 +142,22 @@ async fn respond_to(server: &Arc<PageServer>, route: Route, call: PageRequest) -
         (Action::OneStatement, _) => one_statement(server, &call.parts).await,
         (Action::Pools, _) => ranged(server, &call.parts, database::pools).await,
         (Action::Calls, _) => ranged(server, &call.parts, calls::calls).await,
+        (Action::LogLevel, _) => json_response(log_level::document(&server.dashboard.setup)),
+        (Action::ChangeLogLevel, Some(client)) => change_log_level(server, call, &client).await,
         (Action::Logs(action), _) => logs(server, &call.parts, action).await,
         (Action::Live, Some(client)) => live(server, call, client),
         (Action::Poll, _) => poll(server, &call.parts).await,
         (Action::Status, _) => status(server).await,
         (Action::TestError, _) => test(server, |setup| (setup.test_error)()).await,
         (Action::TestTrace, _) => test(server, |setup| (setup.test_trace)()).await,
-        (Action::Session | Action::Alerts(_) | Action::ChangeError(_) | Action::Live, None) => {
-            unauthorized()
-        }
+        (
+            Action::Session
+            | Action::Alerts(_)
+            | Action::ChangeError(_)
+            | Action::ChangeLogLevel
+            | Action::Live,
+            None,
+        ) => unauthorized(),
     }
 }
 
@@ -301,6 +309,22 @@ async fn change_error(
         who: Requester::new(client, call.source.client),
     };
     match error_groups::change(&server.dashboard, &call).await {
+        Ok(document) => json_response(document),
+        Err(refusal) => failure(refusal.status, refusal.code, &refusal.message),
+    }
+}
+
+async fn change_log_level(
+    server: &PageServer,
+    call: PageRequest,
+    client: &PageClient,
+) -> PageResponse {
+    let Ok(body) = to_bytes(call.body, MAX_BODY).await else {
+        let message = "The body is too long.";
+        return failure(StatusCode::PAYLOAD_TOO_LARGE, "bad_request", message);
+    };
+    let who = Requester::new(client, call.source.client);
+    match log_level::change(&server.dashboard, &body, who).await {
         Ok(document) => json_response(document),
         Err(refusal) => failure(refusal.status, refusal.code, &refusal.message),
     }

@@ -30,6 +30,7 @@ mod json;
 mod last_lines;
 mod live_state;
 mod live_window;
+mod log_level;
 mod log_requests;
 mod operations;
 mod page_server;

@@ -42,6 +42,8 @@ pub(super) enum Action {
     OneError,
     ChangeError(ErrorAction),
     Logs(LogAction),
+    LogLevel,
+    ChangeLogLevel,
     TestError,
     TestTrace,
 }
@@ -98,7 +100,7 @@ const fn post(path: &'static str, action: Action, need: Need) -> Route {
 }
 
 /// All routes but the files of the pages.
-pub(super) const ROUTES: [Route; 48] = [
+pub(super) const ROUTES: [Route; 50] = [
     get("", Action::Page, Need::Nothing),
     get("alerts", Action::Page, Need::Nothing),
     get("errors", Action::Page, Need::Nothing),
@@ -211,6 +213,12 @@ pub(super) const ROUTES: [Route; 48] = [
         "data/v1/logs/export",
         Action::Logs(LogAction::Export),
         Need::Viewer,
+    ),
+    get("data/v1/log-level", Action::LogLevel, Need::Viewer),
+    post(
+        "data/v1/log-level/set",
+        Action::ChangeLogLevel,
+        Need::Operator,
     ),
     get("data/v1/live", Action::Poll, Need::Viewer),
     post("data/v1/test-error", Action::TestError, Need::Operator),
@@ -391,6 +399,7 @@ mod tests {
                 Action::TestError
                     | Action::TestTrace
                     | Action::ChangeError(_)
+                    | Action::ChangeLogLevel
                     | Action::Alerts(Acknowledge | Silence | EndSilence)
             );
             assert_eq!(route.need == Need::Operator, changes, "{}", route.path);

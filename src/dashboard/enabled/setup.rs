@@ -16,7 +16,7 @@ use crate::external::ExternalCalls;
 use crate::health::Health;
 use crate::history::History;
 use crate::http::HttpConfig;
-use crate::logs::{LogSearch, OwnLog, RecentLogStore};
+use crate::logs::{LogLevels, LogSearch, OwnLog, RecentLogStore};
 use crate::metrics::Metrics;
 use crate::model::{Diagnostics, EventId, RecordCounters, TraceId};
 use crate::system::SystemReader;
@@ -53,6 +53,7 @@ pub(crate) struct DashboardSetup {
     pub(crate) errors: ErrorTracker,
     pub(crate) logs: Arc<RecentLogStore>,
     pub(crate) log_search: LogSearch,
+    pub(crate) log_levels: Arc<LogLevels>,
     /// Takes the records of what operators change.
     pub(crate) log: OwnLog,
     pub(crate) counters: Arc<RecordCounters>,

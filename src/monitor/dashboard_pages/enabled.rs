@@ -162,6 +162,7 @@ fn setup(plan: &DashboardState, state: &MonitorState) -> DashboardSetup {
         errors: state.errors.clone(),
         logs: Arc::clone(&state.recent_logs),
         log_search: state.log_search.clone(),
+        log_levels: Arc::clone(&state.levels),
         log: OwnLog {
             record_queue: Arc::clone(&state.record_queue),
             requests: Arc::clone(&state.requests),
