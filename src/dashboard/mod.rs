@@ -95,6 +95,8 @@
 //! | `/data/v1/logs/context?cursor=..&before=10&after=10` | the records around one |
 //! | `/data/v1/logs/tail?text=..` | the newest records; with `cursor`, those after the response before |
 //! | `/data/v1/logs/export?range=1h` | up to 10,000 records as a file, one JSON object a line. Its headers are `watchpost-end`, as `end` above, and `watchpost-next`, the `cursor` for the rest |
+//! | `/data/v1/log-level` | which records are kept: the directives `level`, `until` when they hold, and the `lasting` ones that return then |
+//! | `/data/v1/log-level/set` | `POST` by an operator: `{"level": "info,shop=debug", "seconds": 600, "by": "dana", "comment": ".."}` changes it for a minute to a day; without `level`, the lasting one returns at once. Each change is a record of the target `audit`, see [alerts](#alerts) |
 //! | `/data/v1/session` | whose session it is; `null` for a request without a token or a cookie |
 //! | `/data/v1/test-error`, `/data/v1/test-trace` | `POST` by an operator: captures an error, records a trace |
 //!

@@ -99,7 +99,8 @@
 //!
 //! Directives are a level for everything, and levels of targets: `info,hyper=off,shop::db=debug`. The longest
 //! target that matches decides. [`Monitor::set_log_level`](crate::Monitor::set_log_level) changes them while the
-//! service runs.
+//! service runs, and [`Monitor::set_log_level_for`](crate::Monitor::set_log_level_for) for a while: the levels from before
+//! return by themselves. An operator does the same [on the dashboard](crate::dashboard#addresses).
 //!
 //! # What is not recorded
 //!

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use tracing_subscriber::prelude::*;
 
-use crate::dashboard_host::{Host, TOKEN, shop};
+use crate::dashboard_host::{Host, TOKEN, VIEWER, shop};
 use crate::dashboard_routes::read;
 
 /// A host with log files, and some lines of the target `shop`.
@@ -159,4 +159,93 @@ fn a_request_that_is_not_valid_says_where() {
     ] {
         assert!(refused(path)["message"].is_string());
     }
+}
+
+#[test]
+fn an_operator_changes_the_level_for_a_while() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = Host::serve(
+        |builder| {
+            let builder = builder.access_token(TOKEN).access_viewer_token(VIEWER);
+            builder.data_dir(directory.path())
+        },
+        shop,
+    );
+    let send = |token: &str, body: &Value| {
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str())];
+        host.post("data/v1/log-level/set", &headers, &body.to_string())
+    };
+    let level = || read(&host, "data/v1/log-level").1;
+    assert_eq!(
+        (&level()["level"], &level()["until"]),
+        (&json!("info"), &Value::Null)
+    );
+
+    let body =
+        json!({"level": "info,shop=debug", "seconds": 600, "by": "dana", "comment": "slow orders"});
+    assert_eq!(send(VIEWER, &body).status, StatusCode::FORBIDDEN);
+    for (wrong, what) in [
+        (
+            json!({"level": "loud", "seconds": 600}),
+            "`level` is wrong: directive 1 has no level",
+        ),
+        (json!({"level": "debug"}), "`seconds` must be given"),
+        (
+            json!({"level": "debug", "seconds": 90_000}),
+            "`seconds` must be at most 86400",
+        ),
+        (
+            json!({"level": "debug", "seconds": 1}),
+            "`seconds` must be a whole number from 60",
+        ),
+        (
+            json!({"level": 5, "seconds": 60}),
+            "`level` must be given, as a text",
+        ),
+    ] {
+        let answer = send(TOKEN, &wrong);
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{wrong}");
+        assert!(answer.body.contains(what), "{wrong}: {}", answer.body);
+    }
+    assert_eq!(level()["level"], "info");
+
+    let answer = send(TOKEN, &body);
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    let now = level();
+    assert_eq!(
+        (&now["level"], &now["lasting"]),
+        (&json!("info,shop=debug"), &json!("info"))
+    );
+    let left = now["until"].as_u64().unwrap() - now["at"].as_u64().unwrap();
+    assert!((500_000..=600_000).contains(&left), "{left}");
+    let answer = send(TOKEN, &json!({"by": "dana"}));
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert_eq!(
+        (&level()["level"], &level()["until"]),
+        (&json!("info"), &Value::Null)
+    );
+
+    let lines = host.harness.lines();
+    let lines = lines
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let audited: Vec<_> = lines.filter(|line| line["target"] == "audit").collect();
+    let told: Vec<_> = audited
+        .iter()
+        .map(|line| {
+            (
+                line["action"].as_str().unwrap(),
+                line["subject"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("set log level", "info,shop=debug for 600 s"),
+            ("end log level", "info")
+        ]
+    );
+    assert_eq!(audited[0]["comment"], "slow orders");
 }

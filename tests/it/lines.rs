@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -155,6 +156,52 @@ async fn one_record_is_one_line_for_any_content() {
     assert_eq!(lines[0]["field"], evil);
     assert_eq!(lines[1]["truncated"], true);
     assert!(written.lines().all(|line| line.len() <= 16 * 1024));
+}
+
+#[tokio::test]
+async fn a_log_level_for_a_while_ends_by_itself() {
+    let harness = Harness::new();
+    let _listening = listen(&harness);
+    let debug_lines = || {
+        let lines = json_lines(&harness);
+        lines
+            .iter()
+            .filter(|line| line["message"] == "detail")
+            .count()
+    };
+    let speak = || tracing::debug!("detail");
+    speak();
+    harness
+        .set_log_level_for("debug", Duration::from_secs(600))
+        .unwrap();
+    speak();
+    let level = harness.log_level();
+    assert_eq!(
+        (level.directives.as_str(), level.lasting.as_str()),
+        ("debug", "info")
+    );
+    let until = level.until.unwrap();
+    assert_eq!(
+        until.duration_since(harness.now()).unwrap(),
+        Duration::from_secs(600)
+    );
+    let error = harness
+        .set_log_level_for("loud", Duration::from_secs(60))
+        .unwrap_err();
+    assert!(
+        error.to_string().contains(".set_log_level_for(..)"),
+        "{error}"
+    );
+    assert_eq!(harness.log_level(), level);
+    harness.advance(Duration::from_secs(600));
+    let patience = Instant::now() + Duration::from_secs(10);
+    while harness.log_level().until.is_some() {
+        assert!(Instant::now() < patience);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    speak();
+    assert_eq!(debug_lines(), 1);
+    assert_eq!(harness.log_level().directives, "info");
 }
 
 #[tokio::test]
