@@ -41,6 +41,11 @@ struct CatalogState {
     segments: VecDeque<LogSegment>,
     /// Whether the list has changed since it was stored.
     is_changed: bool,
+    /// What was written to the current file since it was synced. The stored list does not count it: after a power failure, a
+    /// file that is shorter than in the list is one that another program has truncated.
+    unsynced: LineCount,
+    /// The position after the newest line that this process has found.
+    found_end: Option<LogPosition>,
 }
 
 /// The most renamed files that are in the list. Each is there for readers, which need it until they have read it.
@@ -82,7 +87,10 @@ impl SegmentCatalog {
             next_line: found.next_line,
             segments: found.segments.into(),
             is_changed: true,
+            unsynced: LineCount::default(),
+            found_end: None,
         };
+        state.found_end = Some(state.newest_end());
         Ok(())
     }
 
@@ -181,7 +189,16 @@ impl SegmentCatalog {
             current.bytes += count.bytes;
             current.disk_bytes = current.bytes;
             state.next_line += count.lines;
+            state.unsynced.lines += count.lines;
+            state.unsynced.bytes += count.bytes;
         }
+    }
+
+    /// Notes that all lines of the current file are synced.
+    pub(super) fn note_synced(&self) {
+        let mut state = lock(&self.state);
+        let unsynced = std::mem::take(&mut state.unsynced);
+        state.is_changed |= unsynced.lines > 0;
     }
 
     /// Gives the current file a name of its own, so that another one can begin.
@@ -202,15 +219,18 @@ impl SegmentCatalog {
             };
             let mut manifest = state.manifest();
             manifest.segments.pop();
-            manifest.segments.push(closed);
+            // Its last lines were synced, as far as the disk could.
+            manifest.add(closed);
             (closed, manifest.to_text())
         };
         // Stored first. If the process ends before the file is renamed, the next one renames it: it knows the file's ID.
         self.store(&text)?;
         fs::rename(self.current_path(), self.path_of(&closed)?)?;
-        if let Some(current) = lock(&self.state).current_mut() {
+        let mut state = lock(&self.state);
+        if let Some(current) = state.current_mut() {
             *current = closed;
         }
+        state.unsynced = LineCount::default();
         Ok(())
     }
 
@@ -224,6 +244,7 @@ impl SegmentCatalog {
         let is_found = found.is_ok_and(|it| it.is_some());
         let mut state = lock(&self.state);
         state.is_changed = true;
+        state.unsynced = LineCount::default();
         if !is_found {
             state.segments.pop_back();
         } else if let Some(current) = state.current_mut() {
@@ -352,11 +373,13 @@ impl SegmentCatalog {
 
     /// The position after the newest line.
     pub(super) fn end(&self) -> LogPosition {
+        lock(&self.state).newest_end()
+    }
+
+    /// The position after the newest line that this process has found, before it wrote any.
+    pub(super) fn found_end(&self) -> LogPosition {
         let state = lock(&self.state);
-        match state.segments.back() {
-            Some(newest) => newest.end(state.list),
-            None => state.end(),
-        }
+        state.found_end.unwrap_or_else(|| state.newest_end())
     }
 
     /// The number of the line after the newest one; `None` in a child made by `fork` if a thread of the parent held the lock.
@@ -377,17 +400,26 @@ impl SegmentCatalog {
 
 impl CatalogState {
     fn manifest(&self) -> SegmentManifest {
+        let mut segments: Vec<_> = self.segments.iter().copied().collect();
+        let mut next_line = self.next_line;
+        if let Some(current) = segments.last_mut().filter(|it| it.is_current()) {
+            current.lines = current.lines.saturating_sub(self.unsynced.lines);
+            current.bytes = current.bytes.saturating_sub(self.unsynced.bytes);
+            current.disk_bytes = current.bytes;
+            next_line = current.end_line();
+        }
         SegmentManifest {
             list: self.list,
             next_segment: self.next_segment,
-            next_line: self.next_line,
-            segments: self.segments.iter().copied().collect(),
+            next_line,
+            segments,
         }
     }
 
     fn add(&mut self, segment: LogSegment) {
         self.next_segment = segment.number + 1;
         self.next_line = segment.end_line();
+        self.unsynced = LineCount::default();
         self.segments.push_back(segment);
         self.is_changed = true;
     }
@@ -404,6 +436,14 @@ impl CatalogState {
 
     fn current_mut(&mut self) -> Option<&mut LogSegment> {
         self.segments.back_mut().filter(|it| it.is_current())
+    }
+
+    /// The position after the newest line.
+    fn newest_end(&self) -> LogPosition {
+        match self.segments.back() {
+            Some(newest) => newest.end(self.list),
+            None => self.end(),
+        }
     }
 
     /// Where the next file will begin.

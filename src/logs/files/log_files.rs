@@ -84,14 +84,14 @@ impl LogFiles {
         Ok(LogReader::new(Arc::clone(&self.combined), from))
     }
 
-    /// The positions of the oldest line and after the newest one.
+    /// The positions of the oldest line, and after the newest one that this process has found. What follows is its own.
     #[cfg_attr(
         not(any(test, feature = "elasticsearch")),
         expect(dead_code, reason = "only shipping reads with it")
     )]
     pub(crate) fn range(&self) -> std::io::Result<(LogPosition, LogPosition)> {
         self.combined.load()?;
-        Ok((self.combined.start(), self.combined.end()))
+        Ok((self.combined.start(), self.combined.found_end()))
     }
 
     /// Compresses closed files and stores the lists. A failure is reported. Compression then pauses, longer with each failure.

@@ -129,6 +129,7 @@ impl RollingFile {
         if std::mem::take(&mut open.is_new) {
             sync_directory(&self.catalog.directory)?;
         }
+        self.catalog.note_synced();
         Ok(())
     }
 

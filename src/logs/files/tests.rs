@@ -220,6 +220,7 @@ fn a_file_that_was_truncated_while_no_process_ran_begins_anew() {
     let mut reader = one.reader(None);
     let mut line = Vec::new();
     assert!(reader.next_line(&mut line).unwrap());
+    one.file.sync().unwrap();
     one.catalog.save().unwrap();
     drop(one);
     File::create(directory.path().join("combined.log")).unwrap();
@@ -227,6 +228,33 @@ fn a_file_that_was_truncated_while_no_process_ran_begins_anew() {
     two.write(10..12);
     let mut reader = two.reader(Some(reader.position()));
     assert_eq!((read(&mut reader), reader.missed()), (numbers(10..12), 9));
+}
+
+#[test]
+fn lines_keep_their_numbers_if_those_that_were_not_synced_are_lost_with_the_power() {
+    let directory = tempfile::tempdir().unwrap();
+    let current = directory.path().join("combined.log");
+    let mut one = process(directory.path(), 1 << 20, u64::MAX);
+    one.write(0..6);
+    one.file.sync().unwrap();
+    let synced = fs::metadata(&current).unwrap().len();
+    one.write(6..10);
+    one.catalog.save().unwrap();
+    let mut reader = one.reader(None);
+    assert_eq!(read(&mut reader), numbers(0..10));
+    let position = reader.position();
+    drop(one);
+    let file = OpenOptions::new().write(true).open(&current).unwrap();
+    file.set_len(synced).unwrap();
+    let mut two = process(directory.path(), 1 << 20, u64::MAX);
+    two.catalog.load().unwrap();
+    let found_end = two.catalog.found_end();
+    assert_eq!((found_end.segment, found_end.line), (1, 6));
+    // The lines of this process are read, also if they are there before the reader.
+    two.write(10..20);
+    let mut reader = two.reader(Some(position.min(two.catalog.found_end())));
+    assert_eq!((read(&mut reader), reader.missed()), (numbers(10..20), 0));
+    assert_eq!(reader.position().line, 16);
 }
 
 #[test]
@@ -466,8 +494,8 @@ fn errors_are_copied_to_a_file_of_their_own() {
     writer.write_all(all.concat().as_bytes()).unwrap();
     assert_eq!(files.status().unwrap().lost_copies, 2);
     assert_eq!(text("combined.log"), all.concat().repeat(2));
-    let (start, end) = files.range().unwrap();
-    assert_eq!((start.line, end.line), (0, 8));
+    let (start, found_end) = files.range().unwrap();
+    assert_eq!((start.line, found_end.line), (0, 0));
     let mut reader = files.reader(Some(start)).unwrap();
     let mut line = Vec::new();
     for n in 0..8 {

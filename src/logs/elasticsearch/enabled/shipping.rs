@@ -122,7 +122,7 @@ impl Shipping {
                 // Before the files are open, nothing is known of them.
                 let (first, next) = books.lines.unwrap_or_default();
                 let end = books.lines.and(files.end_line()).unwrap_or(next).max(next);
-                (end - first, end - next, 0, 0)
+                (end.saturating_sub(first), end.saturating_sub(next), 0, 0)
             }
             WaitingLines::Queue(queue) => {
                 let queue = queue.figures()?;

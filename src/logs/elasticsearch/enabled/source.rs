@@ -127,10 +127,11 @@ impl FileLines {
         let reader = if let Some(reader) = self.reader.take() {
             reader
         } else {
-            let (start, end) = self.files.range()?;
-            // A list that was begun anew has other lines. Lines after the end were lost with the power.
-            let from = self.from.filter(|it| it.list() == end.list());
-            let from = from.unwrap_or(start).min(end);
+            let (start, found_end) = self.files.range()?;
+            // A list that was begun anew has other lines. Lines that earlier processes wrote after the end were lost with the
+            // power. What is there now may be lines of this process: they have not been sent.
+            let from = self.from.filter(|it| it.list() == found_end.list());
+            let from = from.map_or(start, |it| it.min(found_end));
             self.first = from.line();
             self.files.reader(Some(from))?
         };
@@ -162,4 +163,61 @@ fn source_line(
         at,
     };
     SourceLine { document, is_valid }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::path::Path;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::logs::files::{LogFileWriter, LogFilesSetup};
+
+    fn files(directory: &Path) -> Arc<LogFiles> {
+        Arc::new(LogFiles::new(LogFilesSetup {
+            directory: directory.to_owned(),
+            max_file_bytes: 1 << 20,
+            max_bytes: 8 << 20,
+            max_closed: 10,
+            permissions: 0o640,
+            clock: Clock::system(),
+            diagnostics: Arc::default(),
+        }))
+    }
+
+    fn write(files: &Arc<LogFiles>, lines: &[&str]) {
+        let mut writer = LogFileWriter::new(files);
+        for line in lines {
+            writer.write_all(format!("{line}\n").as_bytes()).unwrap();
+        }
+        writer.flush().unwrap();
+    }
+
+    fn read(source: &mut LineSource) -> Vec<String> {
+        let (names, mut line) = (IndexNames::new("logs", false), Vec::new());
+        let next = || source.next(&names, &mut line).unwrap();
+        std::iter::from_fn(next)
+            .map(|it| it.document.json)
+            .collect()
+    }
+
+    #[test]
+    fn lines_in_the_place_of_those_that_were_lost_with_the_power_are_sent() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = files(directory.path());
+        write(&first, &["a", "b", "c", "d"]);
+        let mut source = LineSource::files(&first, None);
+        assert_eq!(read(&mut source), ["a", "b", "c", "d"]);
+        let stored = source.place().unwrap().at;
+        drop((source, first));
+        // Of four lines that were sent, two were synced.
+        std::fs::write(directory.path().join("combined.log"), "a\nb\n").unwrap();
+        let second = files(directory.path());
+        write(&second, &["e", "f", "g"]);
+        let mut source = LineSource::files(&second, Some(stored));
+        assert_eq!(read(&mut source), ["e", "f", "g"]);
+        let place = source.place().unwrap();
+        assert_eq!((place.first, place.at.line(), place.missed), (2, 5, 0));
+    }
 }
