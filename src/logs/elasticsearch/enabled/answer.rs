@@ -21,7 +21,7 @@ pub(super) enum ItemVerdict {
     Delivered,
     /// The document was there already: it is from a request whose answer was lost.
     Repeated,
-    /// To be sent again, and alone.
+    /// To be sent again.
     Retry,
     /// There is no such index. It is created once.
     NoIndex,

@@ -44,7 +44,7 @@ pub(super) struct LogShipper {
 pub(super) struct ShipState {
     /// The indices that this process has created, or could not create.
     created: Vec<String>,
-    /// Attempts in a row after which documents were left to be sent again.
+    /// Attempts since the last delivery after which documents were left to be sent again.
     failures: u32,
     not_before: Nanos,
     notices: u32,
@@ -233,6 +233,10 @@ impl LogShipper {
             self.recover();
             return ShipStep::Goes;
         };
+        if delivered + repeated > 0 {
+            // The server works: a document that it refuses for long does not slow down the others.
+            self.state.failures = 0;
+        }
         self.state.failures = self.state.failures.saturating_add(1);
         let wait = back_off(self.state.failures);
         self.state.not_before = self.server.now().saturating_add(nanos(wait));
@@ -377,3 +381,6 @@ impl LogShipper {
 
 /// The time between two runs.
 pub(super) const PERIOD: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests;
