@@ -245,6 +245,19 @@ fn every_line_is_there_once_after_an_outage_and_a_restart() {
 }
 
 #[test]
+fn the_server_gives_up_before_the_request_does() {
+    let (documents, directory) = (Documents::default(), tempfile::tempdir().unwrap());
+    let of_peer = documents.clone();
+    let peer = Peer::start(move |seen| of_peer.bulk(seen, &mut |_| 201));
+    let config = config(&peer).timeout(Duration::from_secs(20));
+    let monitor = monitor(directory.path(), config);
+    log(&monitor, 0..5);
+    await_that("each line is there once", || documents.has_each_once(0..5));
+    let target = peer.seen()[0].target.clone();
+    assert!(target.ends_with("&timeout=15000ms"), "{target}");
+}
+
+#[test]
 fn a_lost_answer_repeats_a_batch_and_no_line() {
     let (documents, directory) = (Documents::default(), tempfile::tempdir().unwrap());
     let of_peer = documents.clone();

@@ -19,6 +19,9 @@ use crate::worker::{HttpClient, HttpResponse, retry_after};
 /// The results of a bulk request that are asked for. All else only costs.
 const BULK: &str =
     "/_bulk?filter_path=errors,error,items.*.status,items.*.error.type,items.*.error.reason";
+/// The part of a request's time limit for which the server waits for its shards: three quarters. Then it answers for each
+/// document, before nobody waits for the answer any more.
+const SHARE_OF_SERVER: (u32, u32) = (3, 4);
 /// The maximum number of bytes that are read of an answer. One with an error for each of 2,000 documents has fewer. After a
 /// longer one, fewer documents are sent.
 const MAX_ANSWER: usize = 4 << 20;
@@ -118,7 +121,8 @@ impl SearchServer {
         let Some(node) = self.nodes.pick(self.now()) else {
             return Answer::Waits;
         };
-        let sent = self.send(runtime, node, (Method::POST, BULK), body, true);
+        let path = bulk_path(self.request_timeout());
+        let sent = self.send(runtime, node, (Method::POST, &path), body, true);
         let response = match sent {
             Ok(response) => response,
             Err(NoAnswer::Broken(why)) => return self.broken(node, &why),
@@ -222,11 +226,7 @@ impl SearchServer {
         let request = request
             .body(body)
             .map_err(|_| NoAnswer::Broken("its URL is not valid".to_owned()))?;
-        let timeout = if self.is_ending {
-            self.timeout.min(LAST_TIMEOUT)
-        } else {
-            self.timeout
-        };
+        let timeout = self.request_timeout();
         let (done, answer) = sync_channel(1);
         let client = self.client.clone();
         let task = runtime.spawn(async move {
@@ -248,10 +248,26 @@ impl SearchServer {
         }
     }
 
+    /// The time limit of a request that begins now.
+    fn request_timeout(&self) -> Duration {
+        if self.is_ending {
+            self.timeout.min(LAST_TIMEOUT)
+        } else {
+            self.timeout
+        }
+    }
+
     /// Whether a request in flight is to be given up: the process ends, and these are not the last requests.
     fn is_interrupted(&self) -> bool {
         !self.is_ending && self.interrupt.load(Relaxed)
     }
+}
+
+/// The path of a bulk request with this time limit.
+fn bulk_path(timeout: Duration) -> String {
+    let (part, whole) = SHARE_OF_SERVER;
+    let wait = (timeout * part / whole).as_millis().max(1);
+    format!("{BULK}&timeout={wait}ms")
 }
 
 /// What to do about a status.
