@@ -111,18 +111,18 @@ impl SearchServer {
         self.monotonic.now()
     }
 
-    /// Sends a bulk request, and returns the result of each of its documents.
+    /// Sends a bulk request, and returns the result of each of its documents. The body is made only if a node may be asked now.
     pub(super) fn bulk(
         &mut self,
         runtime: &Handle,
-        body: Bytes,
         documents: usize,
+        body: impl FnOnce() -> Bytes,
     ) -> Answer<Vec<BulkItem>> {
         let Some(node) = self.nodes.pick(self.now()) else {
             return Answer::Waits;
         };
         let path = bulk_path(self.request_timeout());
-        let sent = self.send(runtime, node, (Method::POST, &path), body, true);
+        let sent = self.send(runtime, node, (Method::POST, &path), body(), true);
         let response = match sent {
             Ok(response) => response,
             Err(NoAnswer::Broken(why)) => return self.broken(node, &why),
@@ -283,5 +283,25 @@ fn advice(status: u16) -> &'static str {
         400 | 404 | 405 => "it is not an Elasticsearch or OpenSearch: check `elasticsearch.urls`",
         429 => "it has too much to do",
         _ => "it cannot answer now",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::TlsRoots;
+
+    #[test]
+    fn no_body_is_compressed_while_all_nodes_wait() {
+        let config = ElasticsearchConfig::default().urls(["http://127.0.0.1:9"]);
+        let client = HttpClient::new(&TlsRoots::default()).unwrap();
+        let mut server = SearchServer::new(&config, client, Arc::default()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let (now, minute) = (server.now(), Duration::from_secs(60));
+        server.nodes.note_failure(0, now, Some(minute));
+        let answer = server.bulk(runtime.handle(), 1, || panic!("the body is made"));
+        assert!(matches!(answer, Answer::Waits));
     }
 }

@@ -140,8 +140,9 @@ impl LogShipper {
     /// Sends the first documents of the batch.
     fn send(&mut self, runtime: &Handle) -> ShipStep {
         let count = self.limit.prefix(&self.batch);
-        let body = bulk_body(self.batch.get(..count).unwrap_or_default());
-        match self.server.bulk(runtime, body, count) {
+        let documents = self.batch.get(..count).unwrap_or_default();
+        let body = || bulk_body(documents);
+        match self.server.bulk(runtime, count, body) {
             Answer::Done(items) => self.settle(runtime, items),
             Answer::TooLarge | Answer::Bad(_) if count > 1 => {
                 self.limit.lower(count);
