@@ -398,6 +398,69 @@ fn a_missing_index_is_created_once() {
 }
 
 #[test]
+fn an_index_that_cannot_be_created_now_is_a_problem_until_it_can() {
+    let (documents, directory) = (Documents::default(), tempfile::tempdir().unwrap());
+    let peer = Peer::start({
+        let documents = documents.clone();
+        move |seen| match &*seen.method {
+            "PUT" => Reply::status(503),
+            _ => documents.bulk(seen, &mut |_| 404),
+        }
+    });
+    let monitor = monitor(directory.path(), config(&peer));
+    log(&monitor, 0..5);
+    await_that("health says so", || {
+        let (component, _) = health(&monitor);
+        let output = component["output"].as_str().unwrap_or_default();
+        component["status"] == "warn" && output.contains("cannot be created now")
+    });
+    // The problem lasts: a bulk request that is answered does not hide it.
+    peer.await_seen(6, PATIENCE);
+    let (component, page) = health(&monitor);
+    assert_eq!(component["status"], "warn", "{page}");
+    let failed = figure(&monitor, "watchpost_elasticsearch_failed_requests_total");
+    assert!(failed >= 2, "{failed}");
+    assert!(dead_letters(directory.path()).is_empty());
+    let mut exists = false;
+    let of_peer = documents.clone();
+    peer.script(move |seen| {
+        if seen.method == "PUT" {
+            exists = true;
+            return Reply::status(200);
+        }
+        of_peer.bulk(seen, &mut |_| if exists { 201 } else { 404 })
+    });
+    await_that("each line is there once", || documents.has_each_once(0..5));
+    settled(&monitor);
+    assert_books(&monitor, result(&monitor, "emitted"), &[]);
+    assert_eq!(health(&monitor).0["status"], "pass");
+}
+
+#[test]
+fn the_reason_why_an_index_may_not_be_created_is_in_the_dead_letters() {
+    let directory = tempfile::tempdir().unwrap();
+    let documents = Documents::default();
+    let peer = Peer::start(move |seen| match &*seen.method {
+        "PUT" => {
+            let body = br#"{"error":{"type":"security_exception"},"status":403}"#;
+            Reply::Answer(403, Vec::new(), body.to_vec())
+        }
+        _ => documents.bulk(seen, &mut |_| 404),
+    });
+    let monitor = monitor(directory.path(), config(&peer));
+    log(&monitor, 0..5);
+    await_that("they are settled", || result(&monitor, "send_error") >= 5);
+    settled(&monitor);
+    let letters = dead_letters(directory.path());
+    let reason = letters[0]["error.reason"].as_str().unwrap();
+    assert!(reason.contains("status 403 security_exception"), "{reason}");
+    let notices = monitor.report().to_string();
+    assert!(notices.contains("refuses to create it"), "{notices}");
+    let lost = result(&monitor, "emitted");
+    assert_books(&monitor, 0, &[("send_error", lost)]);
+}
+
+#[test]
 fn a_batch_that_is_too_large_is_halved() {
     let (documents, directory) = (Documents::default(), tempfile::tempdir().unwrap());
     let of_peer = documents.clone();

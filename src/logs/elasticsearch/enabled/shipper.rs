@@ -42,8 +42,8 @@ pub(super) struct LogShipper {
 /// What a shipper remembers from one attempt to the next.
 #[derive(Debug, Default)]
 pub(super) struct ShipState {
-    /// The indices that this process has created, or could not create.
-    created: Vec<String>,
+    /// The indices that this process has created, or may not create.
+    created: Vec<CreatedIndex>,
     /// Attempts since the last delivery after which documents were left to be sent again.
     failures: u32,
     not_before: Nanos,
@@ -52,6 +52,14 @@ pub(super) struct ShipState {
     is_reported: bool,
     is_disk_reported: bool,
     line: Vec<u8>,
+}
+
+/// An index whose creation the server has answered for good.
+#[derive(Debug)]
+struct CreatedIndex {
+    name: String,
+    /// Why the server refuses to create it.
+    refusal: Option<String>,
 }
 
 /// What follows from an attempt.
@@ -63,6 +71,12 @@ pub(super) enum ShipStep {
     Idle,
     /// What is left has to wait.
     Waits,
+}
+
+impl ShipState {
+    fn created(&self, index: &str) -> Option<&CreatedIndex> {
+        self.created.iter().find(|it| it.name == index)
+    }
 }
 
 impl LogShipper {
@@ -189,22 +203,33 @@ impl LogShipper {
         let (mut delivered, mut repeated) = (0, 0);
         let (mut dead, mut too_large, mut retried) = (Vec::new(), Vec::new(), Vec::new());
         let (mut missing, mut why) = (Vec::<String>::new(), None);
-        for (document, item) in sent.into_iter().zip(items) {
+        for (document, mut item) in sent.into_iter().zip(items) {
             match item.verdict() {
                 ItemVerdict::Delivered => delivered += 1,
                 ItemVerdict::Repeated => repeated += 1,
                 ItemVerdict::Retry => {
-                    why.get_or_insert_with(|| format!("status {} {}", item.status, item.kind));
+                    why.get_or_insert_with(|| {
+                        let BulkItem { status, kind, .. } = &item;
+                        format!("it cannot take some documents now (status {status} {kind})")
+                    });
                     retried.push(document);
                 }
-                ItemVerdict::NoIndex if !self.state.created.contains(&document.index) => {
-                    if !missing.contains(&document.index) {
-                        missing.push(document.index.clone());
+                ItemVerdict::NoIndex => match self.state.created(&document.index) {
+                    Some(created) => {
+                        if let Some(refusal) = &created.refusal {
+                            item.reason = format!("the index cannot be created: {refusal}");
+                        }
+                        dead.push((document, item));
                     }
-                    retried.push(document);
-                }
+                    None => {
+                        if !missing.contains(&document.index) {
+                            missing.push(document.index.clone());
+                        }
+                        retried.push(document);
+                    }
+                },
                 ItemVerdict::TooLarge => too_large.push((document, item)),
-                ItemVerdict::NoIndex | ItemVerdict::Rejected => dead.push((document, item)),
+                ItemVerdict::Rejected => dead.push((document, item)),
             }
         }
         self.batch = retried;
@@ -226,8 +251,12 @@ impl LogShipper {
         self.store_position();
         for index in missing {
             match self.create(runtime, index) {
-                ShipStep::Goes => {}
-                other => return other,
+                Answer::Waits => return ShipStep::Waits,
+                Answer::Broken(failure) | Answer::Failed(failure) => {
+                    why = Some(failure);
+                    break;
+                }
+                Answer::Done(()) | Answer::TooLarge | Answer::Bad(_) => {}
             }
         }
         let Some(why) = why else {
@@ -241,24 +270,36 @@ impl LogShipper {
         self.state.failures = self.state.failures.saturating_add(1);
         let wait = back_off(self.state.failures);
         self.state.not_before = self.server.now().saturating_add(nanos(wait));
-        self.fail(&format!("it cannot take some documents now ({why})"))
+        self.fail(&why)
     }
 
     /// Creates an index, once.
-    fn create(&mut self, runtime: &Handle, index: String) -> ShipStep {
+    fn create(&mut self, runtime: &Handle, index: String) -> Answer<()> {
         let path = self.names.creation_path(&index);
-        match self.server.put(runtime, &path, String::new()) {
-            // If it could not be created, its documents are refused again, and then they are dead letters.
-            Answer::Done(_) | Answer::TooLarge | Answer::Bad(_) => {
-                if self.state.created.len() >= MAX_CREATED {
-                    self.state.created.remove(0);
-                }
-                self.state.created.push(index);
-                ShipStep::Goes
-            }
-            Answer::Broken(why) | Answer::Failed(why) => self.fail(&why),
-            Answer::Waits => ShipStep::Waits,
+        let refusal = match self.server.put(runtime, &path, String::new()) {
+            // Another process was faster.
+            Answer::Done(Some(why)) if why.ends_with("resource_already_exists_exception") => None,
+            Answer::Done(refusal) => refusal,
+            Answer::Broken(why) => return Answer::Broken(of_creation(&index, &why)),
+            Answer::Failed(why) => return Answer::Failed(of_creation(&index, &why)),
+            Answer::TooLarge => return Answer::TooLarge,
+            Answer::Bad(kind) => return Answer::Bad(kind),
+            Answer::Waits => return Answer::Waits,
+        };
+        if let Some(why) = &refusal {
+            // Its documents are refused again, and then they are dead letters with this reason.
+            self.notice(format!(
+                "the index `{index}` is missing, and Elasticsearch refuses to create it ({why}): grant the privilege `auto_configure` or `create_index`, or create it yourself and restart"
+            ));
         }
+        if self.state.created.len() >= MAX_CREATED {
+            self.state.created.remove(0);
+        }
+        self.state.created.push(CreatedIndex {
+            name: index,
+            refusal,
+        });
+        Answer::Done(())
     }
 
     fn store_template(&mut self, runtime: &Handle) -> ShipStep {
@@ -299,14 +340,19 @@ impl LogShipper {
             },
             None => "they are lost, for there are no log files".to_owned(),
         };
+        self.notice(format!(
+            "{} log records are not in Elasticsearch, which refused them (status {} {}): {kept}",
+            dead.len(),
+            first.status,
+            first.kind
+        ));
+    }
+
+    /// Reports what the server refuses. The number of such notices is bounded: each may be another one.
+    fn notice(&mut self, notice: String) {
         if self.state.notices < MAX_NOTICES {
             self.state.notices += 1;
-            self.diagnostics.report(format!(
-                "{} log records are not in Elasticsearch, which refused them (status {} {}): {kept}",
-                dead.len(),
-                first.status,
-                first.kind
-            ));
+            self.diagnostics.report(notice);
         }
     }
 
@@ -316,10 +362,8 @@ impl LogShipper {
             books.failed_requests += 1;
             books.problem = Some(why.to_owned());
         });
-        if !self.state.is_reported && self.state.notices < MAX_NOTICES {
-            self.state.is_reported = true;
-            self.state.notices += 1;
-            self.diagnostics.report(format!(
+        if !std::mem::replace(&mut self.state.is_reported, true) {
+            self.notice(format!(
                 "log records cannot be sent to Elasticsearch now: {why}"
             ));
         }
@@ -378,6 +422,11 @@ impl LogShipper {
             ));
         }
     }
+}
+
+/// Why an index cannot be created now.
+fn of_creation(index: &str, why: &str) -> String {
+    format!("the index `{index}` cannot be created now ({why})")
 }
 
 /// The time between two runs.

@@ -23,7 +23,8 @@ fn shipper() -> LogShipper {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()
         .unwrap()
@@ -55,4 +56,25 @@ fn a_document_that_is_refused_for_long_does_not_slow_down_the_others() {
     let figures = shipper.books.figures().unwrap();
     assert_eq!((figures.delivered, figures.in_batch), (19, 1));
     assert!(figures.problem.unwrap().contains("429"));
+}
+
+#[test]
+fn an_index_that_cannot_be_created_is_tried_less_and_less_often() {
+    let (runtime, mut shipper) = (runtime(), shipper());
+    shipper.batch.push(document(0));
+    for failures in 1..4 {
+        // Nobody listens at this address.
+        shipper.settle(runtime.handle(), items(&[404]));
+        assert_eq!(shipper.state.failures, failures);
+        assert!(shipper.state.not_before > 0);
+        let figures = shipper.books.figures().unwrap();
+        assert_eq!(figures.failed_requests, u64::from(failures));
+        let problem = figures.problem.unwrap();
+        assert!(
+            problem.starts_with("the index `logs-2026.11.30` cannot be created now (http://127"),
+            "{problem}"
+        );
+        assert_eq!(shipper.batch, [document(0)]);
+        shipper.end();
+    }
 }
