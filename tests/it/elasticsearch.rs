@@ -621,6 +621,33 @@ fn a_server_that_hangs_holds_up_neither_the_host_nor_its_end() {
 }
 
 #[test]
+fn the_end_of_the_process_leaves_a_long_backlog_to_the_next_one() {
+    let (documents, directory) = (Documents::default(), tempfile::tempdir().unwrap());
+    let of_peer = documents.clone();
+    let peer = Peer::start(move |seen| {
+        std::thread::sleep(Duration::from_millis(40));
+        of_peer.bulk(seen, &mut |_| 201)
+    });
+    let slow = config(&peer).max_batch_documents(1);
+    let first = monitor(directory.path(), slow);
+    // For all of them, the server needs longer than the shutdown may take.
+    log(&first, 0..1500);
+    let report = first.shutdown_blocking(PATIENCE).unwrap();
+    assert_eq!(report.unstored(), [""; 0]);
+    let (emitted, delivered) = (result(&first, "emitted"), result(&first, "delivered"));
+    let waiting = figure(&first, "watchpost_elasticsearch_waiting");
+    assert!(waiting > 0);
+    assert_eq!(emitted, delivered + waiting);
+    drop(first);
+    let second = monitor(directory.path(), config(&peer));
+    await_that("each line is there once", || {
+        documents.has_each_once(0..1500)
+    });
+    settled(&second);
+    assert_books(&second, result(&second, "emitted"), &[]);
+}
+
+#[test]
 fn what_another_program_has_truncated_is_counted() {
     let (documents, directory) = (Documents::default(), tempfile::tempdir().unwrap());
     let of_peer = documents.clone();
@@ -673,7 +700,8 @@ fn without_files_the_lines_wait_in_memory_and_health_says_so() {
     // The end of the process loses what the server does not take, and counts it.
     peer.refuse();
     log(&monitor, 20..25);
-    monitor.shutdown_blocking(Duration::from_secs(10)).unwrap();
+    let report = monitor.shutdown_blocking(Duration::from_secs(10)).unwrap();
+    assert_eq!(report.unstored(), ["log records for Elasticsearch"]);
     let (delivered, lost) = (result(&monitor, "delivered"), result(&monitor, "shutdown"));
     assert!(lost >= 5, "{lost}");
     assert_books(&monitor, delivered, &[("shutdown", lost)]);

@@ -21,6 +21,8 @@ pub(super) struct ShipFigures {
     pub(super) too_large: u64,
     /// Documents in memory alone that were not settled when the monitor shut down.
     pub(super) at_shutdown: u64,
+    /// Whether these were counted. Nothing is counted after that.
+    is_closed: bool,
     /// Lines of the files that were gone before they were read.
     pub(super) truncated: u64,
     pub(super) failed_requests: u64,
@@ -36,6 +38,13 @@ pub(super) struct ShipFigures {
     pub(super) waiting_since: Option<Nanos>,
 }
 
+impl ShipFigures {
+    /// The number of lines that are delivered or dropped.
+    pub(super) fn settled(&self) -> u64 {
+        self.delivered + self.rejected + self.too_large + self.at_shutdown
+    }
+}
+
 impl ShipBooks {
     pub(super) fn new() -> Self {
         Self {
@@ -46,7 +55,25 @@ impl ShipBooks {
 
     pub(super) fn update(&self, change: impl FnOnce(&mut ShipFigures, Nanos)) {
         let now = self.monotonic.now();
-        change(&mut lock(&self.figures), now);
+        let mut figures = lock(&self.figures);
+        if !figures.is_closed {
+            change(&mut figures, now);
+        }
+    }
+
+    /// Counts those of the `taken` lines that are not settled as dropped, and returns their number. What becomes known of them
+    /// later counts nothing.
+    pub(super) fn close(&self, taken: u64) -> u64 {
+        let mut figures = lock(&self.figures);
+        if figures.is_closed {
+            return 0;
+        }
+        let left = taken.saturating_sub(figures.settled());
+        figures.is_closed = true;
+        figures.at_shutdown = left;
+        figures.in_batch = 0;
+        figures.waiting_since = None;
+        left
     }
 
     /// `None` in a child made by `fork` if a thread of the parent held the lock.

@@ -28,9 +28,15 @@ struct QueuedLines {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct QueueFigures {
     pub(super) emitted: u64,
-    pub(super) waiting: u64,
     pub(super) overflowed: u64,
     pub(super) at_shutdown: u64,
+}
+
+impl QueueFigures {
+    /// The number of lines that the queue has not dropped: they wait, or were taken.
+    pub(super) fn kept(self) -> u64 {
+        self.emitted - self.overflowed - self.at_shutdown
+    }
 }
 
 impl LineQueue {
@@ -61,13 +67,15 @@ impl LineQueue {
         }
     }
 
-    /// Drops and counts what waits, and what comes from now on.
-    pub(super) fn close(&self) {
+    /// Drops and counts what waits, and what comes from now on. Returns how many lines waited.
+    pub(super) fn close(&self) -> u64 {
         let mut state = lock(&self.state);
+        let waited = state.lines.len() as u64;
         state.is_closed = true;
-        state.at_shutdown += state.lines.len() as u64;
+        state.at_shutdown += waited;
         state.lines = VecDeque::new();
         state.bytes = 0;
+        waited
     }
 
     /// `None` in a child made by `fork` if a thread of the parent held the lock.
@@ -75,7 +83,6 @@ impl LineQueue {
         let state = lock_for_status(&self.state)?;
         Some(QueueFigures {
             emitted: state.emitted,
-            waiting: state.lines.len() as u64,
             overflowed: state.overflowed,
             at_shutdown: state.at_shutdown,
         })
@@ -115,16 +122,14 @@ mod tests {
         writer.write_all(b"d\n").unwrap();
         let figures = QueueFigures {
             emitted: 5,
-            waiting: 3,
             overflowed: 1,
             at_shutdown: 0,
         };
         assert_eq!(queue.figures(), Some(figures));
-        queue.close();
+        assert_eq!(queue.close(), 3);
         writer.write_all(b"e\n").unwrap();
         let figures = QueueFigures {
             emitted: 6,
-            waiting: 0,
             overflowed: 1,
             at_shutdown: 4,
         };

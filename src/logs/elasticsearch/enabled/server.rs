@@ -37,8 +37,9 @@ pub(super) struct SearchServer {
     authorization: Option<HeaderValue>,
     timeout: Duration,
     monotonic: Clock,
-    /// Whether these are the last requests.
+    /// Whether these are the last requests, and when the last one must be over, if there is a limit.
     is_ending: bool,
+    ends_at: Option<Nanos>,
     /// Whether the process ends, so that no request may take long.
     interrupt: Arc<AtomicBool>,
 }
@@ -97,14 +98,20 @@ impl SearchServer {
             timeout: config.timeout,
             monotonic: Clock::system(),
             is_ending: false,
+            ends_at: None,
             interrupt,
         })
     }
 
-    /// Ends all waits, and shortens the time limit.
-    pub(super) fn end(&mut self) {
+    /// Ends all waits, and shortens the time limit. The requests end at `ends_at`, if there is one.
+    pub(super) fn end(&mut self, ends_at: Option<Nanos>) {
         self.is_ending = true;
+        self.ends_at = ends_at;
         self.nodes.end_waits();
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.monotonic
     }
 
     pub(super) fn now(&self) -> Nanos {
@@ -250,11 +257,13 @@ impl SearchServer {
 
     /// The time limit of a request that begins now.
     fn request_timeout(&self) -> Duration {
-        if self.is_ending {
-            self.timeout.min(LAST_TIMEOUT)
-        } else {
-            self.timeout
+        if !self.is_ending {
+            return self.timeout;
         }
+        let left = self.ends_at.map_or(LAST_TIMEOUT, |ends_at| {
+            Duration::from_nanos(ends_at.saturating_sub(self.now())).max(LOOK)
+        });
+        self.timeout.min(LAST_TIMEOUT).min(left)
     }
 
     /// Whether a request in flight is to be given up: the process ends, and these are not the last requests.

@@ -52,6 +52,8 @@ pub(super) struct ShipState {
     is_reported: bool,
     is_disk_reported: bool,
     line: Vec<u8>,
+    /// The number of lines that were read.
+    lines_read: u64,
 }
 
 /// An index whose creation the server has answered for good.
@@ -90,18 +92,15 @@ impl LogShipper {
         }
     }
 
-    /// Ends all waits, for the last attempts.
-    pub(super) fn end(&mut self) {
-        self.server.end();
+    /// Ends all waits, for the last attempts. They are over at `ends_at`, if there is such a time.
+    pub(super) fn end(&mut self, ends_at: Option<Nanos>) {
+        self.server.end(ends_at);
         self.state.not_before = 0;
     }
 
-    /// Drops what is in memory alone, and counts it.
-    pub(super) fn drop_rest(&mut self) {
-        if self.files.is_none() {
-            let left = std::mem::take(&mut self.batch).len() as u64;
-            self.book(|books, _| books.at_shutdown += left);
-        }
+    /// The number of lines that were read so far.
+    pub(super) fn lines_read(&self) -> u64 {
+        self.state.lines_read
     }
 
     fn step(&mut self, runtime: &Handle) -> ShipStep {
@@ -136,6 +135,7 @@ impl LogShipper {
             let Some(line) = self.source.next(&self.names, &mut self.state.line)? else {
                 break;
             };
+            self.state.lines_read += 1;
             if line.is_valid {
                 bytes += line.document.size();
                 self.batch.push(line.document);

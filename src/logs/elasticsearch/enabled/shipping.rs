@@ -16,16 +16,19 @@ use super::server::SearchServer;
 use super::shipper::{LogShipper, PERIOD, ShipState, ShipStep};
 use super::source::LineSource;
 use super::target::IndexNames;
+use crate::clock::nanos;
 use crate::logs::elasticsearch::{ShippingSetup, ShippingStatus};
 use crate::logs::files::LogFiles;
 use crate::model::{lock, try_lock};
 use crate::worker::{HttpClient, PeriodicTask, TlsRoots};
 
-/// At the end of the process: the pause in which lines may still come, the number of pauses without any after which there are
-/// none, and how long a request in flight is waited for.
+/// At the end of the process: the pause in which lines may still come, the number of rounds in a row without any after which
+/// there are none, and how long a request in flight is waited for.
 const LAST_PAUSE: Duration = Duration::from_millis(50);
-const LAST_PAUSES: u32 = 3;
+const LAST_ROUNDS: u32 = 3;
 const LAST_WAIT: Duration = Duration::from_secs(1);
+/// How long the end of the process sends what is in the files. The next process sends the rest.
+const LAST_SENDING: Duration = Duration::from_secs(2);
 
 /// The shipping of log records, with the feature `elasticsearch`.
 #[derive(Clone)]
@@ -117,17 +120,20 @@ impl Shipping {
     /// `None` in a child made by `fork` if a thread of the parent held a lock.
     pub(crate) fn status(&self) -> Option<ShippingStatus> {
         let books = self.0.books.figures()?;
-        let (emitted, waiting, overflowed, at_shutdown) = match &self.0.lines {
+        // The figures of the books are read first: what is settled is never more than what was emitted.
+        let (emitted, spooled, overflowed, at_shutdown) = match &self.0.lines {
             WaitingLines::Files(files) => {
                 // Before the files are open, nothing is known of them.
                 let (first, next) = books.lines.unwrap_or_default();
                 let end = books.lines.and(files.end_line()).unwrap_or(next).max(next);
-                (end.saturating_sub(first), end.saturating_sub(next), 0, 0)
+                let waiting = end.saturating_sub(next) + books.in_batch;
+                (end.saturating_sub(first), waiting, 0, 0)
             }
             WaitingLines::Queue(queue) => {
                 let queue = queue.figures()?;
                 let at_shutdown = queue.at_shutdown + books.at_shutdown;
-                (queue.emitted, queue.waiting, queue.overflowed, at_shutdown)
+                let spooled = queue.kept().saturating_sub(books.settled());
+                (queue.emitted, spooled, queue.overflowed, at_shutdown)
             }
         };
         let is_refused = books.is_rejecting.then_some(
@@ -137,7 +143,7 @@ impl Shipping {
             emitted,
             delivered: books.delivered,
             repeated: books.repeated,
-            spooled: waiting + books.in_batch,
+            spooled,
             dropped: [
                 ("send_error", books.rejected),
                 ("too_large", books.too_large),
@@ -162,8 +168,8 @@ impl ShippingState {
         }
     }
 
-    /// Sends what is left. What cannot be sent stays in the files, from which the next process goes on. In memory it is lost,
-    /// and counted.
+    /// Sends what is left. What cannot be sent soon stays in the files, from which the next process goes on: it is stored. In
+    /// memory it is lost, and counted. Returns whether nothing is lost.
     fn finish(&self) -> bool {
         self.is_ending.store(true, Relaxed);
         let mut waited = Duration::ZERO;
@@ -175,22 +181,64 @@ impl ShippingState {
             }
             waited += LAST_PAUSE;
         };
-        shipper.end();
+        let clock = shipper.server.clock().clone();
+        // In memory, the deadline of the shutdown is the only one.
+        let ends_at = match self.lines {
+            WaitingLines::Files(_) => Some(clock.now().saturating_add(nanos(LAST_SENDING))),
+            WaitingLines::Queue(_) => None,
+        };
+        let is_in_time = || ends_at.is_none_or(|ends_at| clock.now() < ends_at);
+        shipper.end(ends_at);
         let runtime = Handle::current();
-        let mut pauses = 0;
-        while pauses < LAST_PAUSES && shipper.run(&runtime, || true) == ShipStep::Idle {
-            pauses += 1;
-            // The last lines may still be on their way into the files.
-            sleep(LAST_PAUSE);
-        }
-        shipper.drop_rest();
-        self.close()
+        let round = || {
+            let before = shipper.lines_read();
+            match shipper.run(&runtime, is_in_time) {
+                ShipStep::Idle if !is_in_time() => LastRound::Ended,
+                ShipStep::Idle if shipper.lines_read() == before => LastRound::Empty,
+                ShipStep::Idle => LastRound::Lines,
+                ShipStep::Goes | ShipStep::Waits => LastRound::Ended,
+            }
+        };
+        // The last lines may still be on their way into the files.
+        until_quiet(round, || sleep(LAST_PAUSE));
+        let is_stored = self.close();
+        // Nothing is sent any more, and the monitor may live on.
+        shipper.batch = Vec::new();
+        is_stored
     }
 
+    /// Drops and counts what waits in memory. Returns whether there was nothing.
     fn close(&self) -> bool {
-        if let WaitingLines::Queue(queue) = &self.lines {
-            queue.close();
-        }
-        true
+        let WaitingLines::Queue(queue) = &self.lines else {
+            return true;
+        };
+        let waited = queue.close();
+        let taken = queue.figures().unwrap_or_default().kept();
+        waited + self.books.close(taken) == 0
     }
 }
+
+/// What a round at the end of the process has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LastRound {
+    Lines,
+    Empty,
+    /// There is to be no other round.
+    Ended,
+}
+
+/// Repeats a round, with a pause after each, until several in a row have found nothing.
+fn until_quiet(mut round: impl FnMut() -> LastRound, mut pause: impl FnMut()) {
+    let mut empty = 0;
+    while empty < LAST_ROUNDS {
+        match round() {
+            LastRound::Lines => empty = 0,
+            LastRound::Empty => empty += 1,
+            LastRound::Ended => return,
+        }
+        pause();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -75,6 +75,6 @@ fn an_index_that_cannot_be_created_is_tried_less_and_less_often() {
             "{problem}"
         );
         assert_eq!(shipper.batch, [document(0)]);
-        shipper.end();
+        shipper.end(None);
     }
 }
