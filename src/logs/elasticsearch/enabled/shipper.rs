@@ -104,6 +104,7 @@ impl LogShipper {
     }
 
     fn step(&mut self, runtime: &Handle) -> ShipStep {
+        let before = self.state.lines_read;
         if let Err(error) = self.fill() {
             self.report_disk(&format!("the log files cannot be read ({error})"));
             if self.batch.is_empty() {
@@ -114,7 +115,11 @@ impl LogShipper {
         if self.batch.is_empty() {
             // Lines may have been skipped.
             self.store_position();
-            return ShipStep::Idle;
+            return if self.state.lines_read == before {
+                ShipStep::Idle
+            } else {
+                ShipStep::Goes
+            };
         }
         if self.server.now() < self.state.not_before {
             return ShipStep::Waits;
@@ -131,24 +136,35 @@ impl LogShipper {
     /// Reads lines until the batch is full, or there are no more.
     fn fill(&mut self) -> std::io::Result<()> {
         let mut bytes: usize = self.batch.iter().map(LogDocument::size).sum();
-        while self.limit.has_room(self.batch.len(), bytes) {
-            let Some(line) = self.source.next(&self.names, &mut self.state.line)? else {
-                break;
+        let mut foreign = Vec::new();
+        let mut read = Ok(());
+        while self.limit.has_room(self.batch.len() + foreign.len(), bytes) {
+            let line = match self.source.next(&self.names, &mut self.state.line) {
+                Ok(Some(line)) => line,
+                Ok(None) => break,
+                Err(error) => {
+                    read = Err(error);
+                    break;
+                }
             };
             self.state.lines_read += 1;
+            bytes += line.document.size();
             if line.is_valid {
-                bytes += line.document.size();
                 self.batch.push(line.document);
             } else {
                 let item = BulkItem {
                     kind: "not_a_log_line".to_owned(),
                     ..BulkItem::default()
                 };
-                self.bury(&[(line.document, item)]);
-                self.book(|books, _| books.rejected += 1);
+                foreign.push((line.document, item));
             }
         }
-        Ok(())
+        if !foreign.is_empty() {
+            // All at once: each time, the file is synced.
+            self.bury(&foreign);
+            self.book(|books, _| books.rejected += foreign.len() as u64);
+        }
+        read
     }
 
     /// Sends the first documents of the batch.
