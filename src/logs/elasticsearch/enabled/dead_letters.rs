@@ -35,42 +35,65 @@ impl DeadLetters {
     ///
     /// # Errors
     ///
-    /// Returns an error if the disk refuses it.
+    /// Returns an error if the disk refuses it. Some of the documents may be in the file.
     pub(super) fn add(&self, dead: &[(LogDocument, BulkItem)]) -> io::Result<()> {
         if dead.is_empty() {
             return Ok(());
         }
+        let mut length = self.length()?;
         let mut text = Vec::new();
         for (document, item) in dead {
-            let letter = json!({
-                "status": item.status,
-                "error.type": item.kind,
-                "error.reason": item.reason,
-                "index": document.index,
-                "id": document.id,
-                // As it was sent, in a text: it may not be JSON.
-                "document": document.json,
-            });
-            serde_json::to_writer(&mut text, &letter)?;
-            text.push(b'\n');
+            let before = text.len();
+            append(&mut text, document, item)?;
+            if length + text.len() as u64 > MAX_BYTES && length + before as u64 > 0 {
+                let next = text.split_off(before);
+                self.write(&text)?;
+                fs::rename(self.path(), self.directory.join(OLD))?;
+                (length, text) = (0, next);
+            }
         }
+        self.write(&text)
+    }
+
+    /// The length of the file; 0 if there is none.
+    fn length(&self) -> io::Result<u64> {
         let path = self.path();
-        let length = match refuse_link(&path).and_then(|()| fs::symlink_metadata(&path)) {
-            Ok(found) => found.len(),
-            Err(error) if error.kind() == ErrorKind::NotFound => 0,
-            Err(error) => return Err(error),
-        };
-        if length > 0 && length + text.len() as u64 > MAX_BYTES {
-            fs::rename(&path, self.directory.join(OLD))?;
+        match refuse_link(&path).and_then(|()| fs::symlink_metadata(&path)) {
+            Ok(found) => Ok(found.len()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Appends to the file, and syncs it.
+    fn write(&self, text: &[u8]) -> io::Result<()> {
+        if text.is_empty() {
+            return Ok(());
         }
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&path)?;
-        file.write_all(&text)?;
+        let mut file = options.open(self.path())?;
+        file.write_all(text)?;
         file.sync_data()
     }
+}
+
+/// Appends the line of a document.
+fn append(text: &mut Vec<u8>, document: &LogDocument, item: &BulkItem) -> io::Result<()> {
+    let letter = json!({
+        "status": item.status,
+        "error.type": item.kind,
+        "error.reason": item.reason,
+        "index": document.index,
+        "id": document.id,
+        // As it was sent, in a text: it may not be JSON.
+        "document": document.json,
+    });
+    serde_json::to_writer(&mut *text, &letter)?;
+    text.push(b'\n');
+    Ok(())
 }
 
 #[cfg(test)]
@@ -126,6 +149,23 @@ mod tests {
             .collect();
         assert_eq!(lengths.len(), 2, "{lengths:?}");
         assert!(lengths.iter().all(|it| *it <= MAX_BYTES), "{lengths:?}");
+    }
+
+    #[test]
+    fn many_letters_at_once_are_bounded_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let letters = DeadLetters::new(directory.path());
+        let long = "x".repeat(1 << 20);
+        let many: Vec<_> = (0..30).map(|_| letter(&long)).collect();
+        letters.add(&[letter("{}")]).unwrap();
+        letters.add(&many).unwrap();
+        let lines = [NAME, OLD].map(|name| {
+            let text = fs::read_to_string(directory.path().join(name)).unwrap();
+            assert!(text.len() as u64 <= MAX_BYTES, "{}", text.len());
+            text.lines().count()
+        });
+        // Seven in each file: the first ones, with another letter, are gone.
+        assert_eq!(lines, [2, 7]);
     }
 
     #[cfg(unix)]
