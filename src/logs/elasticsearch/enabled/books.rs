@@ -32,6 +32,9 @@ pub(super) struct ShipFigures {
     pub(super) lines: Option<(u64, u64)>,
     /// Why nothing can be delivered now.
     pub(super) problem: Option<String>,
+    /// Why the log files cannot be read now, and why the position in them cannot be stored.
+    pub(super) read_problem: Option<String>,
+    pub(super) store_problem: Option<String>,
     /// Whether the last documents were refused.
     pub(super) is_rejecting: bool,
     pub(super) last_delivery: Option<Nanos>,

@@ -50,7 +50,6 @@ pub(super) struct ShipState {
     notices: u32,
     /// Whether the current failure was reported.
     is_reported: bool,
-    is_disk_reported: bool,
     line: Vec<u8>,
     /// The number of lines that were read.
     lines_read: u64,
@@ -105,20 +104,20 @@ impl LogShipper {
 
     fn step(&mut self, runtime: &Handle) -> ShipStep {
         let before = self.state.lines_read;
-        if let Err(error) = self.fill() {
-            self.report_disk(&format!("the log files cannot be read ({error})"));
-            if self.batch.is_empty() {
-                return ShipStep::Waits;
-            }
-        }
+        let failure = self.fill().err();
+        let is_readable = failure.is_none();
+        self.note_disk(
+            failure.map(|it| format!("the log files cannot be read ({it})")),
+            |books| &mut books.read_problem,
+        );
         self.book(|_, _| {});
         if self.batch.is_empty() {
             // Lines may have been skipped.
             self.store_position();
-            return if self.state.lines_read == before {
-                ShipStep::Idle
-            } else {
-                ShipStep::Goes
+            return match self.state.lines_read == before {
+                _ if !is_readable => ShipStep::Waits,
+                true => ShipStep::Idle,
+                false => ShipStep::Goes,
             };
         }
         if self.server.now() < self.state.not_before {
@@ -403,12 +402,11 @@ impl LogShipper {
             Some((cursor, _)) => cursor.store(position),
             None => Ok(()),
         };
-        if stored.is_ok() {
-            self.state.is_disk_reported = false;
-        }
-        if let Err(error) = stored {
-            self.report_disk(&format!("the position in them cannot be stored ({error})"));
-        }
+        let failure = stored.err();
+        self.note_disk(
+            failure.map(|it| format!("the position in them cannot be stored ({it})")),
+            |books| &mut books.store_problem,
+        );
     }
 
     /// Changes the books. What was read, and what of it is not settled, changes with the rest: the books are exact at any time.
@@ -430,9 +428,19 @@ impl LogShipper {
         });
     }
 
-    fn report_disk(&mut self, problem: &str) {
-        if !self.state.is_disk_reported {
-            self.state.is_disk_reported = true;
+    /// Notes a problem with the disk, or that there is none any more. One is reported when it begins.
+    fn note_disk(
+        &self,
+        problem: Option<String>,
+        place: impl FnOnce(&mut ShipFigures) -> &mut Option<String>,
+    ) {
+        let mut begun = None;
+        self.books.update(|books, _| {
+            let known = place(books);
+            begun = problem.clone().filter(|_| known.is_none());
+            *known = problem;
+        });
+        if let Some(problem) = begun {
             self.diagnostics.report(format!(
                 "log records are sent to Elasticsearch from the log files, and {problem}: free or repair the disk"
             ));

@@ -154,7 +154,11 @@ impl Shipping {
             failed_requests: books.failed_requests,
             waiting: self.0.books.age(books.waiting_since),
             last_delivery_age: self.0.books.age(books.last_delivery),
-            problem: books.problem.or(is_refused.map(str::to_owned)),
+            problem: books
+                .problem
+                .or(books.read_problem)
+                .or(books.store_problem)
+                .or(is_refused.map(str::to_owned)),
             is_best_effort: matches!(self.0.lines, WaitingLines::Queue(_)),
         })
     }

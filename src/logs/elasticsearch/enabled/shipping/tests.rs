@@ -1,7 +1,11 @@
+use std::fs;
 use std::io::Write as _;
+use std::path::Path;
 
 use super::*;
+use crate::clock::Clock;
 use crate::logs::ElasticsearchConfig;
+use crate::logs::files::LogFilesSetup;
 use crate::model::Diagnostics;
 
 /// The shipping of lines in memory to a server that does not exist.
@@ -12,6 +16,25 @@ fn in_memory() -> Shipping {
         config: &config,
         files: None,
         diagnostics: &diagnostics,
+    };
+    Shipping::new(&setup).unwrap()
+}
+
+/// The shipping of the files of a directory to a server that does not exist.
+fn from_files(directory: &Path, diagnostics: &Arc<Diagnostics>) -> Shipping {
+    let files = LogFiles::new(LogFilesSetup {
+        directory: directory.to_owned(),
+        max_file_bytes: 1 << 20,
+        max_bytes: 8 << 20,
+        max_closed: 10,
+        permissions: 0o640,
+        clock: Clock::system(),
+        diagnostics: Arc::clone(diagnostics),
+    });
+    let setup = ShippingSetup {
+        config: &ElasticsearchConfig::default().urls(["http://127.0.0.1:9"]),
+        files: Some(&Arc::new(files)),
+        diagnostics,
     };
     Shipping::new(&setup).unwrap()
 }
@@ -82,4 +105,42 @@ fn an_end_without_lines_loses_nothing() {
         .unwrap();
     let _entered = runtime.enter();
     assert!(shipping.0.finish());
+}
+
+#[test]
+fn a_disk_that_fails_for_long_is_a_problem_until_it_works_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (logs, diagnostics) = (directory.path().join("logs"), Arc::default());
+    // A file cannot be a directory of log files.
+    fs::write(&logs, "").unwrap();
+    let shipping = from_files(&logs, &diagnostics);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let _entered = runtime.enter();
+    let problem = || {
+        shipping.0.run();
+        shipping.status().unwrap().problem
+    };
+    for _ in 0..3 {
+        let problem = problem().unwrap();
+        assert!(
+            problem.starts_with("the log files cannot be read ("),
+            "{problem}"
+        );
+    }
+    fs::remove_file(&logs).unwrap();
+    // Nor can a directory be the file of the position.
+    let half = logs.join("elasticsearch.cursor.new");
+    fs::create_dir_all(&half).unwrap();
+    for _ in 0..3 {
+        let problem = problem().unwrap();
+        assert!(
+            problem.starts_with("the position in them cannot be stored ("),
+            "{problem}"
+        );
+    }
+    fs::remove_dir(&half).unwrap();
+    assert_eq!(problem(), None);
+    assert_eq!(diagnostics.notices().len(), 2);
 }
