@@ -92,7 +92,7 @@ impl LogShipping {
         self.add(
             metrics,
             "watchpost.elasticsearch.failed_requests",
-            "Requests to Elasticsearch after which all or some log records have to be sent again",
+            "Requests to Elasticsearch that failed or were refused, and those after which some log records have to be sent again",
             InstrumentKind::Counter,
             |status, record| record(&[], status.failed_requests as f64),
         );

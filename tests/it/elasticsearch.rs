@@ -484,6 +484,39 @@ fn a_batch_that_is_too_large_is_halved() {
 }
 
 #[test]
+fn a_request_that_the_server_finds_bad_is_halved_and_counted() {
+    let (documents, directory) = (Documents::default(), tempfile::tempdir().unwrap());
+    let of_peer = documents.clone();
+    let peer = Peer::start(move |seen| {
+        if documents_of(seen).iter().any(|it| it.2["n"] == 5) {
+            let body = br#"{"error":{"type":"illegal_argument_exception"},"status":400}"#;
+            return Reply::Answer(400, Vec::new(), body.to_vec());
+        }
+        of_peer.bulk(seen, &mut |_| 201)
+    });
+    let monitor = monitor(directory.path(), config(&peer));
+    log(&monitor, 0..8);
+    await_that("the others are there", || documents.numbers().len() == 7);
+    await_that("it counts as dropped", || {
+        result(&monitor, "send_error") == 1
+    });
+    settled(&monitor);
+    let letters = dead_letters(directory.path());
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0]["error.type"], "illegal_argument_exception");
+    let bad = peer.seen();
+    let bad = bad
+        .iter()
+        .filter(|seen| documents_of(seen).iter().any(|it| it.2["n"] == 5));
+    assert_eq!(
+        figure(&monitor, "watchpost_elasticsearch_failed_requests_total"),
+        bad.count() as u64
+    );
+    let delivered = result(&monitor, "delivered");
+    assert_books(&monitor, delivered, &[("send_error", 1)]);
+}
+
+#[test]
 fn a_wrong_key_loses_nothing_and_is_said_without_the_key() {
     for (config, header) in [
         (

@@ -175,6 +175,7 @@ impl LogShipper {
             Answer::Done(items) => self.settle(runtime, items),
             Answer::TooLarge | Answer::Bad(_) if count > 1 => {
                 self.limit.lower(count);
+                self.book(|books, _| books.failed_requests += 1);
                 ShipStep::Goes
             }
             Answer::TooLarge => self.give_up_first(413, "too_large".to_owned()),
@@ -199,6 +200,7 @@ impl LogShipper {
         let document = self.batch.remove(0);
         self.bury(&[(document, item)]);
         self.book(|books, _| {
+            books.failed_requests += 1;
             books.is_rejecting = true;
             if status == 413 {
                 books.too_large += 1;
