@@ -555,6 +555,7 @@ fn a_file_that_cannot_be_compressed_keeps_back_no_other_and_is_tried_again_later
     fs::remove_dir(&closed).unwrap();
     fs::rename(&away, &closed).unwrap();
     combined.append(b"line 000000\n", DAY).unwrap();
+    combined.sync().unwrap();
     clock.advance(Duration::from_secs(9));
     files.tick();
     assert!(!compressed.exists(), "the pause is not over");
