@@ -394,6 +394,13 @@ fn a_missing_index_is_created_once() {
         }
         let puts = peer.seen().iter().filter(|it| it.method == "PUT").count();
         assert_eq!(puts, 1);
+        settled(&monitor);
+        let emitted = result(&monitor, "emitted");
+        if may_create {
+            assert_books(&monitor, emitted, &[]);
+        } else {
+            assert_books(&monitor, 0, &[("send_error", emitted)]);
+        }
     }
 }
 
@@ -560,6 +567,8 @@ fn a_wrong_key_loses_nothing_and_is_said_without_the_key() {
         let text = format!("{0:?} {0}", monitor.settings());
         assert!(!text.contains("hunter2"), "{text}");
         assert!(!format!("{:?}", documents.0.lock().unwrap()).contains("hunter2"));
+        settled(&monitor);
+        assert_books(&monitor, result(&monitor, "emitted"), &[]);
     }
 }
 
@@ -650,7 +659,8 @@ fn a_server_that_hangs_holds_up_neither_the_host_nor_its_end() {
     peer.script(move |seen| of_peer.bulk(seen, &mut |_| 201));
     let second = monitor(directory.path(), config(&peer));
     await_that("each line is there once", || documents.has_each_once(0..10));
-    drop(second);
+    settled(&second);
+    assert_books(&second, result(&second, "emitted"), &[]);
 }
 
 #[test]

@@ -275,6 +275,7 @@ fn refusals(family: &Family) -> String {
     let second = monitor(&directory, config(&server.url()));
     log(&second, 10..20);
     settled(&second);
+    assert_books(&second);
     assert_eq!(result(&second, "send_error"), 0);
     assert_eq!(assert_each_once(&server, 10..20), 10);
     format!("{kind} is a dead letter, an index is created once")
@@ -392,6 +393,7 @@ fn keys(family: &Family) -> String {
     let basic = monitor(&data, user);
     log(&basic, 20..30);
     settled(&basic);
+    assert_books(&basic);
     assert_eq!(assert_each_once(&server, 0..30), 30);
     drop(basic);
     // The public authorities did not sign this certificate.

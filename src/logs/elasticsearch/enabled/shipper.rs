@@ -63,6 +63,16 @@ struct CreatedIndex {
     refusal: Option<String>,
 }
 
+/// What became of the creation of an index.
+enum IndexCreation {
+    /// The server has answered for good.
+    Settled,
+    /// To be tried again later; why.
+    Failed(String),
+    /// All nodes wait, or the process ends.
+    Waits,
+}
+
 /// What follows from an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ShipStep {
@@ -114,10 +124,12 @@ impl LogShipper {
         if self.batch.is_empty() {
             // Lines may have been skipped.
             self.store_position();
-            return match self.state.lines_read == before {
-                _ if !is_readable => ShipStep::Waits,
-                true => ShipStep::Idle,
-                false => ShipStep::Goes,
+            return if !is_readable {
+                ShipStep::Waits
+            } else if self.state.lines_read > before {
+                ShipStep::Goes
+            } else {
+                ShipStep::Idle
             };
         }
         if self.server.now() < self.state.not_before {
@@ -268,12 +280,12 @@ impl LogShipper {
         self.store_position();
         for index in missing {
             match self.create(runtime, index) {
-                Answer::Waits => return ShipStep::Waits,
-                Answer::Broken(failure) | Answer::Failed(failure) => {
+                IndexCreation::Settled => {}
+                IndexCreation::Failed(failure) => {
                     why = Some(failure);
                     break;
                 }
-                Answer::Done(()) | Answer::TooLarge | Answer::Bad(_) => {}
+                IndexCreation::Waits => return ShipStep::Waits,
             }
         }
         let Some(why) = why else {
@@ -291,22 +303,25 @@ impl LogShipper {
     }
 
     /// Creates an index, once.
-    fn create(&mut self, runtime: &Handle, index: String) -> Answer<()> {
+    fn create(&mut self, runtime: &Handle, index: String) -> IndexCreation {
         let path = self.names.creation_path(&index);
         let refusal = match self.server.put(runtime, &path, String::new()) {
             // Another process was faster.
             Answer::Done(Some(why)) if why.ends_with("resource_already_exists_exception") => None,
             Answer::Done(refusal) => refusal,
-            Answer::Broken(why) => return Answer::Broken(of_creation(&index, &why)),
-            Answer::Failed(why) => return Answer::Failed(of_creation(&index, &why)),
-            Answer::TooLarge => return Answer::TooLarge,
-            Answer::Bad(kind) => return Answer::Bad(kind),
-            Answer::Waits => return Answer::Waits,
+            Answer::Bad(kind) => Some(kind),
+            Answer::TooLarge => Some("too_large".to_owned()),
+            Answer::Broken(why) | Answer::Failed(why) => {
+                return IndexCreation::Failed(format!(
+                    "the index `{index}` cannot be created now ({why})"
+                ));
+            }
+            Answer::Waits => return IndexCreation::Waits,
         };
         if let Some(why) = &refusal {
             // Its documents are refused again, and then they are dead letters with this reason.
             self.notice(format!(
-                "the index `{index}` is missing, and Elasticsearch refuses to create it ({why}): grant the privilege `auto_configure` or `create_index`, or create it yourself and restart"
+                "the index `{index}` is missing, and Elasticsearch refuses to create it ({why}): grant the privilege `auto_configure` or `create_index`, or create it yourself"
             ));
         }
         if self.state.created.len() >= MAX_CREATED {
@@ -316,7 +331,7 @@ impl LogShipper {
             name: index,
             refusal,
         });
-        Answer::Done(())
+        IndexCreation::Settled
     }
 
     fn store_template(&mut self, runtime: &Handle) -> ShipStep {
@@ -448,11 +463,6 @@ impl LogShipper {
             ));
         }
     }
-}
-
-/// Why an index cannot be created now.
-fn of_creation(index: &str, why: &str) -> String {
-    format!("the index `{index}` cannot be created now ({why})")
 }
 
 /// The time between two runs.
