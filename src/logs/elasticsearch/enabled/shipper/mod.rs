@@ -243,20 +243,19 @@ impl LogShipper {
                     });
                     retried.push(document);
                 }
-                ItemVerdict::NoIndex => match self.state.created(&document.index) {
-                    Some(created) => {
+                ItemVerdict::NoIndex => {
+                    if let Some(created) = self.state.created(&document.index) {
                         if let Some(refusal) = &created.refusal {
                             item.reason = format!("the index cannot be created: {refusal}");
                         }
                         dead.push((document, item));
+                        continue;
                     }
-                    None => {
-                        if !missing.contains(&document.index) {
-                            missing.push(document.index.clone());
-                        }
-                        retried.push(document);
+                    if !missing.contains(&document.index) {
+                        missing.push(document.index.clone());
                     }
-                },
+                    retried.push(document);
+                }
                 ItemVerdict::TooLarge => too_large.push((document, item)),
                 ItemVerdict::Rejected => dead.push((document, item)),
             }
