@@ -89,7 +89,11 @@ impl PatternFinder {
                 .map(|&word| word.to_owned())
                 .collect(),
         );
-        let candidates = self.by_beginning.entry(beginning).or_default();
+        // A beginning is added only with a template: most messages of a stream of unique ones are others.
+        let candidates = self
+            .by_beginning
+            .get(&beginning)
+            .map_or(&[][..], Vec::as_slice);
         let mut best = None;
         for number in candidates.iter().copied() {
             let similarity = self
@@ -104,7 +108,8 @@ impl PatternFinder {
         if let Some(template) = similar.and_then(|(_, number)| self.templates.get_mut(number)) {
             template.join(&words, head);
         } else if self.templates.len() < MAX_TEMPLATES && candidates.len() < MAX_COMPARED {
-            candidates.push(self.templates.len());
+            let number = self.templates.len();
+            self.by_beginning.entry(beginning).or_default().push(number);
             self.templates.push(Template {
                 words: words.into_iter().map(str::to_owned).collect(),
                 count: 1,
@@ -259,7 +264,8 @@ mod tests {
                 },
             );
         }
-        assert!(finder.templates.len() <= MAX_TEMPLATES);
+        assert_eq!(finder.templates.len(), MAX_TEMPLATES);
+        assert_eq!(finder.by_beginning.len(), MAX_TEMPLATES);
         let found = finder.finish(100, SearchEnd::Complete, None);
         let counted: u64 = found.patterns.iter().map(|it| it.count).sum();
         assert_eq!((found.patterns.len(), counted + found.others), (100, 5000));
