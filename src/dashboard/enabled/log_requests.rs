@@ -172,6 +172,7 @@ fn histogram_document(found: &LogHistogram) -> String {
         });
         it.text("end", found.end.as_str());
         put_time(it, "reached", found.reached);
+        it.integer("unreadable", u64::from(found.unreadable));
     })
 }
 
@@ -190,6 +191,7 @@ fn facet_document(field: &str, found: &LogFacet) -> String {
         it.integer("missing", found.missing);
         it.text("end", found.end.as_str());
         put_time(it, "reached", found.reached);
+        it.integer("unreadable", u64::from(found.unreadable));
     })
 }
 
@@ -210,6 +212,7 @@ fn patterns_document(found: &LogPatterns) -> String {
         it.integer("others", found.others);
         it.text("end", found.end.as_str());
         put_time(it, "reached", found.reached);
+        it.integer("unreadable", u64::from(found.unreadable));
     })
 }
 

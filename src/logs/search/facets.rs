@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::time::SystemTime;
 
 use super::cursor::LogCursor;
+use super::file_search::SearchOutcome;
 use super::found::SearchEnd;
 use super::line_head::LineHead;
 use super::visitor::LineVisitor;
@@ -27,6 +28,8 @@ pub struct LogFacet {
     pub end: SearchEnd,
     /// How far it got, see [`FoundLogs::reached`](super::FoundLogs::reached).
     pub reached: Option<SystemTime>,
+    /// Files that could not be read completely, see [`FoundLogs::unreadable`](super::FoundLogs::unreadable).
+    pub unreadable: u32,
 }
 
 /// Counts the values of a field.
@@ -47,12 +50,7 @@ impl FacetCounter {
         }
     }
 
-    pub(super) fn finish(
-        self,
-        limit: usize,
-        end: SearchEnd,
-        reached: Option<SystemTime>,
-    ) -> LogFacet {
+    pub(super) fn finish(self, limit: usize, outcome: &SearchOutcome) -> LogFacet {
         let mut values: Vec<_> = self.values.into_iter().collect();
         values.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         let rest = values.split_off(limit.min(values.len()));
@@ -61,8 +59,9 @@ impl FacetCounter {
             values,
             others: self.others + of_rest,
             missing: self.missing,
-            end,
-            reached,
+            end: outcome.end,
+            reached: outcome.progress.reached_time(),
+            unreadable: outcome.progress.unreadable,
         }
     }
 }

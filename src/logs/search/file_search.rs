@@ -29,7 +29,7 @@ pub(super) struct SearchTerms<'a> {
 }
 
 /// How a search has ended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct SearchOutcome {
     pub(super) end: SearchEnd,
     /// Where it goes on.
@@ -80,7 +80,12 @@ pub(super) fn search_files(
         if facts.is_damaged {
             index.forget(segment.number);
         }
-        if let Some((why, offset)) = searched.map_err(unreadable)? {
+        // A file that cannot be read keeps back no line of the others.
+        let stopped = searched.unwrap_or_else(|_| {
+            search.progress.unreadable += 1;
+            None
+        });
+        if let Some((why, offset)) = stopped {
             stop = Some((why, search.cursor(segment.number, offset)));
             break;
         }

@@ -24,8 +24,8 @@ pub struct FoundLogs {
     pub read_bytes: u64,
     /// Where the records are.
     pub source: LogSource,
-    /// Files that could not be read completely: they are damaged, were compressed by another program, or were removed or
-    /// truncated meanwhile.
+    /// Files that could not be read completely: they are damaged, may not be opened, were compressed by another program, or
+    /// were removed or truncated meanwhile. The lines of the others are found.
     pub unreadable: u32,
 }
 

@@ -1,6 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::cursor::LogCursor;
+use super::file_search::SearchOutcome;
 use super::found::SearchEnd;
 use super::index::{BlockFacts, LEVELS};
 use super::line_head::LineHead;
@@ -22,6 +23,8 @@ pub struct LogHistogram {
     pub end: SearchEnd,
     /// How far it got, see [`FoundLogs::reached`](super::FoundLogs::reached).
     pub reached: Option<SystemTime>,
+    /// Files that could not be read completely, see [`FoundLogs::unreadable`](super::FoundLogs::unreadable).
+    pub unreadable: u32,
 }
 
 /// Numbers of log records by level.
@@ -83,7 +86,7 @@ impl HistogramCounter {
         }
     }
 
-    pub(super) fn finish(self, end: SearchEnd, reached: Option<SystemTime>) -> LogHistogram {
+    pub(super) fn finish(self, outcome: &SearchOutcome) -> LogHistogram {
         let counts = self.counts.into_iter();
         LogHistogram {
             start: time_of(self.start),
@@ -97,8 +100,9 @@ impl HistogramCounter {
                     error,
                 })
                 .collect(),
-            end,
-            reached,
+            end: outcome.end,
+            reached: outcome.progress.reached_time(),
+            unreadable: outcome.progress.unreadable,
         }
     }
 }

@@ -207,9 +207,7 @@ impl LogSearch {
         query.since = Some(super::visitor::time_of(from));
         query.until = Some(super::visitor::time_of(to));
         let counter = HistogramCounter::new((from, to), intervals.min(MAX_INTERVALS), levels);
-        self.visit(query, counter, |counter, outcome| {
-            counter.finish(outcome.end, outcome.progress.reached_time())
-        })
+        self.visit(query, counter, |counter, outcome| counter.finish(&outcome))
     }
 
     /// Counts the values of a field.
@@ -221,7 +219,7 @@ impl LogSearch {
         let limit = query.limit.min(MAX_ROWS);
         let counter = FacetCounter::new(field);
         self.visit(query, counter, move |counter, outcome| {
-            counter.finish(limit, outcome.end, outcome.progress.reached_time())
+            counter.finish(limit, &outcome)
         })
     }
 
@@ -232,7 +230,7 @@ impl LogSearch {
     ) -> impl Future<Output = Result<LogPatterns>> + Send + use<> + 'static {
         let limit = query.limit.min(MAX_ROWS);
         self.visit(query, PatternFinder::default(), move |finder, outcome| {
-            finder.finish(limit, outcome.end, outcome.progress.reached_time())
+            finder.finish(limit, &outcome)
         })
     }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::SystemTime;
 
 use super::cursor::LogCursor;
+use super::file_search::SearchOutcome;
 use super::found::SearchEnd;
 use super::grammar::LogSeverity;
 use super::line_head::{LineHead, level_of};
@@ -36,6 +37,8 @@ pub struct LogPatterns {
     pub end: SearchEnd,
     /// How far it got, see [`FoundLogs::reached`](super::FoundLogs::reached).
     pub reached: Option<SystemTime>,
+    /// Files that could not be read completely, see [`FoundLogs::unreadable`](super::FoundLogs::unreadable).
+    pub unreadable: u32,
 }
 
 /// A template of messages: their common words, with `<*>` where they differ.
@@ -123,12 +126,7 @@ impl PatternFinder {
         }
     }
 
-    pub(super) fn finish(
-        self,
-        limit: usize,
-        end: SearchEnd,
-        reached: Option<SystemTime>,
-    ) -> LogPatterns {
+    pub(super) fn finish(self, limit: usize, outcome: &SearchOutcome) -> LogPatterns {
         let mut templates = self.templates;
         templates.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.words.cmp(&b.words)));
         let rest = templates.split_off(limit.min(templates.len()));
@@ -144,8 +142,9 @@ impl PatternFinder {
         LogPatterns {
             patterns: patterns.collect(),
             others: self.others + of_rest,
-            end,
-            reached,
+            end: outcome.end,
+            reached: outcome.progress.reached_time(),
+            unreadable: outcome.progress.unreadable,
         }
     }
 }
@@ -231,7 +230,7 @@ mod tests {
                 severity: LogSeverity::Info,
             },
         );
-        let found = finder.finish(10, SearchEnd::Complete, None);
+        let found = finder.finish(10, &SearchOutcome::default());
         let rows: Vec<_> = found
             .patterns
             .iter()
@@ -266,7 +265,7 @@ mod tests {
         }
         assert_eq!(finder.templates.len(), MAX_TEMPLATES);
         assert_eq!(finder.by_beginning.len(), MAX_TEMPLATES);
-        let found = finder.finish(100, SearchEnd::Complete, None);
+        let found = finder.finish(100, &SearchOutcome::default());
         let counted: u64 = found.patterns.iter().map(|it| it.count).sum();
         assert_eq!((found.patterns.len(), counted + found.others), (100, 5000));
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -213,7 +213,7 @@ fn a_histogram_is_exact_and_reads_few_blocks() {
         let mut counter = HistogramCounter::new((start, start + 12_000_000_000), 4, levels);
         let outcome = run(index, query, &mut counter);
         (
-            counter.finish(SearchEnd::Complete, None),
+            counter.finish(&SearchOutcome::default()),
             outcome.progress.read_bytes,
         )
     };
@@ -237,4 +237,49 @@ fn a_histogram_is_exact_and_reads_few_blocks() {
     ] {
         assert_eq!(histogram(&query, &index).0, histogram(&query, &without).0);
     }
+}
+
+/// The compressed files, the oldest first.
+fn compressed(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut paths: Vec<_> = entries.map(|it| it.unwrap().path()).collect();
+    paths.retain(|it| {
+        let name = it.file_name().unwrap().to_str().unwrap();
+        name.starts_with("combined-") && it.extension() == Some("gz".as_ref())
+    });
+    paths.sort();
+    paths
+}
+
+/// Puts something at the place of a file that is opened and cannot be read.
+fn make_unreadable(path: &Path) {
+    fs::remove_file(path).unwrap();
+    fs::create_dir(path).unwrap();
+}
+
+#[test]
+fn a_file_that_cannot_be_read_keeps_back_no_line_of_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let log_files = files(directory.path());
+    write(&log_files, 0..2 * LINES);
+    log_files.tick();
+    let closed = compressed(directory.path());
+    assert!(closed.len() > 2, "{closed:?}");
+    make_unreadable(&closed[1]);
+    let index = LogIndex::new(&log_files, &Arc::default());
+    let mut collector = LineCollector::new(LogQuery::MAX_LIMIT);
+    let outcome = run(&index, &text("unicorn"), &mut collector);
+    assert_eq!(outcome.end, SearchEnd::Complete);
+    assert_eq!(outcome.progress.unreadable, 1);
+    let lines = &collector.lines;
+    assert!(lines.len() < 12, "{}", lines.len());
+    for (line, n) in [(lines.first(), 19_552), (lines.last(), 5)] {
+        let json = &line.unwrap().json;
+        assert!(json.contains(&format!("eats {n} apples")), "{json}");
+    }
+    // The other results say it too.
+    let levels = LineFilter::new(&text("unicorn")).levels();
+    let mut counter = HistogramCounter::new((0, u64::MAX), 1, levels);
+    let outcome = run(&index, &text("unicorn"), &mut counter);
+    assert_eq!(counter.finish(&outcome).unreadable, 1);
 }
