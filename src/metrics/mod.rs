@@ -100,7 +100,7 @@
 //! | `tokio_*` | figures of each runtime given to [`watch_runtime`](Metrics::watch_runtime) |
 //! | `watchpost_anomalies_*`, `watchpost_anomaly_*` | anomalies and their hooks, see [`anomaly`](crate::anomaly) |
 //! | `watchpost_log_errors_total` | `tracing` events and captured errors with level `ERROR`; absent if `log.recent_bytes` is 0 |
-//! | `watchpost_log_files_size_bytes`, `watchpost_log_files_lost_copies_total` | with [log files](crate::logs#files): their bytes on the disk, and lines that are missing in `error.log` alone |
+//! | `watchpost_log_files_size_bytes`, `watchpost_log_files_lost_copies_total`, `watchpost_log_files_unindexed` | with [log files](crate::logs#files): their bytes on the disk, lines that are missing in `error.log` alone, and files that cannot be indexed, so that searches read all of them |
 //! | `watchpost_elasticsearch_*` | with `elasticsearch.urls`: log records for that server, see [`guide::shipping`](crate::guide::shipping) |
 //! | `watchpost_*` | the monitor itself |
 //!

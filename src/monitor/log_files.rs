@@ -128,5 +128,17 @@ impl LogFilesState {
             InstrumentKind::Counter,
             of(|it| it.lost_copies as f64),
         );
+        let index = self.index();
+        metrics.observe_own(
+            "watchpost.log.files.unindexed",
+            "",
+            "Log files that cannot be indexed now, so that searches read all of them",
+            InstrumentKind::Gauge,
+            Arc::new(move |record: &mut dyn FnMut(&[(&str, &str)], f64)| {
+                if let Some(files) = index.unindexed() {
+                    record(&[], files as f64);
+                }
+            }),
+        );
     }
 }

@@ -75,6 +75,14 @@ pub(super) fn search_files(
         } else {
             segment.bytes
         };
+        // Its index excludes it, so it need not be opened.
+        if let Some(whole) = index.whole(list, segment)
+            && whole.end >= end
+            && !terms.filter.may_have_block(&whole)
+        {
+            search.progress.note_block(&whole);
+            continue;
+        }
         let mut facts = index.open(list, segment);
         let searched = search.search(segment, end, &mut facts);
         if facts.is_damaged {
@@ -255,8 +263,8 @@ impl FileSearch<'_> {
             || filter.sieve().has_words() && !index.may_pass(number, filter.sieve());
         let is_whole = end >= facts.end && filter.has_whole_block(facts);
         let is_done = is_excluded || is_whole && self.visitor.take_block(facts);
-        if is_done && facts.lines() > 0 {
-            self.progress.note(facts.first);
+        if is_done {
+            self.progress.note_block(facts);
         }
         is_done
     }

@@ -41,6 +41,13 @@ impl SearchProgress {
         self.reached = Some(self.reached.map_or(micros, |before| before.min(micros)));
     }
 
+    /// Notes that the search has got past a block.
+    pub(super) fn note_block(&mut self, facts: &BlockFacts) {
+        if facts.lines() > 0 {
+            self.note(facts.first);
+        }
+    }
+
     pub(super) fn reached_time(&self) -> Option<SystemTime> {
         self.reached.map(time_of)
     }

@@ -55,6 +55,22 @@ impl BlockFacts {
         facts
     }
 
+    /// Blocks without a gap as one; `None` if there is none.
+    pub(super) fn whole(blocks: &[Self]) -> Option<Self> {
+        let mut blocks = blocks.iter().copied();
+        let first = blocks.next()?;
+        Some(blocks.fold(first, |before, block| Self {
+            start: before.start,
+            end: block.end,
+            first: before.first.min(block.first),
+            last: before.last.max(block.last),
+            counts: std::array::from_fn(|level| {
+                let of = |facts: Self| facts.counts.get(level).copied().unwrap_or_default();
+                of(before).saturating_add(of(block))
+            }),
+        }))
+    }
+
     /// The number of its lines.
     pub(in crate::logs::search) fn lines(&self) -> u32 {
         self.counts

@@ -6,7 +6,9 @@
 
 mod block_facts;
 mod index_file;
+mod known_facts;
 mod log_index;
+mod postponed;
 mod segment_index;
 #[cfg(test)]
 mod tests;

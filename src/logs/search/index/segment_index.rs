@@ -1,4 +1,5 @@
 use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ pub(in crate::logs::search) struct SegmentIndex {
     pub(in crate::logs::search) blocks: Arc<Vec<BlockFacts>>,
     filters: Option<File>,
     words: WordFilter,
-    /// Whether a filter could not be read.
+    /// Whether a filter could not be read, or the index is gone.
     pub(in crate::logs::search) is_damaged: bool,
 }
 
@@ -29,9 +30,13 @@ impl SegmentIndex {
     }
 
     pub(super) fn open(path: &Path, blocks: Arc<Vec<BlockFacts>>) -> Self {
+        let opened = File::open(path);
+        // Somebody has removed it since its facts were read.
+        let is_gone = |error: &io::Error| error.kind() == ErrorKind::NotFound;
         Self {
+            is_damaged: !blocks.is_empty() && opened.as_ref().is_err_and(is_gone),
             blocks,
-            filters: File::open(path).ok(),
+            filters: opened.ok(),
             ..Self::empty()
         }
     }

@@ -283,3 +283,145 @@ fn a_file_that_cannot_be_read_keeps_back_no_line_of_the_others() {
     let outcome = run(&index, &text("unicorn"), &mut counter);
     assert_eq!(counter.finish(&outcome).unreadable, 1);
 }
+
+fn has_index(directory: &Path, number: u64) -> bool {
+    directory.join(format!("index/{number:06}")).exists()
+}
+
+#[test]
+fn a_file_that_cannot_be_indexed_keeps_back_none_of_the_others_and_is_tried_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let log_files = files(directory.path());
+    write(&log_files, 0..2 * LINES);
+    log_files.tick();
+    let closed = compressed(directory.path());
+    let intact = fs::read(&closed[1]).unwrap();
+    for is_damaged in [false, true] {
+        if is_damaged {
+            fs::write(&closed[1], &intact[..40]).unwrap();
+        } else {
+            make_unreadable(&closed[1]);
+        }
+        let index = indexed(&log_files);
+        assert_eq!(index.unindexed(), Some(1));
+        let of = |number| has_index(directory.path(), number);
+        assert!(of(1) && !of(2) && of(3), "{is_damaged}");
+        // Runs leave it out for a while.
+        if !is_damaged {
+            fs::remove_dir(&closed[1]).unwrap();
+        }
+        fs::write(&closed[1], &intact).unwrap();
+        for _ in 0..50 {
+            assert!(index.run(MIB).unwrap());
+        }
+        assert!(!of(2) && index.unindexed() == Some(1));
+        for _ in 0..20 {
+            index.run(MIB).unwrap();
+        }
+        assert!(of(2) && index.unindexed() == Some(0));
+        fs::remove_file(directory.path().join("index/000002")).unwrap();
+    }
+}
+
+#[test]
+fn an_index_that_cannot_be_written_keeps_back_none_of_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let log_files = files(directory.path());
+    write(&log_files, 0..2 * LINES);
+    fs::create_dir_all(directory.path().join("index/000002")).unwrap();
+    let index = indexed(&log_files);
+    assert_eq!(index.unindexed(), Some(1));
+    assert!(directory.path().join("index/000001").is_file());
+    // Two are no fault of one file.
+    let other = LogIndex::at(&log_files, &directory.path().join("combined.log"));
+    assert!(other.run(MIB).is_err());
+}
+
+#[test]
+fn an_index_whose_folder_is_removed_is_made_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let log_files = files(directory.path());
+    write(&log_files, 0..LINES + 2000);
+    let index = indexed(&log_files);
+    fs::remove_dir_all(directory.path().join("index")).unwrap();
+    // The current file has blocks in the index that was removed, and gets another one.
+    write(&log_files, LINES + 2000..LINES + 3500);
+    while !index.run(MIB).unwrap() {}
+    let made = all_indexes(directory.path());
+    assert!(made.len() > 1);
+    fs::remove_dir_all(directory.path().join("index")).unwrap();
+    drop(indexed(&log_files));
+    assert_eq!(made, all_indexes(directory.path()));
+}
+
+/// The indexes and what they have.
+fn all_indexes(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = fs::read_dir(directory.join("index")).unwrap();
+    let paths = entries.map(|it| it.unwrap().path());
+    let mut all: Vec<_> = paths
+        .map(|it| (it.clone(), fs::read(it).unwrap()))
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn facts_that_left_the_memory_are_not_read_again_by_each_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let log_files = files(directory.path());
+    write(&log_files, 0..2 * LINES);
+    log_files.tick();
+    let index = LogIndex::with_room(&log_files, 1);
+    while !index.run(MIB).unwrap() {}
+    let intact = all_indexes(directory.path());
+    // A run that read it would make it again.
+    let oldest = &intact[0].0;
+    fs::write(oldest, b"damaged").unwrap();
+    assert!(index.run(MIB).unwrap());
+    assert_eq!(fs::read(oldest).unwrap(), b"damaged");
+    // A search reads it.
+    let (found, _) = search(&index, &text("unicorn"));
+    assert_eq!(found.len(), 12);
+    while !index.run(MIB).unwrap() {}
+    assert!(all_indexes(directory.path()) == intact);
+}
+
+#[test]
+fn a_file_that_its_index_excludes_is_not_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let log_files = files(directory.path());
+    write(&log_files, 0..2 * LINES);
+    log_files.tick();
+    let index = indexed(&log_files);
+    make_unreadable(&compressed(directory.path())[0]);
+    let late = time_of(950_400_000_000 + 15_000 * 1_000_000);
+    let none = LogQuery::default().exact_level(tracing::Level::TRACE);
+    for (query, count) in [(LogQuery::default().since(late), 5000), (none, 0)] {
+        // It looks for files that could not be read.
+        assert_eq!(search(&index, &query).0.len(), count);
+    }
+    let again = LogIndex::new(&log_files, &Arc::default());
+    let (found, _) = search(&again, &LogQuery::default().since(late));
+    assert_eq!(found.len(), 5000);
+}
+
+#[test]
+fn a_renamed_file_that_is_gone_is_looked_for_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let log_files = files(directory.path());
+    write(&log_files, 0..100);
+    let renamed = directory.path().join("rotated.log");
+    fs::rename(directory.path().join("combined.log"), &renamed).unwrap();
+    write(&log_files, 100..200);
+    let index = LogIndex::new(&log_files, &Arc::default());
+    assert_eq!(search(&index, &text("horse")).0.len(), 199);
+    fs::remove_file(&renamed).unwrap();
+    let mut collector = LineCollector::new(LogQuery::MAX_LIMIT);
+    let outcome = run(&index, &text("horse"), &mut collector);
+    assert_eq!(
+        (collector.lines.len(), outcome.progress.unreadable),
+        (100, 1)
+    );
+    assert_eq!(log_files.segments().unwrap().1.len(), 1);
+    assert_eq!(search(&index, &text("horse")).0.len(), 100);
+}
