@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 
 use super::log_files::LogFiles;
 use super::position::LogPosition;
-use super::segment::LogSegment;
+use super::segment::{LogSegment, SegmentPlace};
 
 /// How often a file is looked up again that was renamed or compressed meanwhile.
 const ATTEMPTS: usize = 3;
@@ -34,6 +34,7 @@ impl LogFiles {
         segment: &LogSegment,
     ) -> io::Result<Option<(LogSegment, File)>> {
         let combined = self.combined();
+        let mut is_moved = false;
         for _ in 0..ATTEMPTS {
             let Some(now) = combined.exactly_at(segment.number) else {
                 return Ok(None);
@@ -41,9 +42,15 @@ impl LogFiles {
             let opened = combined.path_of(&now).and_then(File::open);
             match opened {
                 Ok(file) => return Ok(Some((now, file))),
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    is_moved = now.place == SegmentPlace::Moved;
+                }
                 Err(error) => return Err(error),
             }
+        }
+        // Each look for a renamed file goes over the whole directory, so one that is gone leaves the list.
+        if is_moved && self.directory().exists() {
+            combined.forget(segment.number);
         }
         Ok(None)
     }
