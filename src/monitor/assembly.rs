@@ -169,7 +169,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
 
     // The parts below need the worker's runtime, or only what stands already. None of them waits for anything.
     let health = health(&base, &worker, keys.clone());
-    let log_search = log_search(&base, log_files.as_ref(), &recent_logs, &worker);
+    let log_search = log_search(log_files.as_ref(), &recent_logs, &worker);
     let inbound = layer_context(
         &base,
         &tracing,
@@ -439,7 +439,6 @@ fn set_deadlines(worker: &Worker, errors: &ErrorTracker, tracing: &Tracing) {
 
 /// Creates the search of the log files, or of the last log records without them.
 fn log_search(
-    base: &Foundation,
     files: Option<&LogFilesState>,
     recent: &Arc<RecentLogStore>,
     worker: &Worker,
@@ -447,7 +446,6 @@ fn log_search(
     LogSearch::new(
         files.map(LogFilesState::index),
         Arc::clone(recent),
-        service_fields(base),
         (worker.handle(), worker.deadlines()),
     )
 }
@@ -505,7 +503,11 @@ fn processors(
 /// Creates the memory of the last log records. It stays empty if `log.recent_bytes` is 0.
 fn recent_logs(base: &Foundation) -> Arc<RecentLogStore> {
     let max_bytes = base.config.logs.recent_bytes;
-    Arc::new(RecentLogStore::new(max_bytes, Arc::clone(&base.requests)))
+    Arc::new(RecentLogStore::new(
+        max_bytes,
+        Arc::clone(&base.requests),
+        service_fields(base),
+    ))
 }
 
 /// Creates the observer that keeps the last log records, unless none are kept.

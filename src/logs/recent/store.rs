@@ -16,6 +16,7 @@ use crate::context::Requests;
 use crate::model::{RecordKind, SpanId, lock, lock_for_status, prefix};
 use crate::record::ErrorRecord;
 use crate::redact::RedactionRules;
+use crate::semconv;
 use crate::trace::AttributeValue;
 use crate::worker::{Format, LineObserver, Record};
 
@@ -30,6 +31,8 @@ pub(crate) struct RecentLogStore {
     requests: Arc<Requests>,
     /// The monitor's redaction rules. They are stored here because any thread may read a record.
     rules: RedactionRules,
+    /// The fields of the service, which every line has.
+    service: ServiceFields,
     blocks: Mutex<LogBlocks>,
     /// The number of events and captured errors with the level `ERROR`.
     errors: AtomicU64,
@@ -46,13 +49,14 @@ pub(in crate::logs) enum LineVisit {
 }
 
 impl RecentLogStore {
-    pub(crate) fn new(max_bytes: usize, requests: Arc<Requests>) -> Self {
+    pub(crate) fn new(max_bytes: usize, requests: Arc<Requests>, service: ServiceFields) -> Self {
         let clock = requests.clock();
         let run = clock.wall(clock.now());
         Self {
             run,
             requests,
             rules: RedactionRules::current(),
+            service,
             blocks: Mutex::new(LogBlocks::new(max_bytes)),
             errors: AtomicU64::new(0),
             keeps_records: max_bytes > 0,
@@ -100,20 +104,18 @@ impl RecentLogStore {
     pub(in crate::logs) fn visit_lines(
         &self,
         before: u64,
-        service: &ServiceFields,
         visit: &mut dyn FnMut(u64, &str) -> LineVisit,
     ) {
         let held = lock_for_status(&self.blocks).map(|blocks| blocks.hold(0));
         let _entered = self.rules.enter();
-        let mut formatter = LogFormatter::new(false, service, Arc::clone(&self.requests));
+        let mut formatter = LogFormatter::new(false, &self.service, Arc::clone(&self.requests));
         let (mut line, mut timestamps) = (Vec::new(), TimestampWriter::default());
         for block in held.unwrap_or_default().blocks.iter().rev() {
             let entries: Vec<_> = block.entries().collect();
             for entry in entries.iter().rev().filter(|it| it.sequence < before) {
-                if !format_entry(entry, &mut formatter, &mut line) {
+                if !format_entry(entry, &mut formatter, &mut timestamps, &mut line) {
                     continue;
                 }
-                set_time(&mut line, &mut timestamps, entry.wall);
                 let text = std::str::from_utf8(&line).unwrap_or_default();
                 if visit(entry.sequence, text.trim_end()) == LineVisit::Stop {
                     return;
@@ -125,8 +127,8 @@ impl RecentLogStore {
     fn records(&self, held: &HeldBlocks, query: &LogQuery) -> Vec<LogRecord> {
         let filter = LineFilter::new(query);
         let _entered = self.rules.enter();
-        let service = ServiceFields::default();
-        let mut formatter = LogFormatter::new(false, &service, Arc::clone(&self.requests));
+        let mut formatter = LogFormatter::new(false, &self.service, Arc::clone(&self.requests));
+        let mut timestamps = TimestampWriter::default();
         let (mut records, mut line) = (Vec::new(), Vec::new());
         for block in held.blocks.iter().rev() {
             let entries: Vec<_> = block.entries().collect();
@@ -134,8 +136,14 @@ impl RecentLogStore {
                 if entry.sequence <= query.after || records.len() == query.limit {
                     return records;
                 }
-                let read = read_entry(entry, (query, &filter), &mut formatter, &mut line);
-                records.extend(read);
+                let Some(facts) = facts_of(entry, query) else {
+                    continue;
+                };
+                if format_entry(entry, &mut formatter, &mut timestamps, &mut line)
+                    && filter.matches_fields(std::str::from_utf8(&line).unwrap_or_default())
+                {
+                    records.push(record_of_line(entry, &facts, &line));
+                }
             }
         }
         records
@@ -147,35 +155,31 @@ impl RecentLogStore {
     }
 }
 
-/// Formats an entry, if the query selects it, and reads the line's fields.
-fn read_entry(
-    entry: &LogEntry<'_>,
-    (query, filter): (&LogQuery, &LineFilter),
-    formatter: &mut LogFormatter,
-    line: &mut Vec<u8>,
-) -> Option<LogRecord> {
+/// The facts of an entry, if by them the query may select it.
+fn facts_of(entry: &LogEntry<'_>, query: &LogQuery) -> Option<RecordFacts> {
     if query.without_requests && entry.kind == RecordKind::Request {
         return None;
     }
-    let at = UNIX_EPOCH + Duration::from_nanos(entry.wall);
     let facts = RecordFacts::read(entry.kind, entry.body)?;
-    if !may_match(query, &facts, at) {
-        return None;
-    }
-    if !format_entry(entry, formatter, line)
-        || !filter.matches_fields(std::str::from_utf8(line).unwrap_or_default())
-    {
-        return None;
-    }
-    Some(record_of_line(entry, at, &facts, line))
+    may_match(query, &facts, time_of(entry)).then_some(facts)
 }
 
-/// Formats an entry as a line. Its time is not that of the entry. Returns false if the entry is malformed.
-fn format_entry(entry: &LogEntry<'_>, formatter: &mut LogFormatter, line: &mut Vec<u8>) -> bool {
+fn time_of(entry: &LogEntry<'_>) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(entry.wall)
+}
+
+/// Formats an entry as a line. Returns false if the entry is malformed.
+fn format_entry(
+    entry: &LogEntry<'_>,
+    formatter: &mut LogFormatter,
+    timestamps: &mut TimestampWriter,
+    line: &mut Vec<u8>,
+) -> bool {
     line.clear();
     if entry.kind == RecordKind::Notice {
         let notice = std::str::from_utf8(entry.body).unwrap_or_default();
         formatter.notice(0, notice, line);
+        set_time(line, timestamps, entry.wall);
         return true;
     }
     let record = Record {
@@ -185,10 +189,12 @@ fn format_entry(entry: &LogEntry<'_>, formatter: &mut LogFormatter, line: &mut V
         at: 0,
         body: entry.body,
     };
-    formatter.format(&record, line)
+    let is_formatted = formatter.format(&record, line);
+    set_time(line, timestamps, entry.wall);
+    is_formatted
 }
 
-/// Replaces the time of a line.
+/// Replaces the time of a line: the formatter has that of the start.
 fn set_time(line: &mut [u8], timestamps: &mut TimestampWriter, wall: u64) {
     const BEFORE: usize = b"{\"timestamp\":\"".len();
     let mut time = Vec::new();
@@ -199,16 +205,11 @@ fn set_time(line: &mut [u8], timestamps: &mut TimestampWriter, wall: u64) {
     }
 }
 
-fn record_of_line(
-    entry: &LogEntry<'_>,
-    at: SystemTime,
-    facts: &RecordFacts,
-    line: &[u8],
-) -> LogRecord {
+fn record_of_line(entry: &LogEntry<'_>, facts: &RecordFacts, line: &[u8]) -> LogRecord {
     let mut record = LogRecord {
         sequence: entry.sequence,
         kind: entry.kind,
-        at,
+        at: time_of(entry),
         level: facts.level,
         target: String::new(),
         message: String::new(),
@@ -219,8 +220,17 @@ fn record_of_line(
     };
     for (key, value) in fields(std::str::from_utf8(line).unwrap_or_default()) {
         match (&*key, value.into_attribute()) {
-            // The time of this line is not that of the record, and the level is known.
-            ("timestamp" | "level" | "trace_id", _) => {}
+            // They are known, or are the same in all records.
+            (
+                "timestamp"
+                | "level"
+                | "trace_id"
+                | semconv::SERVICE_NAME
+                | semconv::SERVICE_VERSION
+                | semconv::SERVICE_INSTANCE_ID
+                | semconv::DEPLOYMENT_ENVIRONMENT_NAME,
+                _,
+            ) => {}
             ("message", AttributeValue::Str(text)) => record.message = text,
             ("target", AttributeValue::Str(text)) => record.target = text,
             ("http.route", AttributeValue::Str(text)) => record.route = text,

@@ -8,6 +8,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::context::Requests;
 use crate::logs::LogQuery;
+use crate::logs::config::ServiceFields;
 use crate::model::RecordKind;
 use crate::worker::{LineObserver, Record};
 
@@ -77,7 +78,12 @@ fn a_reader_that_is_up_to_date_gets_no_block() {
 
 fn store(max_bytes: usize) -> Arc<RecentLogStore> {
     let requests = Requests::new(Clock::driven(Duration::from_secs(100)));
-    Arc::new(RecentLogStore::new(max_bytes, Arc::new(requests)))
+    let service = ServiceFields {
+        name: "shop".to_owned(),
+        environment: Some("test".to_owned()),
+        ..ServiceFields::default()
+    };
+    Arc::new(RecentLogStore::new(max_bytes, Arc::new(requests), service))
 }
 
 #[test]
@@ -128,4 +134,25 @@ fn a_long_notice_and_a_storm_of_long_records_are_bounded() {
         assert!(store.bytes() <= 256 << 10);
     }
     assert_eq!(store.read(&LogQuery::default()).newest, 1_000_001);
+}
+
+#[test]
+fn the_time_and_the_service_of_a_record_are_searched_and_are_no_fields_of_it() {
+    let store = store(1 << 20);
+    let mut observer = RecentLogsObserver::new(Arc::clone(&store));
+    // At 00:01:40 and 01:01:40.
+    for hour in [0, 3_600_000_000_000] {
+        observer.notice(hour, "full");
+    }
+    for (text, count) in [
+        ("timestamp:>=1970-01-01T01:00:00Z", 1),
+        ("timestamp:<1970-01-01T01:00:00Z full", 1),
+        ("service.name:shop", 2),
+        ("service.environment:test AND NOT service.name:bank", 2),
+        ("service.name:bank", 0),
+    ] {
+        let found = store.read(&LogQuery::default().text(text).unwrap());
+        assert_eq!(found.records.len(), count, "{text}");
+        assert!(found.records.iter().all(|it| it.fields.is_empty()));
+    }
 }

@@ -9,7 +9,6 @@ use super::found::FoundLine;
 use super::index::LogIndex;
 use super::line_head::LineHead;
 use crate::error::{Error, Result};
-use crate::logs::config::ServiceFields;
 use crate::logs::recent::{LineVisit, RecentLogStore};
 
 /// The maximum number of bytes of the lines of one result.
@@ -111,7 +110,7 @@ pub(super) fn read_files_from(
 ///
 /// Returns an error if the place is not in this memory.
 pub(super) fn read_memory_from(
-    (store, service): (&RecentLogStore, &ServiceFields),
+    store: &RecentLogStore,
     terms: &SearchTerms<'_>,
     from: LogCursor,
     limit: usize,
@@ -125,7 +124,7 @@ pub(super) fn read_memory_from(
     let end = store.newest() + 1;
     let (mut lines, mut next, mut has_more) = (VecDeque::new(), end.max(first), false);
     // They come the newest first. The oldest of them are wanted.
-    store.visit_lines(end, service, &mut |sequence, line| {
+    store.visit_lines(end, &mut |sequence, line| {
         if sequence < first || terms.budget.is_cancelled() {
             return LineVisit::Stop;
         }

@@ -20,7 +20,6 @@ use super::visitor::LineVisitor;
 use super::work::WorkQueue;
 use crate::clock::{Clock, wall_nanos};
 use crate::error::{Error, Result};
-use crate::logs::config::ServiceFields;
 use crate::logs::log_query::LogQuery;
 use crate::logs::recent::RecentLogStore;
 use crate::worker::Deadlines;
@@ -43,7 +42,6 @@ pub(crate) struct LogSearch {
 struct SearchSources {
     files: Option<Arc<LogIndex>>,
     recent: Arc<RecentLogStore>,
-    service: ServiceFields,
     /// The machine's clock, by which time limits are kept.
     monotonic: Clock,
 }
@@ -63,7 +61,7 @@ impl SearchSources {
         };
         match &self.files {
             Some(index) => search_files(index, &terms, visitor),
-            None => search_memory((&self.recent, &self.service), &terms, visitor),
+            None => search_memory(&self.recent, &terms, visitor),
         }
     }
 
@@ -90,7 +88,7 @@ impl SearchSources {
         };
         match &self.files {
             Some(index) => read_files_from(index, &terms, from, limit),
-            None => read_memory_from((&self.recent, &self.service), &terms, from, limit),
+            None => read_memory_from(&self.recent, &terms, from, limit),
         }
     }
 
@@ -107,14 +105,12 @@ impl LogSearch {
     pub(crate) fn new(
         files: Option<Arc<LogIndex>>,
         recent: Arc<RecentLogStore>,
-        service: ServiceFields,
         (handle, deadlines): (Handle, Deadlines),
     ) -> Self {
         Self {
             sources: Arc::new(SearchSources {
                 files,
                 recent,
-                service,
                 monotonic: Clock::system(),
             }),
             queue: WorkQueue::new(handle, deadlines),

@@ -5,7 +5,6 @@ use super::file_search::{SearchOutcome, SearchTerms};
 use super::found::SearchEnd;
 use super::visitor::{LineVisitor, SearchProgress};
 use crate::error::Result;
-use crate::logs::config::ServiceFields;
 use crate::logs::recent::{LineVisit, RecentLogStore};
 
 /// Searches the records in memory.
@@ -14,7 +13,7 @@ use crate::logs::recent::{LineVisit, RecentLogStore};
 ///
 /// Returns an error if the cursor is not one of this memory.
 pub(super) fn search_memory(
-    (store, service): (&RecentLogStore, &ServiceFields),
+    store: &RecentLogStore,
     terms: &SearchTerms<'_>,
     visitor: &mut dyn LineVisitor,
 ) -> Result<SearchOutcome> {
@@ -27,7 +26,7 @@ pub(super) fn search_memory(
     let cursor = |sequence| LogCursor(CursorPlace::Memory { run, sequence });
     let mut progress = SearchProgress::default();
     let mut stop = None;
-    store.visit_lines(before, service, &mut |sequence, line| {
+    store.visit_lines(before, &mut |sequence, line| {
         let is_full = visitor.is_full();
         if is_full || terms.budget.is_over() {
             let why = if is_full {
