@@ -1,6 +1,7 @@
 //! Whether a line fulfils an expression.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use super::grammar::{
     Condition, Expression, LogSeverity, RangeBound, RangeBounds, Test, Words, fold,
@@ -106,8 +107,8 @@ fn is_number(text: &str, wanted: &str) -> bool {
     if text == wanted {
         return true;
     }
-    match (text.parse::<f64>(), wanted.parse::<f64>()) {
-        (Ok(a), Ok(b)) => a == b,
+    match (RangeBound::number(text), RangeBound::number(wanted)) {
+        (Some(a), Some(b)) => a.order(b) == Some(Ordering::Equal),
         _ => false,
     }
 }
@@ -118,15 +119,37 @@ fn is_within(name: &str, value: &LineValue<'_>, bounds: &RangeBounds) -> bool {
             micros_of_timestamp(text.as_bytes()).map(RangeBound::Time)
         }
         ("level", LineValue::Text(text)) => LogSeverity::parse(text).map(RangeBound::Level),
-        (_, LineValue::Bare(text)) => number(text),
+        (_, LineValue::Bare(text)) => RangeBound::number(text),
         (_, LineValue::Text(_)) => None,
     };
     value.is_some_and(|value| bounds.contain(value))
 }
 
-pub(super) fn number(text: &str) -> Option<RangeBound> {
-    if let Ok(number) = text.parse() {
-        return Some(RangeBound::Integer(number));
+#[cfg(test)]
+mod tests {
+    use super::super::grammar::parse;
+    use super::*;
+    use crate::logs::line_fields::fields;
+
+    #[test]
+    fn integers_that_no_float_has_are_found_exactly() {
+        let line = r#"{"id":9007199254740993,"big":18446744073709551615,"ratio":0.5}"#;
+        let fields: Vec<_> = fields(line).collect();
+        for (query, is_found) in [
+            ("id:9007199254740993", true),
+            ("id:9007199254740992", false),
+            ("id:9007199254740993.0", false),
+            ("id:>9007199254740992", true),
+            ("id:<=9007199254740992", false),
+            ("id:[9007199254740993 TO 9007199254740993]", true),
+            ("big:18446744073709551614", false),
+            ("big:>18446744073709551614", true),
+            ("big:<18446744073709551615", false),
+            ("ratio:5e-1", true),
+            ("ratio:<1", true),
+        ] {
+            let expression = parse(query).unwrap();
+            assert_eq!(is_fulfilled(&expression, &fields), is_found, "{query}");
+        }
     }
-    text.parse().ok().map(RangeBound::Float)
 }

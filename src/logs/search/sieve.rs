@@ -1,6 +1,6 @@
 //! What a line must contain to fulfil an expression: cheap to look for in a block of lines, and in the filter of its words.
 
-use super::grammar::{Condition, Expression, Test, Words, fold, is_found_by_words};
+use super::grammar::{Condition, Expression, RangeBound, Test, Words, fold, is_found_by_words};
 
 /// A necessary condition of an expression.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,7 +73,7 @@ impl Sieve {
                 words,
                 is_prefix,
                 whole,
-            } if name.is_none() || whole.parse::<f64>().is_err() => {
+            } if name.is_none() || RangeBound::number(whole).is_none() => {
                 add(&mut words.iter().cloned(), *is_prefix);
             }
             Test::Exact(text) => {

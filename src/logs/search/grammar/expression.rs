@@ -1,3 +1,5 @@
+use std::cmp::Ordering;
+
 /// What a line must fulfil.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::logs) enum Expression {
@@ -46,7 +48,8 @@ pub(in crate::logs) struct RangeBounds {
 /// A bound of a range.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub(in crate::logs) enum RangeBound {
-    Integer(i64),
+    /// Any integer of 64 bits, with or without a sign.
+    Integer(i128),
     Float(f64),
     /// Microseconds since the Unix epoch.
     Time(u64),
@@ -90,6 +93,26 @@ impl LogSeverity {
     }
 }
 
+impl RangeBound {
+    /// The number that a text is, the same for what a query names and for what a line has.
+    pub(in crate::logs) fn number(text: &str) -> Option<Self> {
+        if let Ok(integer) = text.parse() {
+            return Some(Self::Integer(integer));
+        }
+        let float: f64 = text.parse().ok()?;
+        float.is_finite().then_some(Self::Float(float))
+    }
+
+    /// The order of two bounds. Those of different kinds are not ordered, except numbers.
+    pub(in crate::logs) fn order(self, other: Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Integer(a), Self::Float(b)) => order_of_numbers(a, b),
+            (Self::Float(a), Self::Integer(b)) => order_of_numbers(b, a).map(Ordering::reverse),
+            (a, b) => a.partial_cmp(&b).filter(|_| same_kind(a, b)),
+        }
+    }
+}
+
 impl RangeBounds {
     /// Whether a value is within.
     pub(in crate::logs) fn contain(&self, value: RangeBound) -> bool {
@@ -103,18 +126,60 @@ impl RangeBounds {
     }
 }
 
-/// Whether the first bound is below the second one, or equal to it, if that counts. Those of different kinds are not
-/// ordered.
+/// Whether the first bound is below the second one, or equal to it, if that counts.
 fn is_ordered(first: RangeBound, second: RangeBound, or_equal: bool) -> bool {
-    use std::cmp::Ordering::{Equal, Less};
-    let ordering = match (first, second) {
-        (RangeBound::Integer(a), RangeBound::Float(b)) => (a as f64).partial_cmp(&b),
-        (RangeBound::Float(a), RangeBound::Integer(b)) => a.partial_cmp(&(b as f64)),
-        (a, b) => a.partial_cmp(&b).filter(|_| same_kind(a, b)),
-    };
-    ordering == Some(Less) || or_equal && ordering == Some(Equal)
+    let order = first.order(second);
+    order == Some(Ordering::Less) || or_equal && order == Some(Ordering::Equal)
+}
+
+/// The order of an integer and another number. It is exact: the float that is nearest to an integer may be another integer.
+fn order_of_numbers(integer: i128, float: f64) -> Option<Ordering> {
+    // These are powers of two. Between them, a float without its fraction is an integer of this size.
+    if float >= i128::MAX as f64 {
+        return Some(Ordering::Less);
+    }
+    if float < i128::MIN as f64 {
+        return Some(Ordering::Greater);
+    }
+    let by_fraction = 0.0_f64.partial_cmp(&float.fract())?;
+    Some(integer.cmp(&(float as i128)).then(by_fraction))
 }
 
 fn same_kind(a: RangeBound, b: RangeBound) -> bool {
     std::mem::discriminant(&a) == std::mem::discriminant(&b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_compared_exactly() {
+        let order = |a: &str, b: &str| {
+            let [a, b] = [a, b].map(|it| RangeBound::number(it).unwrap());
+            assert_eq!(a.order(b), b.order(a).map(Ordering::reverse));
+            a.order(b).unwrap()
+        };
+        for (a, b) in [
+            ("9007199254740992", "9007199254740993"),
+            ("9223372036854775807", "9223372036854775808"),
+            ("18446744073709551614", "18446744073709551615"),
+            ("9007199254740992.0", "9007199254740993"),
+            ("-9007199254740993", "-9007199254740992.0"),
+            ("-1", "-0.5"),
+            ("-0.5", "0"),
+            ("3", "3.25"),
+            ("3.25", "4"),
+            ("18446744073709551615", "1e300"),
+            ("-1e300", "-9223372036854775808"),
+        ] {
+            assert_eq!(order(a, b), Ordering::Less, "{a} {b}");
+        }
+        for (a, b) in [("12", "12.0"), ("-0.0", "0"), ("1e3", "1000"), ("+5", "5")] {
+            assert_eq!(order(a, b), Ordering::Equal, "{a} {b}");
+        }
+        for none in ["", "x", "inf", "NaN", "1e999"] {
+            assert_eq!(RangeBound::number(none), None, "{none}");
+        }
+    }
 }

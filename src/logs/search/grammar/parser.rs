@@ -415,7 +415,8 @@ impl FieldKind {
                 Ok((level, level))
             }
             Self::Whole | Self::Other => {
-                let number = number(text).ok_or_else(|| LogQueryError::new(at, "a number"))?;
+                let number =
+                    RangeBound::number(text).ok_or_else(|| LogQueryError::new(at, "a number"))?;
                 Ok((number, number))
             }
         }
@@ -428,12 +429,4 @@ fn time_at(at: usize, text: &str) -> Parsed<(u64, u64)> {
 
 fn level_at(at: usize, text: &str) -> Parsed<LogSeverity> {
     LogSeverity::parse(text).ok_or_else(|| LogQueryError::new(at, LEVEL))
-}
-
-fn number(text: &str) -> Option<RangeBound> {
-    if let Ok(number) = text.parse() {
-        return Some(RangeBound::Integer(number));
-    }
-    let number: f64 = text.parse().ok()?;
-    number.is_finite().then_some(RangeBound::Float(number))
 }
