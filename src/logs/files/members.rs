@@ -9,8 +9,8 @@ use flate2::{Compression, GzBuilder};
 
 /// A block ends with the line that makes it so long, in bytes.
 pub(in crate::logs) const MEMBER: usize = 256 * 1024;
-/// The maximum number of bytes of a block.
-const MAX_MEMBER: usize = 4 << 20;
+/// The maximum number of bytes of a block. One that is cut within a line has up to `MEMBER` more.
+pub(in crate::logs) const MAX_MEMBER: usize = 4 << 20;
 
 /// The first bytes of a member: those of gzip with an extra field, which ends with the length of the member.
 const HEAD: usize = 20;

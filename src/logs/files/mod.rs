@@ -41,7 +41,7 @@ mod tests;
 mod writer;
 
 pub(crate) use self::log_files::{LogFiles, LogFilesSetup, LogFilesStatus};
-pub(in crate::logs) use self::members::{BlockCutter, MEMBER, members, read_member};
+pub(in crate::logs) use self::members::{BlockCutter, MAX_MEMBER, MEMBER, members, read_member};
 #[cfg_attr(
     not(feature = "elasticsearch"),
     expect(unused_imports, reason = "shipping reads with them")

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::str::from_utf8;
 
 use super::sieve::Sieve;
+use crate::logs::files::MAX_MEMBER;
 
 /// The bytes that are read at once.
 const BLOCK: usize = 256 * 1024;
@@ -60,7 +61,8 @@ impl LineBlock {
     /// Returns an error if the file cannot be read, or is shorter.
     pub(super) fn read(&mut self, file: &mut File, from: u64, to: u64) -> io::Result<()> {
         let length = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
-        if length > 2 * MAX_LINE {
+        // An indexed block may have a line that is longer than ours.
+        if length > 2 * MAX_MEMBER {
             return Err(ErrorKind::InvalidData.into());
         }
         self.start = from;

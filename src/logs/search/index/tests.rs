@@ -425,3 +425,22 @@ fn a_renamed_file_that_is_gone_is_looked_for_once() {
     assert_eq!(log_files.segments().unwrap().1.len(), 1);
     assert_eq!(search(&index, &text("horse")).0.len(), 100);
 }
+
+#[test]
+fn a_block_with_a_line_that_is_longer_than_ours_is_searched() {
+    let directory = tempfile::tempdir().unwrap();
+    let log_files = files(directory.path());
+    write(&log_files, 0..10);
+    let line = "x".repeat(3 << 20) + "\n";
+    let mut writer = LogFileWriter::new(&log_files);
+    assert_eq!(writer.write(line.as_bytes()).unwrap(), line.len());
+    write(&log_files, 10..20);
+    for is_compressed in [false, true] {
+        if is_compressed {
+            log_files.tick();
+        }
+        let index = indexed(&log_files);
+        assert_eq!(search(&index, &text("unicorn")).0.len(), 1);
+        assert_eq!(search(&index, &text("horse")).0.len(), 19);
+    }
+}
