@@ -221,6 +221,7 @@ fn tail_document(found: &LogTail) -> String {
         it.list("lines", |list| put_lines(list, &found.lines));
         put_cursor(it, "next", Some(found.next));
         it.bool("has_more", found.has_more);
+        it.integer("unreadable", u64::from(found.unreadable));
     })
 }
 

@@ -137,6 +137,24 @@ pub(in crate::logs) fn members(file: &mut File) -> io::Result<Vec<Member>> {
     Ok(all)
 }
 
+/// The block that has a byte of a file with so many bytes, both before compression: where it begins in the compressed file, and
+/// before compression. That is the beginning of the file unless its blocks are known to the end.
+///
+/// # Errors
+///
+/// Returns an error if the file cannot be read.
+pub(super) fn block_with(file: &mut File, offset: u64, bytes: u64) -> io::Result<(u64, u64)> {
+    // The first block has it.
+    if offset < MEMBER as u64 {
+        return Ok((0, 0));
+    }
+    let all = members(file)?;
+    let end = all.last().map_or(0, |it| it.start + u64::from(it.bytes));
+    let before = all.iter().take_while(|it| it.start <= offset);
+    let found = before.last().filter(|_| end >= bytes);
+    Ok(found.map_or((0, 0), |it| (it.at, it.start)))
+}
+
 /// The length of the member at a byte; `None` if there is no complete one of ours.
 fn length_at(file: &mut File, at: u64, file_length: u64) -> io::Result<Option<u32>> {
     if file_length.saturating_sub(at) <= HEAD as u64 {

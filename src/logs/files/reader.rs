@@ -5,6 +5,7 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 
 use super::catalog::SegmentCatalog;
+use super::members::block_with;
 use super::position::LogPosition;
 use super::segment::{LogSegment, SegmentPlace};
 
@@ -178,6 +179,16 @@ impl LogReader {
         self.position = to;
     }
 
+    /// Passes over the rest of a file that cannot be read, and counts its lines as missed. Returns false if none follows it.
+    pub(super) fn pass_over(&mut self) -> bool {
+        let next = self.catalog.at(self.position.segment.saturating_add(1));
+        if let Some(next) = next {
+            self.open = None;
+            self.skip_to(next.start(self.position.list));
+        }
+        next.is_some()
+    }
+
     /// Goes to the file after this one.
     fn go_to_next(&mut self) {
         if let Some(open) = self.open.take() {
@@ -287,8 +298,11 @@ impl OpenSource {
 fn open_at(catalog: &SegmentCatalog, segment: &LogSegment, offset: u64) -> io::Result<OpenSource> {
     let mut file = File::open(catalog.path_of(segment)?)?;
     let from = if segment.place == SegmentPlace::Compressed {
+        // A tail asks for the last lines of a large file again and again.
+        let (at, start) = block_with(&mut file, offset, segment.bytes)?;
+        io::Seek::seek(&mut file, io::SeekFrom::Start(at))?;
         let mut decoder = MultiGzDecoder::new(BufReader::with_capacity(CHUNK, file));
-        io::copy(&mut (&mut decoder).take(offset), &mut io::sink())?;
+        io::copy(&mut (&mut decoder).take(offset - start), &mut io::sink())?;
         SegmentSource::Compressed(Box::new(decoder))
     } else {
         io::Seek::seek(&mut file, io::SeekFrom::Start(offset))?;

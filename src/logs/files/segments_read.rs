@@ -67,16 +67,17 @@ impl LogFiles {
     }
 
     /// Visits the lines from a file and a byte on, in their order, until `visit` returns false. Returns where the line begins
-    /// that was refused, or the end. Lines that are gone are passed over.
+    /// that was refused, or the end, and the number of files that could not be read. Lines that are gone are passed over, and so
+    /// are files that cannot be read, unless none follows.
     ///
     /// # Errors
     ///
-    /// Returns an error if a file cannot be read.
+    /// Returns an error if the newest file cannot be read.
     pub(in crate::logs) fn visit_from(
         &self,
         (segment, offset): (u64, u64),
         visit: &mut dyn FnMut((u64, u64), &[u8]) -> bool,
-    ) -> io::Result<(u64, u64)> {
+    ) -> io::Result<((u64, u64), u32)> {
         let from = LogPosition {
             list: self.combined().list(),
             segment,
@@ -85,15 +86,25 @@ impl LogFiles {
             line: 0,
         };
         let (mut reader, mut line) = (self.reader(Some(from))?, Vec::new());
-        while reader.next_line(&mut line)? {
+        let mut unreadable = 0;
+        loop {
+            match reader.next_line(&mut line) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) if !reader.pass_over() => return Err(error),
+                Err(_) => {
+                    unreadable += 1;
+                    continue;
+                }
+            }
             let after = reader.position();
             let start = after.offset.saturating_sub(line.len() as u64 + 1);
             if !visit((after.segment, start), &line) {
-                return Ok((after.segment, start));
+                return Ok(((after.segment, start), unreadable));
             }
         }
         let end = reader.position();
-        Ok((end.segment, end.offset))
+        Ok(((end.segment, end.offset), unreadable))
     }
 
     /// Whether the file with this number is in the list.

@@ -1,6 +1,6 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -587,4 +587,35 @@ fn many_renamed_files_take_no_more_room() {
     }));
     assert_eq!(read(&mut reader), numbers(150..251));
     assert_eq!(reader.missed(), 150);
+}
+
+#[test]
+fn a_position_in_a_compressed_file_is_found_without_what_is_before_its_block() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process(directory.path(), 1000, u64::MAX);
+    let text: String = (0..60_000).map(|n| format!("line {n:06}\n")).collect();
+    assert_eq!(
+        process.file.append(text.as_bytes(), DAY).unwrap(),
+        text.len()
+    );
+    process.write(60_000..60_010);
+    compress_closed(&process.catalog, 0o640).unwrap();
+    let (mut reader, mut line) = (process.reader(None), Vec::new());
+    for _ in 0..50_000 {
+        assert!(reader.next_line(&mut line).unwrap());
+    }
+    let position = reader.position();
+    // What the first block has is damaged, and its length is not.
+    let mut paths = process
+        .names()
+        .into_iter()
+        .map(|it| directory.path().join(it));
+    let is_compressed = |it: &PathBuf| it.extension() == Some("gz".as_ref());
+    let path = paths.find(is_compressed).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[100..200].fill(0xff);
+    fs::write(&path, bytes).unwrap();
+    let mut again = process.reader(Some(position));
+    assert_eq!(read(&mut again), numbers(50_000..60_010));
+    assert_eq!(again.missed(), 0);
 }

@@ -26,6 +26,9 @@ pub struct LogTail {
     pub next: LogCursor,
     /// Whether there are more already: the limit of rows or of time was reached.
     pub has_more: bool,
+    /// Files that could not be read and were passed over, see [`FoundLogs::unreadable`](super::FoundLogs::unreadable). If the
+    /// newest file cannot be read, the call returns an error.
+    pub unreadable: u32,
 }
 
 /// Where the newest line of the files ends.
@@ -96,11 +99,12 @@ pub(super) fn read_files_from(
         }
         true
     });
-    let next = cursor(visited.map_err(|it| unreadable(&it))?);
+    let (next, unreadable) = visited.map_err(|it| unreadable(&it))?;
     Ok(LogTail {
         lines,
-        next,
+        next: cursor(next),
         has_more,
+        unreadable,
     })
 }
 
@@ -123,16 +127,21 @@ pub(super) fn read_memory_from(
     let cursor = |sequence| LogCursor(CursorPlace::Memory { run, sequence });
     let end = store.newest() + 1;
     let (mut lines, mut next, mut has_more) = (VecDeque::new(), end.max(first), false);
-    // They come the newest first. The oldest of them are wanted.
+    let mut bytes = 0;
+    // They come the newest first. The oldest of them are wanted, so the newest ones give way.
     store.visit_lines(end, &mut |sequence, line| {
         if sequence < first || terms.budget.is_cancelled() {
             return LineVisit::Stop;
         }
         if let Some(found) = matching(terms, line, cursor(sequence)) {
+            bytes += found.json.len();
             lines.push_front((sequence, found));
-            if lines.len() > limit {
-                has_more = true;
-                next = lines.pop_back().map_or(next, |(sequence, _)| sequence);
+            while lines.len() > limit || bytes > MAX_BYTES && lines.len() > 1 {
+                let Some((sequence, newest)) = lines.pop_back() else {
+                    break;
+                };
+                bytes -= newest.json.len();
+                (next, has_more) = (sequence, true);
             }
         }
         LineVisit::Continue
@@ -141,6 +150,7 @@ pub(super) fn read_memory_from(
         lines: lines.into_iter().map(|(_, found)| found).collect(),
         next: cursor(next),
         has_more,
+        unreadable: 0,
     })
 }
 
@@ -157,4 +167,58 @@ fn matching(terms: &SearchTerms<'_>, line: &str, cursor: LogCursor) -> Option<Fo
 
 fn unreadable(error: &io::Error) -> Error {
     Error::reader(format!("the log files cannot be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::context::Requests;
+    use crate::logs::LogQuery;
+    use crate::logs::config::ServiceFields;
+    use crate::logs::recent::RecentLogsObserver;
+    use crate::logs::search::budget::SearchBudget;
+    use crate::logs::search::line_filter::LineFilter;
+    use crate::worker::LineObserver as _;
+
+    #[test]
+    fn the_lines_of_a_tail_of_the_memory_are_bounded_in_bytes() {
+        let clock = Clock::driven(Duration::from_secs(100));
+        let requests = Arc::new(Requests::new(clock.clone()));
+        let store = RecentLogStore::new(32 << 20, requests, ServiceFields::default());
+        let store = Arc::new(store);
+        let mut observer = RecentLogsObserver::new(Arc::clone(&store));
+        for n in 0..1500 {
+            observer.notice(0, &format!("{n} {}", "x".repeat(8000)));
+        }
+        let filter = LineFilter::new(&LogQuery::default());
+        let terms = SearchTerms {
+            filter: &filter,
+            budget: &SearchBudget::new(&clock, Duration::from_secs(1), &|| false),
+            before: None,
+        };
+        let mut from = LogCursor(CursorPlace::Memory {
+            run: store.run(),
+            sequence: 1,
+        });
+        let mut numbers = Vec::new();
+        loop {
+            let tail = read_memory_from(&store, &terms, from, LogQuery::MAX_LIMIT).unwrap();
+            let bytes: usize = tail.lines.iter().map(|it| it.json.len()).sum();
+            assert!(bytes <= MAX_BYTES, "{bytes}");
+            numbers.extend(tail.lines.iter().map(|line| {
+                let message = line.message();
+                let number = message.split(' ').next().unwrap().parse::<u64>();
+                number.unwrap()
+            }));
+            from = tail.next;
+            if !tail.has_more {
+                break;
+            }
+        }
+        assert_eq!(numbers, (0..1500).collect::<Vec<_>>());
+    }
 }

@@ -151,12 +151,13 @@ impl LogSearch {
             let end = sources.end()?;
             let mut collector = LineCollector::new(query.limit);
             let query = query.clone().before(end);
-            sources.search((&query, &filter), is_cancelled, &mut collector)?;
+            let found = sources.search((&query, &filter), is_cancelled, &mut collector)?;
             collector.lines.reverse();
             Ok(LogTail {
                 lines: collector.lines,
                 next: end,
                 has_more: false,
+                unreadable: found.progress.unreadable,
             })
         })
     }

@@ -10,7 +10,10 @@ use super::LogIndex;
 use crate::clock::Clock;
 use crate::logs::search::budget::SearchBudget;
 use crate::logs::search::collector::LineCollector;
+use crate::logs::search::cursor::{CursorPlace, LogCursor};
 use crate::logs::search::file_search::{SearchOutcome, SearchTerms, search_files};
+use crate::logs::search::forward::read_files_from;
+use crate::logs::search::found::FoundLine;
 use crate::logs::search::histogram::HistogramCounter;
 use crate::logs::search::line_filter::LineFilter;
 use crate::logs::search::visitor::{LineVisitor, time_of};
@@ -443,4 +446,33 @@ fn a_block_with_a_line_that_is_longer_than_ours_is_searched() {
         assert_eq!(search(&index, &text("unicorn")).0.len(), 1);
         assert_eq!(search(&index, &text("horse")).0.len(), 19);
     }
+}
+
+#[test]
+fn a_tail_passes_over_a_file_that_cannot_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let log_files = files(directory.path());
+    write(&log_files, 0..2 * LINES);
+    log_files.tick();
+    make_unreadable(&compressed(directory.path())[1]);
+    let index = LogIndex::new(&log_files, &Arc::default());
+    let (clock, filter) = (Clock::system(), LineFilter::new(&text("unicorn")));
+    let terms = SearchTerms {
+        filter: &filter,
+        budget: &SearchBudget::new(&clock, Duration::from_secs(600), &|| false),
+        before: None,
+    };
+    let (list, _, _) = log_files.end().unwrap();
+    let begin = LogCursor(CursorPlace::File {
+        list,
+        segment: 1,
+        offset: 0,
+    });
+    let tail = read_files_from(&index, &terms, begin, LogQuery::MAX_LIMIT).unwrap();
+    assert_eq!((tail.unreadable, tail.has_more), (1, false));
+    let of = |line: Option<&FoundLine>| line.unwrap().json.clone();
+    assert!(of(tail.lines.first()).contains("eats 5 apples"));
+    assert!(of(tail.lines.last()).contains("eats 19552 apples"));
+    let rest = read_files_from(&index, &terms, tail.next, LogQuery::MAX_LIMIT).unwrap();
+    assert_eq!((rest.unreadable, rest.lines.len()), (0, 0));
 }
