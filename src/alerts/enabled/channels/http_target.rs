@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,7 +18,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum length of a URL, in bytes.
 const MAX_URL: usize = 2048;
 
-/// A URL that requests go to. Its path may be a secret, so nothing but the host is ever shown.
+/// A URL that requests go to. Its path may be a secret, so nothing but the host is ever shown. It has a client of its own, so that
+/// a name that cannot be looked up delays no other target.
 #[derive(Clone)]
 pub(in crate::alerts::enabled) struct HttpTarget {
     client: HttpClient,
@@ -57,8 +57,13 @@ impl HttpTarget {
         if let Some(problem) = parsed.authority().and_then(|it| port_of(it).err()) {
             return Err(problem.to_owned());
         }
+        let allowed = if is_internal {
+            AllowedAddresses::Internal
+        } else {
+            AllowedAddresses::Public
+        };
         Ok(Self {
-            client: client(is_internal)?,
+            client: HttpClient::guarded(allowed)?,
             url: parsed,
         })
     }
@@ -124,18 +129,6 @@ impl HttpTarget {
     }
 }
 
-/// The client of all targets that may be in the same places. It keeps no connections, and belongs to no runtime.
-fn client(is_internal: bool) -> Result<HttpClient, String> {
-    static INTERNAL: OnceLock<Result<HttpClient, String>> = OnceLock::new();
-    static PUBLIC: OnceLock<Result<HttpClient, String>> = OnceLock::new();
-    let (client, allowed) = if is_internal {
-        (&INTERNAL, AllowedAddresses::Internal)
-    } else {
-        (&PUBLIC, AllowedAddresses::Public)
-    };
-    client.get_or_init(|| HttpClient::guarded(allowed)).clone()
-}
-
 /// Milliseconds since the Unix epoch.
 pub(super) fn now_millis() -> u64 {
     let clock = Clock::system();
@@ -187,6 +180,7 @@ impl fmt::Debug for HttpTarget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::worker::peer::{Peer, Reply};
 
     #[test]
     fn a_url_shows_nothing_but_its_host_and_its_problem() {
@@ -214,10 +208,26 @@ mod tests {
     }
 
     #[test]
-    fn targets_share_a_client_if_they_may_be_in_the_same_places() {
-        let target = |is_internal| HttpTarget::new("https://a/", is_internal).unwrap();
-        assert!(target(true).client.is_same(&target(true).client));
-        assert!(target(false).client.is_same(&target(false).client));
-        assert!(!target(true).client.is_same(&target(false).client));
+    fn a_target_whose_lookups_hang_delays_no_other() {
+        let peer = Peer::always(Reply::status(200));
+        let url = peer.url_by_name("localhost", "/");
+        let hanging = HttpTarget::new("http://hangs.test/", true).unwrap();
+        let good = HttpTarget::new(&url, true).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            // All its lookups hang.
+            let mut sends = tokio::task::JoinSet::new();
+            for _ in 0..8 {
+                let target = hanging.clone();
+                sends.spawn(async move { target.get().await });
+            }
+            let refused = sends.join_next().await.unwrap().unwrap().unwrap_err();
+            assert!(refused.text.contains("still hang"), "{refused}");
+            assert_eq!(good.get().await.unwrap().status.as_u16(), 200);
+        });
+        runtime.shutdown_background();
     }
 }

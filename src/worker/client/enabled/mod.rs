@@ -80,25 +80,17 @@ impl HttpClient {
         ))
     }
 
-    /// As [`new`](Self::new), for requests on any runtime, and only to certain addresses.
+    /// As [`new`](Self::new), for requests to one receiver on any runtime, and only to certain addresses. It trusts the public
+    /// authorities, and shares nothing but these with other clients: the lookups of one receiver delay no other.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// Fails if TLS cannot be set up.
     #[cfg(feature = "alerts")]
     pub(crate) fn guarded(allowed: AllowedAddresses) -> Result<Self, String> {
-        Ok(Self::with_resolver(
-            tls::connector(&TlsRoots::default())?,
-            Arc::new(resolver::system),
-            0,
-            allowed,
-        ))
-    }
-
-    /// Whether both share their connections.
-    #[cfg(all(test, feature = "alerts"))]
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        let resolve = Arc::new(resolver::system);
+        let connector = TcpConnector::with_resolver(tls::public()?, resolve, allowed);
+        Ok(Self::with_connector(connector.for_one_host(), 0))
     }
 
     fn with_resolver(
@@ -107,14 +99,16 @@ impl HttpClient {
         max_idle: usize,
         allowed: AllowedAddresses,
     ) -> Self {
+        Self::with_connector(TcpConnector::with_resolver(tls, resolve, allowed), max_idle)
+    }
+
+    fn with_connector(connector: TcpConnector, max_idle: usize) -> Self {
         let client = legacy::Client::builder(SuppressedExecutor)
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(max_idle)
             .http1_max_buf_size(MAX_RESPONSE)
-            .build(Connector::new(TcpConnector::with_resolver(
-                tls, resolve, allowed,
-            )));
+            .build(Connector::new(connector));
         Self(Arc::new(client))
     }
 

@@ -40,6 +40,13 @@ impl TcpConnector {
         }
     }
 
+    /// Limits the lookups to what one host needs: there may be many such connectors, and each lookup that hangs holds a thread.
+    #[cfg(feature = "alerts")]
+    pub(super) fn for_one_host(mut self) -> Self {
+        self.resolver = self.resolver.for_one_host();
+        self
+    }
+
     pub(super) fn allows_plain_text(&self) -> bool {
         self.allowed.allows_plain_text()
     }

@@ -1,6 +1,8 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+#[cfg(feature = "alerts")]
+use std::sync::OnceLock;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -26,6 +28,15 @@ pub(super) fn connector(roots: &TlsRoots) -> Result<TlsConnector, String> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// The connector that trusts the public authorities. It is made once in a process, and belongs to no runtime.
+#[cfg(feature = "alerts")]
+pub(super) fn public() -> Result<TlsConnector, String> {
+    static PUBLIC: OnceLock<Result<TlsConnector, String>> = OnceLock::new();
+    PUBLIC
+        .get_or_init(|| connector(&TlsRoots::default()))
+        .clone()
 }
 
 fn authorities(path: &Path) -> Result<RootCertStore, String> {
