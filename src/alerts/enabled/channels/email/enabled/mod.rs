@@ -2,6 +2,7 @@ mod address;
 mod channel;
 mod configured;
 mod html;
+mod limited_stream;
 mod message;
 mod page;
 mod part_deliveries;

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::future::poll_fn;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +14,9 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Starttls};
 use lettre::transport::smtp::extension::ClientId;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::limited_stream::LimitedStream;
 use super::message::ComposedMail;
 use super::server::{SmtpSecurity, SmtpServer};
 use super::stream::{PlainStream, SecureStream};
@@ -25,6 +27,8 @@ use crate::worker::TcpConnector;
 
 /// The time limit of a command.
 const COMMAND: Duration = Duration::from_secs(10);
+/// After this time, no further recipients are named: those that are accepted get the mail before the delivery is given up.
+const RECIPIENTS: Duration = Duration::from_secs(10);
 /// The time limit of the mail itself: a server may check it before it responds.
 const CONTENT: Duration = Duration::from_secs(15);
 /// The time limit of `QUIT`, which nobody waits for.
@@ -53,16 +57,27 @@ pub(super) struct SmtpSession {
 
 impl SmtpSession {
     /// Connects, with TLS unless it is switched off, and logs in.
+    ///
+    /// # Errors
+    ///
+    /// Fails if one of them does. The server is known to have nothing of the mail.
     pub(super) async fn open(
+        server: &SmtpServer,
+        connector: &TcpConnector,
+    ) -> Result<Self, DeliveryError> {
+        Self::open_and_login(server, connector)
+            .await
+            .map_err(certain)
+    }
+
+    async fn open_and_login(
         server: &SmtpServer,
         connector: &TcpConnector,
     ) -> Result<Self, DeliveryError> {
         let (host, port) = (&*server.host, server.port_or_default());
         let name = format!("{host}:{port}");
         let failed = |why: &dyn std::fmt::Display| {
-            certain(DeliveryError::retry(format!(
-                "the mail server {name}: {why}"
-            )))
+            DeliveryError::retry(format!("the mail server {name}: {why}"))
         };
         let stream = connector
             .connect(host, port)
@@ -75,15 +90,17 @@ impl SmtpSession {
             Err(_) => ClientId::default(),
         };
         let stream: Box<dyn AsyncTokioStream> = match server.security {
-            SmtpSecurity::PlainText => Box::new(stream),
+            SmtpSecurity::PlainText => Box::new(LimitedStream::new(stream)),
             SmtpSecurity::Implicit => {
                 let secured = connector.secure(host, stream).await;
-                Box::new(SecureStream::implicit(secured.map_err(|it| failed(&it))?))
+                let secured = SecureStream::implicit(secured.map_err(|it| failed(&it))?);
+                Box::new(LimitedStream::new(secured))
             }
             SmtpSecurity::StartTls => {
                 let stream = Self::starttls(stream, &hello, &name).await?;
                 let secured = connector.secure(host, stream).await;
-                Box::new(SecureStream::upgraded(secured.map_err(|it| failed(&it))?))
+                let secured = SecureStream::upgraded(secured.map_err(|it| failed(&it))?);
+                Box::new(LimitedStream::new(secured))
             }
         };
         let greet = AsyncSmtpConnection::connect_with_transport(stream, &hello);
@@ -107,7 +124,7 @@ impl SmtpSession {
         name: &str,
     ) -> Result<TcpStream, DeliveryError> {
         let stream = Arc::new(stream);
-        let plain = Box::new(PlainStream::new(&stream));
+        let plain = Box::new(LimitedStream::new(PlainStream::new(&stream)));
         let ask = async {
             let greet = AsyncSmtpConnection::connect_with_transport(plain, hello);
             let mut connection = step(name, "the greeting", COMMAND, greet).await?;
@@ -122,7 +139,6 @@ impl SmtpSession {
         };
         ask.await.map_err(|error| DeliveryError {
             is_final: false,
-            is_uncertain: false,
             ..error
         })?;
         let lost =
@@ -157,13 +173,25 @@ impl SmtpSession {
         })
     }
 
-    /// Sends a mail to those of `recipients` that the server accepts.
+    /// Sends a mail to those of `recipients` that the server accepts. If it is slow, only some are named, and the others are
+    /// deferred.
     ///
     /// # Errors
     ///
-    /// Fails if it accepts none, or not the mail.
+    /// Fails if it does not accept the mail, or ends the connection.
     pub(super) async fn send(
         &mut self,
+        mail: &ComposedMail,
+        from: &Address,
+        recipients: &[(usize, &Address)],
+    ) -> Result<MailResponse, DeliveryError> {
+        self.send_within(RECIPIENTS, mail, from, recipients).await
+    }
+
+    /// As [`send`](Self::send). Names no further recipients after `limit`, once one is accepted.
+    pub(super) async fn send_within(
+        &mut self,
+        limit: Duration,
         mail: &ComposedMail,
         from: &Address,
         recipients: &[(usize, &Address)],
@@ -171,7 +199,17 @@ impl SmtpSession {
         let sender = Mail::new(Some(from.clone()), Vec::new());
         self.command("the sender", sender).await?;
         let mut response = MailResponse::default();
+        let begun = Instant::now();
         for (index, address) in recipients {
+            if !response.accepted.is_empty() && begun.elapsed() >= limit {
+                let text = format!(
+                    "the mail server {} was too slow to take the recipient {address} at the same time as the others",
+                    self.server
+                );
+                let error = certain(DeliveryError::retry(text));
+                response.deferred.push((*index, error));
+                continue;
+            }
             let recipient = Rcpt::new((*address).clone(), Vec::new());
             match self
                 .command(&format!("the recipient {address}"), recipient)
@@ -252,6 +290,12 @@ fn certain(error: DeliveryError) -> DeliveryError {
     }
 }
 
+/// Whether the server has sent more than a [`LimitedStream`] reads.
+fn is_too_large(error: &SmtpError) -> bool {
+    let source = error.source().and_then(|it| it.downcast_ref::<io::Error>());
+    source.is_some_and(|it| it.kind() == io::ErrorKind::FileTooLarge)
+}
+
 fn code_of(error: &SmtpError) -> Option<u16> {
     error.status().map(u16::from)
 }
@@ -259,7 +303,9 @@ fn code_of(error: &SmtpError) -> Option<u16> {
 /// Judges a response: 4yz is retried, 5yz is final, and none is retried.
 fn judge(server: &str, what: &str, error: &SmtpError) -> DeliveryError {
     let Some(code) = code_of(error) else {
-        let why = if error.is_response() && !error.to_string().contains("incomplete") {
+        let why = if is_too_large(error) {
+            "was not read to its end: the server has sent more than 256 KiB"
+        } else if error.is_response() && !error.to_string().contains("incomplete") {
             "is not one of SMTP"
         } else {
             "did not arrive: the connection broke off"

@@ -1,62 +1,11 @@
-//! The mails themselves: `tests/it/email.rs` sends them.
-
-use std::time::{Duration, UNIX_EPOCH};
+//! The mails themselves.
 
 use lettre::message::Mailboxes;
 use proptest::prelude::*;
 
-use super::address::mailbox;
-use super::html::escaped;
-use super::message::{MAX_SIZE, compose};
-use crate::alerts::enabled::alert::{Alert, AlertState, Severity};
-use crate::alerts::enabled::notify::{
-    Notification, NotificationCause, NotificationStatus, NotifiedAlert,
-};
-
-fn notification(texts: &[&str]) -> Notification {
-    let text = |at: usize| texts[at % texts.len()].to_owned();
-    let time = |seconds: u64| UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds);
-    let alerts = (0..texts.len()).map(|at| NotifiedAlert {
-        alert: Alert {
-            rule: text(at),
-            labels: vec![("alertname".to_owned(), text(at)), (text(at + 1), text(at))],
-            annotations: vec![("summary".to_owned(), text(at))],
-            severity: Severity::Critical,
-            state: AlertState::Firing,
-            fingerprint: at as u64,
-            value: Some(0.5),
-            bound: text(at),
-            since: time(0),
-            fired_at: Some(time(1)),
-            resolved_at: None,
-            has_no_data: false,
-            has_failed: false,
-            acknowledged: None,
-            silenced_by: Vec::new(),
-            inhibited_by: None,
-            runbook: Some(text(at)),
-        },
-        status: NotificationStatus::Firing,
-        is_new: true,
-        top_routes: vec![text(at), text(at + 1)],
-        values: vec![1.0, 2.0],
-    });
-    Notification {
-        id: "0123456789abcdef-7".to_owned(),
-        group_key: format!("{}/{}", text(0), text(1)),
-        group_labels: Vec::new(),
-        status: NotificationStatus::Firing,
-        cause: NotificationCause::First,
-        severity: Severity::Critical,
-        alerts: alerts.collect(),
-        truncated: 0,
-        service: text(1),
-        environment: Some(text(0)),
-        at: time(60),
-        valid_for: Duration::from_secs(120),
-        dashboard_url: Some(text(1)),
-    }
-}
+use super::super::html::escaped;
+use super::super::message::{MAX_SIZE, compose};
+use super::*;
 
 fn mail(notification: &Notification) -> (String, String) {
     let from = mailbox("Watch <watch@example.com>").unwrap();
@@ -73,7 +22,6 @@ fn a_message_id_tells_services_and_incidents_apart_and_is_the_same_again() {
     let (id, content) = mail(&one);
     assert!(id.starts_with("<0123456789abcdef-7."), "{id}");
     assert!(id.ends_with("@example.com>"), "{id}");
-    // The key counts from the start of a data directory, so another one may have the same.
     let mut later = one.clone();
     later.at += Duration::from_millis(1);
     let mut other = one.clone();
