@@ -34,7 +34,8 @@ pub enum NotificationGrouping {
 /// restart, the same notification is delivered again, with the same [`id`](Notification::id).
 ///
 /// The future runs on a thread of the monitor, which it may block. It is dropped after 30 seconds, or when the monitor is shut
-/// down. A panic counts as a failure that is retried. All other methods are called once, when the channel is added.
+/// down. A panic counts as a failure that is retried. [`refused_recipients`](Self::refused_recipients) is called after each
+/// delivery, on the same thread. All other methods are called once, when the channel is added.
 ///
 /// ```
 /// use watchpost::alerts::{Channel, DeliveryError, DeliveryFuture, Notification};
@@ -86,8 +87,8 @@ pub trait Channel: Send + Sync + 'static {
         None
     }
 
-    /// The recipients that were refused since the start of the process. It is called whenever the state of the channel is asked
-    /// for. Default: none.
+    /// The recipients that were refused since the start of the process. It is called after each attempt to deliver, and the state
+    /// of the channel shows the last answer. Default: none.
     fn refused_recipients(&self) -> RefusedRecipients {
         RefusedRecipients::default()
     }

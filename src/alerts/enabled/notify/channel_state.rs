@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::channel::{Channel, ChannelFacts, DeliveryError};
+use super::channel::{Channel, ChannelFacts, DeliveryError, RefusedRecipients};
 use super::delivery::{ChannelStatus, Delivery};
 use super::group::STORE_WAIT;
 use super::notification::{Notification, NotifiedAlert};
@@ -35,6 +35,8 @@ pub(super) struct ChannelState {
     /// Whether it is one of this crate, whose requests are not the host's.
     is_own: bool,
     outbox: Mutex<ChannelOutbox>,
+    /// What the channel said after the last attempt. A status read asks nothing of the channel, which may be the host's.
+    refused: Mutex<RefusedRecipients>,
     store: Option<OutboxStore>,
     /// The version of the outbox that is on disk.
     stored: AtomicU64,
@@ -73,6 +75,7 @@ impl ChannelState {
             channel,
             is_own,
             outbox: Mutex::new(outbox),
+            refused: Mutex::default(),
             store,
             stored: AtomicU64::new(0),
             writing: Mutex::default(),
@@ -216,14 +219,21 @@ impl ChannelState {
             })
             .await
         };
-        let run = || runtime.block_on(sending);
-        let result = if self.is_own {
+        let result = self.run_channel(|| runtime.block_on(sending));
+        if let Some(refused) = self.run_channel(|| self.channel.refused_recipients()) {
+            *lock(&self.refused) = refused;
+        }
+        result.unwrap_or_else(|| Some(Err(DeliveryError::retry("the channel panicked"))))
+    }
+
+    /// Runs code of the channel. `None` if it panicked.
+    fn run_channel<T>(&self, run: impl FnOnce() -> T) -> Option<T> {
+        if self.is_own {
             catch_panic(run)
         } else {
             // What the host's channel does is the host's work.
             catch_panic(|| unsuppressed(run))
-        };
-        result.unwrap_or_else(|| Some(Err(DeliveryError::retry("the channel panicked"))))
+        }
     }
 
     /// Begins what is due on the blocking pool: the two do not wait for each other, nor for other channels.
@@ -272,10 +282,9 @@ impl ChannelState {
         letters.map(|letter| letter.alert.clone()).collect()
     }
 
-    /// `None` in a child made by `fork` if a thread of the parent held the lock.
+    /// `None` in a child made by `fork` if a thread of the parent held a lock.
     pub(super) fn status(&self) -> Option<ChannelStatus> {
-        // Without the lock: the channel may be the host's.
-        let refused = catch_panic(|| self.channel.refused_recipients());
+        let refused_recipients = lock_for_status(&self.refused)?.clone();
         let outbox = lock_for_status(&self.outbox)?;
         let counts = &outbox.counts;
         let dropped = counts.dropped.iter();
@@ -290,7 +299,7 @@ impl ChannelState {
                 .failing_since
                 .map(|at| std::time::UNIX_EPOCH + Duration::from_millis(at)),
             problem: outbox.content.problem.clone(),
-            refused_recipients: refused.unwrap_or_default(),
+            refused_recipients,
         })
     }
 }

@@ -1,0 +1,70 @@
+//! Channels of the host.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+
+use super::super::channel::{Channel, DeliveryFuture, RefusedRecipients};
+use super::super::notification::Notification;
+use super::super::notifier::{Notifier, NotifierSetup};
+use super::*;
+use crate::clock::Clock;
+use crate::model::Diagnostics;
+
+/// Counts how often it is asked.
+#[derive(Default)]
+struct AskedChannel {
+    asked: Arc<AtomicU64>,
+    ids: Arc<Mutex<Vec<String>>>,
+}
+
+impl Channel for AskedChannel {
+    fn name(&self) -> &'static str {
+        "asked"
+    }
+
+    fn refused_recipients(&self) -> RefusedRecipients {
+        let mut refused = RefusedRecipients::default();
+        refused.add(self.asked.fetch_add(1, SeqCst) + 1, "gone");
+        refused
+    }
+
+    fn deliver<'a>(&'a self, notification: &'a Notification) -> DeliveryFuture<'a> {
+        self.ids.lock().unwrap().push(notification.id.clone());
+        Box::pin(async { Ok(()) })
+    }
+}
+
+fn notifier(service: &str) -> Notifier {
+    Notifier::new(NotifierSetup {
+        service: service.to_owned(),
+        environment: None,
+        dashboard_url: None,
+        group_wait: Duration::ZERO,
+        group_interval: Duration::ZERO,
+        interval: Duration::from_secs(15),
+        directory: None::<PathBuf>,
+        clock: Clock::driven(Duration::from_millis(START)),
+        diagnostics: Arc::new(Diagnostics::default()),
+    })
+}
+
+#[test]
+fn a_status_runs_no_code_of_the_host() {
+    let notifier = notifier("shop");
+    let channel = AskedChannel::default();
+    let asked = Arc::clone(&channel.asked);
+    notifier.add(Arc::new(channel), false).unwrap();
+    let refused = || notifier.status().unwrap().remove(0).refused_recipients;
+    assert_eq!((refused().count, asked.load(SeqCst)), (0, 0));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for attempts in 1..=2 {
+        let new = announcement(attempts, attempts, AnnouncementKind::First);
+        notifier.offer(&new, false);
+        assert_eq!(notifier.run_for_test(runtime.handle()), 1);
+        for _ in 0..3 {
+            assert_eq!((refused().count, asked.load(SeqCst)), (attempts, attempts));
+        }
+        assert_eq!(refused().last.as_deref(), Some("gone"));
+    }
+}
