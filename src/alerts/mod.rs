@@ -176,7 +176,8 @@
 //! one. Programs that answer mails leave them alone (`Auto-Submitted`).
 //!
 //! If the server refuses some recipients, the others get the mail, and `watchpost_alerts_recipients_refused_total` counts those.
-//! One that is refused for now (4yz) gets it later, up to ten times within about 13 minutes; meanwhile the channel counts as failing.
+//! One that is refused for now (4yz) gets it later, in up to ten more attempts within about 13 minutes. Meanwhile the channel counts
+//! as failing, but other notifications do not wait.
 //!
 //! ## Webhooks
 //!

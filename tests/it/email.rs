@@ -360,7 +360,7 @@ fn a_recipient_that_is_refused_for_now_is_given_up_and_the_others_wait_no_longer
     });
     let harness = harness(channel(&peer, &["a@example.com", "full@example.com"]));
     heat(&harness, "oven", 35.0);
-    for _ in 0..8 {
+    for _ in 0..9 {
         harness.advance(Duration::from_secs(301));
         harness.deliver_notifications();
         assert_eq!(status(&harness).spooled, 1);

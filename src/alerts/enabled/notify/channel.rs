@@ -158,6 +158,8 @@ pub struct DeliveryError {
     pub(in crate::alerts::enabled) is_final: bool,
     /// Whether the receiver may have processed the notification.
     pub(in crate::alerts::enabled) is_uncertain: bool,
+    /// Whether some recipients have accepted the notification, so that only the others wait: the receiver works.
+    pub(in crate::alerts::enabled) is_partial: bool,
     pub(in crate::alerts::enabled) retry_after: Option<Duration>,
     pub(in crate::alerts::enabled) code: Option<u16>,
     pub(in crate::alerts::enabled) text: String,
@@ -170,6 +172,7 @@ impl DeliveryError {
         Self {
             is_final: false,
             is_uncertain: true,
+            is_partial: false,
             retry_after: None,
             code: None,
             text: why.into(),

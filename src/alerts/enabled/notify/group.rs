@@ -56,6 +56,8 @@ pub(super) struct AlertGroup {
     pub(super) due: Option<u64>,
     pub(super) flushed: Option<u64>,
     pub(super) attempts: u32,
+    /// Whether some recipients have accepted the last attempt. What is new does not wait for the others.
+    pub(super) is_partial: bool,
     pub(super) first_failed: Option<u64>,
     /// When all its alerts were last sent, for a receiver that wants to hear them again.
     pub(super) resent: u64,
@@ -165,7 +167,9 @@ impl GroupMember {
                 return None;
             }
             DeliveryOutcome::Retried => {
-                counts.drop_some(OutboxDrop::Coalesced, u64::from(!is_newest));
+                if !is_newest && !self.drop_unheard_end(1, counts) {
+                    counts.drop_some(OutboxDrop::Coalesced, 1);
+                }
                 return None;
             }
             DeliveryOutcome::Rejected => OutboxDrop::Rejected,
@@ -176,6 +180,9 @@ impl GroupMember {
         self.is_refused = is_newest && why == OutboxDrop::Rejected;
         // It is part of the next repetition, once the receiver responds again.
         self.is_known |= resends && why == OutboxDrop::Expired;
+        if !is_newest {
+            self.drop_unheard_end(0, counts);
+        }
         let given_up = is_newest.then(|| self.newest.clone());
         if self.is_known {
             self.promote();
@@ -183,6 +190,17 @@ impl GroupMember {
             counts.drop_some(why, 1);
         }
         given_up
+    }
+
+    /// Drops an end that waits, and `before` announcements with it, if the receiver has certainly not heard of the begin. It
+    /// arrived while the begin was in flight. Returns whether it was dropped.
+    fn drop_unheard_end(&mut self, before: u64, counts: &mut OutboxCounts) -> bool {
+        let is_unheard = self.is_pending && self.is_end() && !self.is_known;
+        if is_unheard {
+            self.is_pending = false;
+            counts.drop_some(OutboxDrop::Ended, 1 + before);
+        }
+        is_unheard
     }
 
     /// What was to be delivered after the newest state is the newest one now, if nothing else waits.

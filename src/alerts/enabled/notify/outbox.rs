@@ -186,13 +186,15 @@ impl ChannelOutbox {
         }
         if !group.has_pending() {
             (group.due, group.attempts, group.first_failed) = (None, 0, None);
-        } else if group.due.is_none() {
+        } else if group.due.is_none() || group.is_partial {
             let interval = span(self.settings.group_interval);
             let wait = span(self.settings.group_wait);
             let earliest = group
                 .flushed
                 .map_or(now + wait, |at| at.saturating_add(interval));
-            group.due = Some(earliest.max(now));
+            // What is new does not wait for recipients that are refused for now.
+            let due = group.due.map_or(u64::MAX, |due| due.max(now));
+            group.due = Some(earliest.max(now).min(due));
         }
         if group.members.is_empty() {
             self.content.groups.remove(&key);
@@ -310,7 +312,7 @@ impl ChannelOutbox {
         let asked = asked.map_or(0, span).min(MAX_WAIT);
         let wait = |failures| back_off(failures, random).max(asked);
         if prepared.is_resend {
-            if error.is_some() {
+            if error.is_some_and(|error| !error.is_partial) {
                 self.hold_until = now + wait(self.failures);
             }
             return;
@@ -326,12 +328,18 @@ impl ChannelOutbox {
             Some(_) if is_expired => DeliveryOutcome::Expired,
             Some(_) => DeliveryOutcome::Retried,
         };
+        group.is_partial = error.is_some_and(|error| error.is_partial);
+        let is_partial = group.is_partial;
         let mut next_retry = None;
         if outcome == DeliveryOutcome::Retried {
             group.attempts = prepared.attempt;
             let due = now + wait(group.attempts);
             group.due = Some(due);
-            self.hold_until = now + wait(self.failures);
+            if is_partial {
+                group.flushed = Some(now);
+            } else {
+                self.hold_until = now + wait(self.failures);
+            }
             next_retry = Some(due.max(self.hold_until));
         } else {
             (group.attempts, group.first_failed) = (0, None);
@@ -342,6 +350,8 @@ impl ChannelOutbox {
             (group.resent, group.resend_page) = (now, 0);
         }
         self.settle(&prepared.group, outcome, result);
+        let group = self.content.groups.get(&prepared.group);
+        let next_retry = next_retry.filter(|_| group.is_some_and(|it| it.due.is_some()));
         self.log(prepared, outcome, result, now, next_retry);
     }
 
@@ -359,13 +369,15 @@ impl ChannelOutbox {
             let given_up = member.settle(result, resends, &mut self.counts);
             self.content.dead.extend(given_up);
         }
-        group
-            .members
-            .retain(|_, member| member.is_pending || !member.is_end() || resends);
+        group.members.retain(|_, member| {
+            member.is_pending || !member.is_end() || (resends && member.is_known)
+        });
         if outcome != DeliveryOutcome::Retried {
             let interval = span(self.settings.group_interval);
             let next = group.flushed.unwrap_or(0).saturating_add(interval);
             group.due = group.has_pending().then_some(next);
+        } else if !group.has_pending() {
+            (group.due, group.attempts, group.first_failed) = (None, 0, None);
         }
         if group.members.is_empty() {
             self.content.groups.remove(key);
@@ -376,7 +388,12 @@ impl ChannelOutbox {
 
     fn note_health(&mut self, result: &Result<(), DeliveryError>, now: u64) {
         if let Err(error) = result {
-            self.failures = self.failures.saturating_add(1);
+            if error.is_partial {
+                // The receiver works, so nothing else waits.
+                (self.failures, self.hold_until) = (0, 0);
+            } else {
+                self.failures = self.failures.saturating_add(1);
+            }
             self.content.failing_since.get_or_insert(now);
             self.content.problem = Some(error.text.chars().take(500).collect());
         } else {

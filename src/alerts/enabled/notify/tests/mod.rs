@@ -14,6 +14,7 @@ use super::outbox_counts::OutboxDrop;
 use super::stored::{decode, encode};
 use crate::alerts::enabled::alert::{Alert, AlertState, Severity};
 
+mod failures;
 mod host_channel;
 mod receiver;
 

@@ -41,7 +41,7 @@ const MAX_RECIPIENTS: usize = 50;
 /// A code from 400 to 499, a connection that fails, and TLS that fails are tried again; a code from 500 to 599 is final. If the
 /// server accepts some recipients, they get the mail, and those that are refused for good are counted as
 /// [`refused_recipients`](crate::alerts::ChannelStatus::refused_recipients). Those that are refused for now get it up to ten times
-/// more, within about 13 minutes, and the others do not get it again.
+/// more, within about 13 minutes, and the others do not get it again. Other notifications do not wait for them.
 pub struct EmailChannel {
     name: String,
     server: SmtpServer,
@@ -131,8 +131,7 @@ impl EmailChannel {
 
     async fn send(&self, notification: &Notification) -> std::result::Result<(), DeliveryError> {
         let mail = compose(notification, &self.from, &self.to).map_err(DeliveryError::rejected)?;
-        let mut part = lock(&self.parts).take(&mail.id);
-        part.attempts = part.attempts.saturating_add(1);
+        let part = lock(&self.parts).begin(&mail.id);
         let result = self.send_to_rest(&mail, &part).await;
         self.settle(&mail.id, part, result)
     }
@@ -160,20 +159,20 @@ impl EmailChannel {
         result: std::result::Result<MailResponse, DeliveryError>,
     ) -> std::result::Result<(), DeliveryError> {
         let all = self.to.iter().count();
-        let had_it = part.has_it;
         let response = match result {
             Ok(response) => response,
             // Some have it already: the others are refused, and not the whole notification.
-            Err(error) if had_it && (error.is_final || part.attempts >= MAX_ATTEMPTS) => {
+            Err(error) if part.has_it && (error.is_final || part.attempts >= MAX_ATTEMPTS) => {
                 self.count_refused(all.saturating_sub(part.settled.len()), &error);
+                self.forget(id);
                 return Ok(());
             }
             Err(error) => {
-                if !part.settled.is_empty() {
-                    lock(&self.parts).put(id, part);
+                if error.is_final {
+                    self.forget(id);
                 }
                 return Err(DeliveryError {
-                    is_uncertain: error.is_uncertain || had_it,
+                    is_uncertain: error.is_uncertain || part.has_it,
                     ..error
                 });
             }
@@ -190,6 +189,7 @@ impl EmailChannel {
         part.settled.extend(accepted);
         part.settled.extend(refused.iter().map(|(index, _)| index));
         let Some((_, error)) = deferred.first() else {
+            self.forget(id);
             return match refused.into_iter().next() {
                 Some((_, error)) if !part.has_it => Err(error),
                 _ => Ok(()),
@@ -197,14 +197,20 @@ impl EmailChannel {
         };
         if part.has_it && part.attempts >= MAX_ATTEMPTS {
             self.count_refused(deferred.len(), error);
+            self.forget(id);
             return Ok(());
         }
         let error = DeliveryError {
             is_uncertain: part.has_it,
+            is_partial: part.has_it,
             ..error.clone()
         };
         lock(&self.parts).put(id, part);
         Err(error)
+    }
+
+    fn forget(&self, id: &str) {
+        lock(&self.parts).remove(id);
     }
 
     fn count_refused(&self, count: usize, error: &DeliveryError) {

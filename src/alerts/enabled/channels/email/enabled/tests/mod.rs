@@ -8,6 +8,7 @@ use crate::alerts::enabled::notify::{
     Notification, NotificationCause, NotificationStatus, NotifiedAlert,
 };
 
+mod channel;
 mod mail;
 mod session;
 /// A mail server that follows a script.
