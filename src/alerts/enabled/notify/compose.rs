@@ -75,10 +75,14 @@ pub(super) fn compose(settings: &OutboxSettings, view: GroupView<'_>) -> Option<
     numbers.sort_by_key(|member| member.newest.alert.alert.fingerprint);
     let numbers = numbers.iter();
     let numbers = numbers.map(|member| format!("{:x}", member.newest.number));
-    let parts: Vec<String> = [settings.channel.clone(), key.to_owned()]
-        .into_iter()
-        .chain(numbers)
-        .collect();
+    // Numbers are times, which two services may share.
+    let sender = [
+        settings.service.clone(),
+        settings.environment.clone().unwrap_or_default(),
+        settings.channel.clone(),
+        key.to_owned(),
+    ];
+    let parts: Vec<String> = sender.into_iter().chain(numbers).collect();
     let at = members.iter().map(|member| member.newest.at).max();
     let severity = members.iter().map(|it| it.newest.alert.alert.severity);
     let severity = severity.max().unwrap_or(Severity::Info);

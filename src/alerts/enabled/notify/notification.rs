@@ -57,7 +57,8 @@ pub struct NotifiedAlert {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Notification {
-    /// The idempotency key. It is the same each time that this notification is delivered, also after a restart.
+    /// The idempotency key. It is the same each time that this notification is delivered, also after a restart, and differs between
+    /// services, environments and channels.
     pub id: String,
     /// What the alerts have in common: the name of the group. It never changes.
     pub group_key: String,

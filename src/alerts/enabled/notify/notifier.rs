@@ -13,11 +13,14 @@ use super::channel::{Channel, ChannelFacts, DeliveryError};
 use super::channel_state::ChannelState;
 use super::delivery::{ChannelStatus, Delivery};
 use super::group::OutboxSettings;
-use super::notification::{Notification, NotificationCause, NotificationStatus, NotifiedAlert};
+use super::notification::{
+    Notification, NotificationCause, NotificationStatus, NotifiedAlert, millis,
+};
 use super::outbox::{AnnouncementOrigin, ChannelOutbox};
 use super::outbox_store::OutboxStore;
 use super::route::AlertRoute;
 use crate::alerts::enabled::alert::{Alert, AlertState, Severity};
+use crate::alerts::enabled::labels::hash_of;
 use crate::clock::{Clock, nanos};
 use crate::error::{Error, Result};
 use crate::model::{Diagnostics, catch_panic, lock, read_lock, write_lock};
@@ -316,7 +319,7 @@ impl Notifier {
             values: Vec::new(),
         };
         Notification {
-            id: format!("test-{:x}", super::notification::millis(now)),
+            id: self.test_id(now),
             group_key: format!("{}/channel-test", setup.service),
             group_labels: vec![pair("alertname", "channel-test")],
             status: NotificationStatus::Resolved,
@@ -330,6 +333,13 @@ impl Notifier {
             valid_for: 4 * setup.interval,
             dashboard_url: setup.dashboard_url.clone(),
         }
+    }
+
+    /// The key of a test. Receivers remember keys, and services may be tested in the same millisecond.
+    fn test_id(&self, now: SystemTime) -> String {
+        let environment = self.setup.environment.as_deref().unwrap_or_default();
+        let sender = hash_of([&*self.setup.service, environment].into_iter());
+        format!("test-{sender:016x}-{:x}", millis(now))
     }
 
     /// The latest attempts of all channels, oldest first.

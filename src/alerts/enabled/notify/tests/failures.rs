@@ -88,3 +88,18 @@ fn an_end_is_delivered_only_to_who_may_have_heard_of_the_begin() {
         }
     }
 }
+
+#[test]
+fn an_idempotency_key_differs_between_services_environments_and_channels() {
+    let id = |settings: OutboxSettings| {
+        let mut outbox = outbox_of(settings);
+        outbox.offer(announcement(1, 1, AnnouncementKind::First), NEW, START);
+        due(&mut outbox, START + MINUTE).unwrap().notification.id
+    };
+    let mut other = [settings(), settings(), settings(), settings()];
+    other[1].service = "billing".to_owned();
+    other[2].environment = Some("staging".to_owned());
+    other[3].channel = "teams".to_owned();
+    let ids: BTreeSet<String> = other.into_iter().map(id).collect();
+    assert_eq!(ids.len(), 4, "{ids:?}");
+}

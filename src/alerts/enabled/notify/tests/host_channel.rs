@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use super::super::channel::{Channel, DeliveryFuture, RefusedRecipients};
 use super::super::notification::Notification;
@@ -67,4 +68,25 @@ fn a_status_runs_no_code_of_the_host() {
         }
         assert_eq!(refused().last.as_deref(), Some("gone"));
     }
+}
+
+#[test]
+fn tests_of_two_services_at_the_same_time_have_different_keys() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let now = SystemTime::UNIX_EPOCH + Duration::from_millis(START);
+    let id = |service: &str| {
+        let notifier = notifier(service);
+        let channel = AskedChannel::default();
+        let ids = Arc::clone(&channel.ids);
+        notifier.add(Arc::new(channel), false).unwrap();
+        let result = notifier.test("asked", now).unwrap();
+        runtime.block_on(async {
+            notifier.tick();
+            result.await.unwrap().unwrap();
+        });
+        ids.lock().unwrap().remove(0)
+    };
+    let (one, other) = (id("shop"), id("billing"));
+    assert!(one.starts_with("test-"), "{one}");
+    assert_ne!(one, other);
 }

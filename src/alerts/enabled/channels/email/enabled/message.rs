@@ -94,8 +94,8 @@ fn value(name: &'static str, value: &str) -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
 }
 
-/// The `Message-ID`. Servers may discard a second mail with the same one. The key is the same only for one channel of one process
-/// with its data directory, so the service and the time are added.
+/// The `Message-ID`. Servers may discard a second mail with the same one. The group and the time are added to the
+/// key.
 fn message_id(notification: &Notification, domain: &str) -> String {
     let at = millis(notification.at).to_string();
     let environment = notification.environment.as_deref().unwrap_or_default();
