@@ -221,7 +221,11 @@ impl ChannelState {
         };
         let result = self.run_channel(|| runtime.block_on(sending));
         if let Some(refused) = self.run_channel(|| self.channel.refused_recipients()) {
-            *lock(&self.refused) = refused;
+            // A test of the channel may end at the same time. The count never decreases.
+            let mut kept = lock(&self.refused);
+            if refused.count >= kept.count {
+                *kept = refused;
+            }
         }
         result.unwrap_or_else(|| Some(Err(DeliveryError::retry("the channel panicked"))))
     }

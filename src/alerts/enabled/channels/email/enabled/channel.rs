@@ -42,6 +42,8 @@ const MAX_RECIPIENTS: usize = 50;
 /// server accepts some recipients, they get the mail, and those that are refused for good are counted as
 /// [`refused_recipients`](crate::alerts::ChannelStatus::refused_recipients). Those that are refused for now get it up to ten times
 /// more, within about 13 minutes, and the others do not get it again. Other notifications do not wait for them.
+/// A server that is slow with the recipients gets the mail for those that it has accepted within about ten seconds, and for the
+/// others later.
 pub struct EmailChannel {
     name: String,
     server: SmtpServer,
