@@ -267,6 +267,22 @@
 //! A rule has also: `trend = "30m"`, `absent = true`, `and` (a list of queries, each with its limit), `aggregation`, `clear_at`,
 //! `keep_firing_for`, `missing_data` (`keep`, `resolve`, `fire`), `stale_after`, `cooldown`, `repeat`, `labels` and `runbook`.
 //!
+//! # Is the evaluation in time?
+//!
+//! The monitor watches its own evaluation:
+//!
+//! | series | |
+//! |---|---|
+//! | `watchpost_alerts_evaluations_total` | evaluations of all rules |
+//! | `watchpost_alerts_evaluation_duration_seconds` | how long the last one took |
+//! | `watchpost_alerts_evaluation_lag_seconds` | how late the last one began: the time since the one before began, less `alerts.interval`. If the next one has been due for longer, that time. 0 if they are in time |
+//! | `watchpost_alerts_failed_rules` | rules whose last evaluation failed; [`Alerts::failures`] says why |
+//! | `watchpost_alerts_firing` by `severity` | alerts that fire |
+//! | `watchpost_alerts_left_out_total` | label sets that fired and found no room, at each evaluation |
+//!
+//! A lag that grows means that an evaluation hangs, in a rule's function or in the file with rules for example. No rule of this
+//! monitor can report that, so alert on it elsewhere, or set a [heartbeat](#heartbeat).
+//!
 //! # What is kept
 //!
 //! With a [data directory](crate::MonitorBuilder::data_dir), states, acknowledgements, silences and the last thousand changes

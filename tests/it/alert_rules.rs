@@ -99,6 +99,28 @@ fn a_change_is_one_log_record_and_one_call_of_a_hook() {
 }
 
 #[test]
+fn the_lag_of_the_evaluation_is_a_metric() {
+    // The worker evaluates no rule during the test.
+    let hour = Duration::from_secs(3600);
+    let harness = Harness::with(|builder| builder.alerts(AlertsConfig::default().interval(hour)));
+    let lag = || {
+        let page = harness.page();
+        page.sum("watchpost_alerts_evaluation_lag_seconds", &[])
+    };
+    harness.advance(hour);
+    harness.evaluate_alerts();
+    assert_eq!(lag(), 0.0);
+    // An evaluation that is due and does not take place, because one before hangs for example.
+    harness.advance(hour + Duration::from_secs(7));
+    assert_eq!(lag(), 7.0);
+    harness.evaluate_alerts();
+    harness.advance(hour);
+    assert_eq!(lag(), 7.0);
+    harness.evaluate_alerts();
+    assert_eq!(lag(), 0.0);
+}
+
+#[test]
 fn a_restart_continues_and_announces_nothing_twice() {
     let (directory, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let announced = Arc::new(Mutex::new(Vec::new()));

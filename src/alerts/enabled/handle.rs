@@ -13,6 +13,7 @@ use super::evaluate::evaluate;
 use super::export::{PrometheusRules, export};
 use super::heartbeat::Heartbeat;
 use super::job::{Job, JobFigures, JobList};
+use super::lag::EvaluationLag;
 use super::log::log_transition;
 use super::notify::{
     AlertAnnouncement, AlertRoute, AnnouncementKind, Channel, ChannelStatus, Delivery,
@@ -73,6 +74,7 @@ struct AlertsState {
     round: Mutex<()>,
     /// How long the last round took.
     duration: AtomicU64,
+    lag: EvaluationLag,
     rounds: AtomicU64,
 }
 
@@ -103,6 +105,7 @@ pub(crate) struct AlertsSetup<'a> {
 pub(crate) struct AlertFigures {
     pub(crate) rounds: u64,
     pub(crate) last_round_seconds: f64,
+    pub(crate) lag_seconds: f64,
     pub(crate) failed_rules: usize,
     pub(crate) firing: [(Severity, usize); 3],
     pub(crate) left_out: u64,
@@ -171,6 +174,7 @@ impl Alerts {
             diagnostics: Arc::clone(diagnostics),
             round: Mutex::default(),
             duration: AtomicU64::new(0),
+            lag: EvaluationLag::new(config.interval, clock.now()),
             rounds: AtomicU64::new(0),
         };
         let alerts = Self {
@@ -512,6 +516,7 @@ impl Alerts {
     pub(crate) fn evaluate(&self) {
         let inner = &*self.inner;
         let _round = lock(&inner.round);
+        inner.lag.begin(inner.clock.now());
         self.restore();
         self.reload();
         let begin = inner.clock.now();
@@ -735,6 +740,7 @@ impl AlertsState {
             heartbeats: self.heartbeat.as_ref().map(Heartbeat::counts),
             rounds: self.rounds.load(Relaxed),
             last_round_seconds: seconds(self.duration.load(Relaxed)),
+            lag_seconds: seconds(self.lag.at(self.clock.now())),
             failed_rules: engine.failures.len(),
             firing: engine.firing(),
             left_out: engine.left_out,

@@ -13,6 +13,7 @@ mod handle;
 mod heartbeat;
 mod job;
 mod labels;
+mod lag;
 mod log;
 mod notification_pace;
 mod notify;

@@ -67,6 +67,13 @@ impl AlertsHandle {
         );
         self.add(
             metrics,
+            ("watchpost.alerts.evaluation.lag", "s"),
+            "How late the last evaluation of all alert rules began, or how long the next one has been due; 0 if they are in time",
+            InstrumentKind::Gauge,
+            |figures, record| record(&[], figures.lag_seconds),
+        );
+        self.add(
+            metrics,
             ("watchpost.alerts.failed_rules", ""),
             "Alert rules whose last evaluation failed",
             InstrumentKind::Gauge,
