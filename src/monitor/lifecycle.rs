@@ -102,6 +102,9 @@ impl Monitor {
     #[cfg(feature = "testing")]
     pub(crate) fn read_system_for_test(&self) {
         self.inner.system.tick();
+        if let Some(data_dir) = &self.inner.data_dir {
+            self.inner.system.read_disk(data_dir.path());
+        }
         self.inner.metrics.measure_runtimes();
     }
 

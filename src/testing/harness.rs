@@ -206,8 +206,9 @@ impl Harness {
         UNIX_EPOCH + Duration::from_nanos(self.clock.wall(self.clock.now()))
     }
 
-    /// Reads the figures of the system now, as the worker does every ten seconds, and returns them. The CPU rates, and the
-    /// busy ratios of watched runtimes, cover the time since the last reading, if that is at least 100 ms.
+    /// Reads the figures of the system now, as the worker does every ten seconds, with those of the disk of the data
+    /// directory, which its health check reads each minute. Returns them. The CPU rates, and the busy ratios of watched
+    /// runtimes, cover the time since the last reading, if that is at least 100 ms.
     pub fn read_system(&self) -> SystemFigures {
         self.monitor.read_system_for_test();
         self.monitor.system()

@@ -39,6 +39,8 @@ mod dashboard_traces;
 mod database_errors;
 #[cfg(all(feature = "deadpool-postgres", feature = "sqlx"))]
 mod database_health;
+#[cfg(feature = "alerts")]
+mod default_rules;
 #[cfg(feature = "elasticsearch")]
 mod elasticsearch;
 #[cfg(feature = "email")]

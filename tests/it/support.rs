@@ -129,27 +129,37 @@ pub(crate) fn tree(trace: &KeptTrace) -> Vec<String> {
 /// Runs `test` in a child process with an empty disk of 1 MiB, where it is the test named `name` (with its modules), and
 /// prints the child's lines that begin with `figure`. Reports the test as skipped where no disk can be mounted.
 pub(crate) fn on_a_small_disk(name: &str, figure: &str, test: impl FnOnce(&Path)) {
-    // The mount is made in a mount namespace of the child's, so that no other process sees it.
-    const CHILD: &str = "WATCHPOST_TEST_DISK";
-    const MOUNT: &str = r#"mount -t tmpfs -o size=1m tmpfs "$1" || exit 99
-shift
-exec "$@""#;
-    if let Some(disk) = std::env::var_os(CHILD) {
-        return test(Path::new(&disk));
+    with_mounts(
+        name,
+        r#"mount -t tmpfs -o size=1m tmpfs "$1""#,
+        figure,
+        test,
+    );
+}
+
+/// Runs `test` in a child process, where it is the test named `name` (with its modules), after the commands of a shell
+/// that mount something. Both get the path of an empty directory: `$1` in the commands. Prints the child's lines that begin
+/// with `figure`. Reports the test as skipped where nothing can be mounted.
+pub(crate) fn with_mounts(name: &str, commands: &str, figure: &str, test: impl FnOnce(&Path)) {
+    // They are made in a mount namespace of the child's, so that no other process sees them.
+    const CHILD: &str = "WATCHPOST_TEST_MOUNT";
+    if let Some(directory) = std::env::var_os(CHILD) {
+        return test(Path::new(&directory));
     }
-    let disk = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let script = format!("{{ {commands}; }} || exit 99\nshift\nexec \"$@\"");
     let test = test_command(name);
     let child = Command::new("unshare")
-        .args(["-m", "sh", "-c", MOUNT, "sh"])
-        .arg(disk.path())
+        .args(["-m", "sh", "-c", &script, "sh"])
+        .arg(directory.path())
         .arg(test.get_program())
         .args(test.get_args())
-        .env(CHILD, disk.path())
+        .env(CHILD, directory.path())
         .output();
     match child {
         // `unshare` without the permission, the script without a mount, no `mount` or no shell.
         Ok(child) if matches!(child.status.code(), Some(1 | 99 | 127)) => {
-            skip(name, "no disk can be mounted here");
+            skip(name, "nothing can be mounted here");
         }
         Ok(child) => {
             let output = output_of_one_test(&child);
