@@ -83,7 +83,9 @@ impl WatchedRule {
             let state = event.alert.state;
             let is_pending = matches!(state, AlertState::Pending | AlertState::Inactive);
             if event.alert.rule == name && !is_pending {
-                let reason = event.notification.map(|reason| reason.as_str());
+                let reason = event
+                    .notification
+                    .map(watchpost::alerts::NotificationReason::as_str);
                 to.lock().unwrap().push((state, reason));
             }
         };
