@@ -17,6 +17,8 @@ use super::retry::{MAX_WAIT, back_off};
 
 /// The maximum number of alerts that a channel keeps.
 pub(super) const MAX_MEMBERS: usize = 2000;
+/// The maximum number of announcements that wait for the file: all that an earlier process may have left, and as many new ones.
+const MAX_INCOMING: usize = 2 * MAX_MEMBERS;
 /// The maximum number of attempts in the delivery log of a channel.
 pub(super) const MAX_LOG: usize = 100;
 /// The maximum number of dead letters that a channel keeps.
@@ -129,7 +131,7 @@ impl ChannelOutbox {
     /// Takes an announcement.
     pub(super) fn offer(&mut self, new: AlertAnnouncement, origin: AnnouncementOrigin, now: u64) {
         if let Some(incoming) = &mut self.incoming {
-            if incoming.len() < MAX_MEMBERS {
+            if incoming.len() < MAX_INCOMING {
                 incoming.push((new, origin));
             } else if origin.is_routed {
                 self.counts.emitted += 1;

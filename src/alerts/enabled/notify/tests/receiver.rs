@@ -97,6 +97,29 @@ fn who_has_not_heard_of_the_begin_does_not_hear_of_the_end() {
     assert_eq!(series(&end), [2]);
 }
 
+/// What an earlier process has left takes no room from what is new while the file is read.
+#[test]
+fn a_new_alert_finds_room_beside_all_that_an_earlier_process_has_left() {
+    let left = MAX_MEMBERS as u64;
+    let mut outbox = ChannelOutbox::new(settings());
+    for number in 1..=left {
+        let old = announcement(number, 1, AnnouncementKind::Repeat);
+        outbox.offer(old, RECOVERED, START);
+    }
+    outbox.offer(
+        announcement(left + 1, 2, AnnouncementKind::First),
+        NEW,
+        START,
+    );
+    let content = OutboxContent {
+        last_number: left,
+        ..OutboxContent::default()
+    };
+    outbox.open(content, START);
+    assert_eq!(series(&due(&mut outbox, START + MINUTE).unwrap()), [2]);
+    assert_eq!(dropped(&outbox, OutboxDrop::QueueFull), 0);
+}
+
 #[test]
 fn an_alert_that_is_refused_is_in_no_later_notification() {
     let mut now = START + MINUTE;
