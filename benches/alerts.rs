@@ -1,7 +1,8 @@
 //! The time of one evaluation of all alert rules: `cargo bench --features alerts,testing --bench alerts`.
 //!
 //! There are 200 rules over 10,000 series: each series is read by two rules, and half of the rules have an alert for each
-//! label set. The best of several rounds counts, so that other processes disturb little. A round uses one core.
+//! label set. The best of several rounds counts. A round uses one thread. On Linux, the time is what that thread had of a CPU,
+//! so that other processes disturb little; the elapsed time stands beside it.
 //!
 //! The instructions of a round, with the path of the program that `cargo bench` prints:
 //!
@@ -80,7 +81,7 @@ impl AllSeries {
     }
 }
 
-/// Two rules for each metric. About one label set of a hundred fires.
+/// Two rules for each metric. Some label sets of the gauges fire and end again.
 fn rules() -> Vec<Rule> {
     let mut rules = Vec::new();
     for n in 0..GAUGES {
@@ -129,6 +130,13 @@ fn rules() -> Vec<Rule> {
     rules
 }
 
+/// How long this thread has been on a CPU. `None` where the system does not say.
+fn time_on_cpu() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanos = text.split_whitespace().next()?.parse().ok()?;
+    Some(Duration::from_nanos(nanos))
+}
+
 #[inline(never)]
 fn evaluate_all_rules(harness: &Harness) {
     black_box(harness).evaluate_alerts();
@@ -148,18 +156,24 @@ fn main() {
     let all = AllSeries::new(&harness);
     let series = all.gauges.len() + all.counters.len() + all.histograms.len();
     (0..SNAPSHOTS).for_each(|step| all.go_on(&harness, step));
-    let mut best = f64::MAX;
+    let (mut best, mut best_elapsed) = (f64::MAX, f64::MAX);
     for round in 0..ROUNDS {
         // Three snapshots are between two evaluations.
         (0..3).for_each(|step| all.go_on(&harness, SNAPSHOTS + round * 3 + step));
-        let begun = Instant::now();
+        let (begun, on_cpu) = (Instant::now(), time_on_cpu());
         evaluate_all_rules(&harness);
-        best = best.min(begun.elapsed().as_secs_f64() * 1000.0);
+        let (elapsed, later) = (begun.elapsed(), time_on_cpu());
+        let used = on_cpu.zip(later).map(|(from, to)| to.saturating_sub(from));
+        let millis = |time: Duration| time.as_secs_f64() * 1000.0;
+        best = best.min(millis(used.unwrap_or(elapsed)));
+        best_elapsed = best_elapsed.min(millis(elapsed));
     }
     let alerts = harness.alerts();
     assert!(alerts.failures().is_empty(), "{:?}", alerts.failures());
     let firing = alerts.list().len();
     let verdict = if best <= GOAL { "met" } else { "missed" };
     println!("{count} rules, {series} series, {firing} alerts");
-    println!("a round {best:8.2} ms, its goal is {GOAL} ms: {verdict}");
+    println!(
+        "a round {best:8.2} ms, its goal is {GOAL} ms: {verdict}; elapsed {best_elapsed:.2} ms"
+    );
 }
