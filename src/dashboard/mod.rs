@@ -69,7 +69,7 @@
 //!
 //! | path | |
 //! |---|---|
-//! | `/`, `/alerts`, `/errors`, `/error?id=..` (or `?event=..`), `/routes`, `/route?method=GET&route=..`, `/database`, `/statement?system=..&namespace=..&summary=..`, `/calls`, `/traces`, `/trace?id=..` | the pages |
+//! | `/`, `/alerts`, `/errors`, `/error?id=..` (or `?event=..`), `/routes`, `/route?method=GET&route=..`, `/database`, `/statement?system=..&namespace=..&summary=..`, `/calls`, `/traces`, `/trace?id=..`, `/logs?text=..` | the pages |
 //! | `/status` | the state as text, for `curl -H "Authorization: Bearer $TOKEN"` |
 //! | `/live` | a WebSocket: the whole state once, then what changes, each second |
 //! | `/data/v1/live?epoch=..&after=..` | the same for clients without WebSocket |
@@ -90,7 +90,7 @@
 //! | `/data/v1/statement?system=postgresql&namespace=shop&summary=..&range=1h` | one statement: curves, texts, callers, traces in which it took longest |
 //! | `/data/v1/pools?range=1h` | the connection pools: used, maximum, waiting, waits, timeouts, with curves |
 //! | `/data/v1/calls?range=1h` | the called services: calls, errors, quantiles, state, rate limits, callers; the models with tokens and cost, by route |
-//! | `/data/v1/logs?range=1h` | log records of a range, the newest first, see [how to search](crate::guide::search); also by `text`, `level` (at least); `limit` up to 500, and `cursor` with the `next` of the response before. `end` says whether all were looked at (`complete`), or which limit came first |
+//! | `/data/v1/logs?range=1h` | log records of a range, the newest first, see [how to search](crate::guide::search); also by `text`, `level` (at least) or `exact_level`; `limit` up to 500, and `cursor` with the `next` of the response before. `end` says whether all were looked at (`complete`), or which limit came first |
 //! | `/data/v1/logs/histogram`, `/facets?field=..`, `/patterns` | the same records by time and level in up to 500 `intervals`, by the values of a field, and by the templates of their messages |
 //! | `/data/v1/logs/context?cursor=..&before=10&after=10` | the records around one |
 //! | `/data/v1/logs/tail?text=..` | the newest records; with `cursor`, those after the response before |

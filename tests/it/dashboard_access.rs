@@ -9,7 +9,7 @@ use watchpost::{Access, Role};
 use crate::dashboard_host::{Answer, Host, TOKEN, VIEWER};
 
 /// All routes: the path, the method that it takes, and whether it needs no access.
-const ROUTES: [(&str, &str, bool); 48] = [
+const ROUTES: [(&str, &str, bool); 49] = [
     ("", "GET", true),
     ("alerts", "GET", true),
     ("errors", "GET", true),
@@ -21,6 +21,7 @@ const ROUTES: [(&str, &str, bool); 48] = [
     ("database", "GET", true),
     ("statement", "GET", true),
     ("calls", "GET", true),
+    ("logs", "GET", true),
     ("login", "POST", true),
     ("logout", "POST", false),
     ("live", "GET", false),

@@ -67,6 +67,11 @@ fn lines_are_searched_counted_and_exported() {
         (&json!("complete"), &Value::Null)
     );
 
+    let exact = get("logs?range=24h&text=target%3Ashop&exact_level=info&limit=2");
+    assert_eq!(numbers(&exact), [39, 38]);
+    let least = get("logs?range=24h&text=target%3Ashop&level=warn&limit=2");
+    assert_eq!(numbers(&least), [36, 32]);
+
     let around = get(&format!("logs/context?cursor={next}&before=2&after=1"));
     assert_eq!(numbers(&around), [22, 23, 24, 25]);
     let histogram = get("logs/histogram?range=24h&text=target%3Ashop&intervals=24&level=info");
@@ -150,6 +155,7 @@ fn a_request_that_is_not_valid_says_where() {
         "logs?range=1x",
         "logs?range=1h&limit=501",
         "logs?range=1h&level=fatal",
+        "logs?range=1h&exact_level=fatal",
         "logs?range=1h&cursor=x",
         "logs?range=1h&cursor=f.0000000000000001.2.3",
         "logs?range=1h&text=%zz",

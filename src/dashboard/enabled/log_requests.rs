@@ -274,7 +274,7 @@ struct LogRequest {
 
 impl LogRequest {
     fn of_query(url: &str, action: LogAction) -> Result<Self, LogRefusal> {
-        let text = |name| match query_value(url, name) {
+        let text = |name: &str| match query_value(url, name) {
             None | Some("") => Ok(None),
             Some(value) => query_text(value).map(Some).ok_or_else(|| {
                 bad_request("A part of the query is not encoded as the query of a URL.")
@@ -301,10 +301,16 @@ impl LogRequest {
             _ => number("limit", DEFAULT_LINES, MAX_LINES)?,
         };
         let mut query = LogQuery::default().limit(limit);
-        if let Some(level) = text("level")? {
+        let level = |name| {
             let message = "The level must be trace, debug, info, warn or error.";
-            let level: Level = level.parse().map_err(|_| bad_request(message))?;
+            let level = text(name)?.map(|it| it.parse().map_err(|_| bad_request(message)));
+            level.transpose()
+        };
+        if let Some(level) = level("level")? {
             query = query.level(level);
+        }
+        if let Some(level) = level("exact_level")? {
+            query = query.exact_level(level);
         }
         if let Some(text) = text("text")? {
             query = query.text(&text).map_err(|error| bad_text(&error))?;

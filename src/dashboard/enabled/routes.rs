@@ -100,13 +100,14 @@ const fn post(path: &'static str, action: Action, need: Need) -> Route {
 }
 
 /// All routes but the files of the pages.
-pub(super) const ROUTES: [Route; 50] = [
+pub(super) const ROUTES: [Route; 51] = [
     get("", Action::Page, Need::Nothing),
     get("alerts", Action::Page, Need::Nothing),
     get("errors", Action::Page, Need::Nothing),
     get("error", Action::Page, Need::Nothing),
     get("routes", Action::Page, Need::Nothing),
     get("route", Action::Page, Need::Nothing),
+    get("logs", Action::Page, Need::Nothing),
     get("traces", Action::Page, Need::Nothing),
     get("trace", Action::Page, Need::Nothing),
     get("database", Action::Page, Need::Nothing),

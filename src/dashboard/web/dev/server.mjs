@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import * as alerts from './alerts.mjs';
 import * as errors from './errors.mjs';
 import { Scene } from './fixtures.mjs';
+import * as logs from './logs.mjs';
 import * as operations from './operations.mjs';
 import * as routes from './routes.mjs';
 import * as traces from './traces.mjs';
@@ -94,7 +95,7 @@ const server = createServer(async (request, response) => {
   if (url.pathname === args.prefix) return send(308, 'text/plain', '', { location: args.prefix.slice(args.prefix.lastIndexOf('/') + 1) + '/' + url.search });
   if (!url.pathname.startsWith(args.prefix + '/')) return fail(404, 'not_found', 'There is nothing here.');
   const path = url.pathname.slice(args.prefix.length + 1);
-  const isPage = ['', 'alerts', 'errors', 'error', 'routes', 'route', 'database', 'statement', 'calls', 'traces', 'trace'].includes(path);
+  const isPage = ['', 'alerts', 'errors', 'error', 'routes', 'route', 'database', 'statement', 'calls', 'traces', 'trace', 'logs'].includes(path);
   if (isPage || path.startsWith('assets/')) {
     const name = isPage ? 'index.html' : path.slice('assets/'.length);
     try {
@@ -138,6 +139,10 @@ const server = createServer(async (request, response) => {
   if (path === 'data/v1/traces') return json(200, traces.list(Date.now(), url.searchParams));
   if (path === 'data/v1/trace-differences') return json(200, traces.differences(Date.now()));
   if (path === 'data/v1/trace') return json(200, traces.trace(Date.now(), url.searchParams));
+  if (path.startsWith('data/v1/logs')) {
+    const { status = 200, body, headers } = logs.answer(path.slice('data/v1/logs'.length), Date.now(), url.searchParams, args.scene === 'empty');
+    return typeof body === 'string' ? send(status, 'application/x-ndjson', body, headers) : json(status, body);
+  }
   const isBad = args.scene === 'incident';
   if (path === 'data/v1/statements') return json(200, operations.statements(Date.now(), isBad));
   if (path === 'data/v1/statement') {

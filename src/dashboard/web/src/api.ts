@@ -10,11 +10,13 @@ import { rangeQuery, type RangeChoice } from './range';
 export class RequestError extends Error {
   readonly status: number;
   readonly code: string;
+  readonly failure: Failure;
 
   constructor(status: number, failure: Failure) {
     super(failure.message);
     this.status = status;
     this.code = failure.code;
+    this.failure = failure;
   }
 
   /** Whether the page has no access any more: nothing of the service may stay on it. */
@@ -30,8 +32,9 @@ async function failureOf(response: Response): Promise<Failure> {
   try {
     const value: unknown = await response.json();
     if (typeof value !== 'object' || value === null) return unknown;
-    const { code, message } = value as Partial<Record<keyof Failure, unknown>>;
-    return typeof code === 'string' && typeof message === 'string' ? { code, message } : unknown;
+    const { code, message, position, expected } = value as Partial<Record<keyof Failure, unknown>>;
+    if (typeof code !== 'string' || typeof message !== 'string') return unknown;
+    return typeof position === 'number' && typeof expected === 'string' ? { code, message, position, expected } : { code, message };
   } catch {
     return unknown;
   }
@@ -57,6 +60,22 @@ async function request(path: string, init: RequestInit = {}): Promise<Response> 
 /** Reads a document by its address relative to the page. */
 export async function read<T>(path: string): Promise<T> {
   return (await (await request(path)).json()) as T;
+}
+
+/** A file of log lines: how its search ended, and the cursor of the rest. */
+export interface LogFile {
+  content: Blob;
+  end: string | null;
+  next: string | null;
+}
+
+/** The server searches for up to 15 seconds before it answers. */
+const FILE_TIMEOUT = 40_000;
+
+export async function readLogFile(path: string): Promise<LogFile> {
+  const response = await request(path, { signal: AbortSignal.timeout(FILE_TIMEOUT) });
+  const { headers } = response;
+  return { content: await response.blob(), end: headers.get('watchpost-end'), next: headers.get('watchpost-next') };
 }
 
 /** The server demands this content type, which a form of another site cannot send. */

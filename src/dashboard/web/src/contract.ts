@@ -42,10 +42,13 @@ export interface Login {
 
 /** The body of every response with a status of 400 or more. */
 export interface Failure {
-  /** `unauthorized`, `wrong_token`, `too_many_attempts`, `insecure`, `forbidden`, `closed`, `not_found`, `bad_request` */
+  /** `unauthorized`, `wrong_token`, `too_many_attempts`, `insecure`, `forbidden`, `closed`, `not_found`, `bad_request`, `bad_query` */
   code: string;
   /** A sentence for people. */
   message: string;
+  /** Of the text of a search, `bad_query`: the byte that is not valid, and what was expected there. */
+  position?: number;
+  expected?: string;
 }
 
 // ---------------------------------------------------------------- live

@@ -3,13 +3,14 @@
 import { page, setCard, togglePause } from './controller';
 import { errorsAddress } from './error-places';
 import { callsAddress, databaseAddress } from './operation-places';
+import { logsAddress } from './log-places';
 import { alertsAddress, overviewAddress, placeOf, routesAddress, tracesAddress } from './place';
 import { toggleTheme } from './theme';
 
 /** How long `g` waits for its second key. */
 const PAIR = 1_200;
 /** Where `g` and a letter go: an element of the page. */
-const PLACES: Record<string, string> = { o: 'main', l: 'logs', s: 'services' };
+const PLACES: Record<string, string> = { o: 'main', s: 'services' };
 
 let pairUntil = 0;
 
@@ -68,6 +69,11 @@ export function onKey(event: KeyboardEvent): void {
       location.assign(errorsAddress(range));
       return;
     }
+    if (event.key === 'l') {
+      event.preventDefault();
+      location.assign(logsAddress(range));
+      return;
+    }
     if (event.key === 't') {
       event.preventDefault();
       location.assign(tracesAddress(range));
@@ -109,6 +115,6 @@ export function onKey(event: KeyboardEvent): void {
   } else if (event.key === 'Escape' && page.get().card !== null) {
     setCard(null);
   } else if (event.key === 'Enter' && target instanceof HTMLElement && target.dataset['row'] !== undefined) {
-    target.querySelector('a')?.click();
+    (target.querySelector<HTMLElement>('[data-open]') ?? target.querySelector('a'))?.click();
   }
 }

@@ -8,6 +8,7 @@ import './style.css';
 import './trace.css';
 import './operations.css';
 import './errors.css';
+import './logs.css';
 
 function App(): JSX.Element {
   const { phase } = useStore(page);

@@ -4,12 +4,12 @@ import type { RouteName } from './api';
 import type { SignalName } from './contract';
 import { writeRange, type RangeChoice } from './range';
 
-export type PlaceName = 'overview' | 'alerts' | 'errors' | 'error' | 'routes' | 'route' | 'database' | 'statement' | 'calls' | 'traces' | 'trace';
+export type PlaceName = 'overview' | 'alerts' | 'errors' | 'error' | 'routes' | 'route' | 'database' | 'statement' | 'calls' | 'traces' | 'trace' | 'logs';
 
 /** The page of an address: the last part of its path. */
 export function placeOf(path: string): PlaceName {
   const last = path.slice(path.lastIndexOf('/') + 1);
-  const known = ['alerts', 'errors', 'error', 'routes', 'route', 'database', 'statement', 'calls', 'traces', 'trace'] as const;
+  const known = ['alerts', 'errors', 'error', 'routes', 'route', 'database', 'statement', 'calls', 'traces', 'trace', 'logs'] as const;
   return known.find((name) => name === last) ?? 'overview';
 }
 

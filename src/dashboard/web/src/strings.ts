@@ -391,7 +391,7 @@ export const T = {
     ['Database', ['g', 'd']],
     ['Calls', ['g', 'c']],
     ['Errors', ['g', 'e']],
-    ['Log lines', ['g', 'l']],
+    ['Logs', ['g', 'l']],
     ['Traces', ['g', 't']],
     ['Services', ['g', 's']],
     ['This list', ['?']],

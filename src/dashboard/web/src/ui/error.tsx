@@ -9,6 +9,7 @@ import type { ErrorGroup, ErrorPage, NameCounts } from '../contract-errors';
 import { clock as clockStore, page, shown } from '../controller';
 import { errorOf, errorPath, errorsAddress, typeName } from '../error-places';
 import { clockOrDay, count, maybe, percent, short, shortId } from '../format';
+import { logsOfError } from '../log-places';
 import { alertsAddress, overviewAddress, traceAddress } from '../place';
 import { objectData } from '../panel-data';
 import type { RangeChoice } from '../range';
@@ -17,6 +18,7 @@ import { useStore } from '../store';
 import { T } from '../strings';
 import { A, ruleTitle } from '../strings-alerts';
 import { E, exactTime, stateText } from '../strings-errors';
+import { L } from '../strings-logs';
 import { AlertGlyph, fires } from './alert-panel';
 import { changes } from './alert-actions';
 import { ShareBar } from './database';
@@ -92,6 +94,9 @@ export function ErrorView(): JSX.Element {
               </a>
             </>
           )}
+          <a class="btn" href={logsOfError(group, range)}>
+            {L.ofType}
+          </a>
           <MergeButton group={group} />
           <GroupActions group={group} />
         </div>

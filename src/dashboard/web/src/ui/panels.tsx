@@ -9,6 +9,7 @@ import { ruleTitle } from '../strings-alerts';
 import { E } from '../strings-errors';
 import { openCard, type PanelProps } from './cards';
 import { cardAddress, page } from '../controller';
+import { logsAddress } from '../log-places';
 import { callsAddress, databaseAddress } from '../operation-places';
 import { alertsAddress, routeAddress, routesAddress, traceAddress, tracesAddress } from '../place';
 import type { RangeChoice } from '../range';
@@ -384,8 +385,9 @@ export function LogItem({ log, now }: { log: LogRow; now: number }): JSX.Element
 }
 
 export function Logs({ sections, now }: PanelProps): JSX.Element {
+  const { range } = useStore(page);
   return (
-    <Frame id="logs" title={T.logs} empty={sections.logs.length === 0 ? T.noLogs : null}>
+    <Frame id="logs" title={T.logs} more={{ text: T.searchTraces, href: logsAddress(range) }} empty={sections.logs.length === 0 ? T.noLogs : null}>
       <ul class="rows two">
         {sections.logs.slice(0, 5).map((log, i) => (
           <LogItem key={`${log.at} ${i}`} log={log} now={now} />

@@ -10,6 +10,8 @@ export interface Read<D> {
   document: D | null;
   /** Why it could not be read. */
   failure: string | null;
+  /** What the server answered then. */
+  cause?: RequestError | null;
 }
 
 /** The sentence for a request that failed, `unanswered` if there was no response. A refusal closes the page. */
@@ -40,7 +42,7 @@ export function useRead<D>(key: string, isLive: boolean, isPaused: boolean, read
     const once = async (): Promise<void> => {
       try {
         const document = await read();
-        if (!isOver) setResult({ key, document, failure: null });
+        if (!isOver) setResult({ key, document, failure: null, cause: null });
       } catch (error) {
         if (isOver) return;
         if (error instanceof RequestError && error.isRefusal) {
@@ -49,7 +51,10 @@ export function useRead<D>(key: string, isLive: boolean, isPaused: boolean, read
         }
         const failure = error instanceof RequestError && error.message !== '' ? error.message : T.loadFailed;
         // What was read before stays on screen.
-        setResult((before) => ({ key, document: before.key === key ? before.document : null, failure }));
+        const cause = error instanceof RequestError ? error : null;
+        setResult((before) => ({ key, document: before.key === key ? before.document : null, failure, cause }));
+        // The same request would be refused again.
+        if (cause?.status === 400) return;
       }
       const again = (isLive && !isPaused) || page.get().phase !== 'open';
       timer = again ? setTimeout(() => void once(), EVERY) : undefined;

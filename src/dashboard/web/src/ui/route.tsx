@@ -6,12 +6,14 @@ import { api, routePath } from '../api';
 import { ANSWERS, type RouteFigures, type RoutePage } from '../contract-routes';
 import { clock as clockStore, page } from '../controller';
 import { count, duration, joined, maybe, percent, rate, span } from '../format';
+import { logsOfRoute } from '../log-places';
 import { callsAddress, statementAddress } from '../operation-places';
 import { routeOf, routesAddress, tracesAddress } from '../place';
 import { objectData, traceData } from '../panel-data';
 import { rangeQuery } from '../range';
 import { useStore } from '../store';
 import { T } from '../strings';
+import { L } from '../strings-logs';
 import { TO } from '../strings-operations';
 import { ServiceState } from './calls';
 import { Stats, p95Sentence, percentileLines, type FigureOf } from './figures';
@@ -44,6 +46,7 @@ export function RouteView(): JSX.Element {
         <p class="sub">
           {of !== null && why !== null && <span>{why}</span>}
           <a href={tracesAddress(range, { route: name.route })}>{T.tracesPage}</a>
+          <a href={logsOfRoute(name.route, null, range)}>{L.logs}</a>
           <a href={routePath(name, range)} target="_blank" rel="noreferrer">
             {T.asJson}
           </a>

@@ -4,8 +4,10 @@ import type { JSX } from 'preact';
 import { fileName, toCsv, toJson, type PanelData } from '../panel-data';
 import { TO } from '../strings-operations';
 
-function save(text: string, type: string, name: string): void {
-  const address = URL.createObjectURL(new Blob([text], { type }));
+const save = (text: string, type: string, name: string): void => { saveFile(new Blob([text], { type }), name); };
+
+export function saveFile(content: Blob, name: string): void {
+  const address = URL.createObjectURL(content);
   const link = document.createElement('a');
   link.href = address;
   link.download = name;

@@ -4,6 +4,7 @@ import type { JSX } from 'preact';
 import { backlog, clock, logOut, page, setRange, shown, spoken, staleFor, togglePause } from '../controller';
 import { errorsAddress } from '../error-places';
 import { bytes, clockOrDay, clock as clockText, maybe, percent } from '../format';
+import { logsAddress } from '../log-places';
 import { callsAddress, databaseAddress } from '../operation-places';
 import { alertsAddress, overviewAddress, placeOf, routesAddress, tracesAddress } from '../place';
 import { DEFAULT_RANGE, RELATIVE } from '../range';
@@ -11,6 +12,7 @@ import { useStore } from '../store';
 import { RANGE_NAMES, STATE_WORDS, T } from '../strings';
 import { A } from '../strings-alerts';
 import { E } from '../strings-errors';
+import { L } from '../strings-logs';
 import { TO } from '../strings-operations';
 import { THEMES, setTheme, theme } from '../theme';
 import { AlertsView } from './alerts';
@@ -20,6 +22,8 @@ import { DayLine } from './day-line';
 import { ErrorView } from './error';
 import { ErrorsView } from './errors';
 import { Glyph } from './glyph';
+import { tailWait } from './log-tail';
+import { LogsView } from './logs';
 import { Overview } from './overview';
 import { RouteView } from './route';
 import { Routes } from './routes';
@@ -75,6 +79,13 @@ function Side(): JSX.Element {
               <ErrorCount />
             </a>
           </li>
+          <li>
+            <a href={logsAddress(state.range)} {...current(here === 'logs')}>
+              {L.logs}
+            </a>
+          </li>
+        </ul>
+        <ul>
           <li>
             <a href={routesAddress(state.range)} {...current(here === 'routes' || here === 'route')}>
               {T.routes}
@@ -183,7 +194,7 @@ function current(is: boolean): { 'aria-current'?: 'page' } {
   return is ? { 'aria-current': 'page' } : {};
 }
 
-const CONTENTS = { overview: Overview, alerts: AlertsView, errors: ErrorsView, error: ErrorView, routes: Routes, route: RouteView, database: Database, statement: StatementView, calls: Calls, traces: Traces, trace: TraceView };
+const CONTENTS = { overview: Overview, alerts: AlertsView, errors: ErrorsView, error: ErrorView, routes: Routes, route: RouteView, database: Database, statement: StatementView, calls: Calls, traces: Traces, trace: TraceView, logs: LogsView };
 
 /** Closes the menu, which lies over the page where that is narrow. */
 function closeMenu(): void {
@@ -278,7 +289,8 @@ function Range(): JSX.Element {
 
 function Pause(): JSX.Element {
   const state = useStore(page);
-  const { updates } = backlog(state);
+  const tail = useStore(tailWait);
+  const updates = tail?.lines ?? backlog(state).updates;
   const isPaused = state.held !== null;
   return (
     <button class="pause" type="button" aria-pressed={isPaused} aria-label={isPaused ? T.resumeLabel(updates) : T.pauseAll} onClick={togglePause}>
@@ -290,12 +302,13 @@ function Pause(): JSX.Element {
 
 function PausedBar(): JSX.Element | null {
   const state = useStore(page);
+  const tail = useStore(tailWait);
   if (state.held === null) return null;
   const { updates, errors } = backlog(state);
   return (
     <div class="wait">
       <Glyph name="pause" />
-      <span>{T.pausedBar(state.held.at, updates, errors)}</span>
+      <span>{tail === null ? T.pausedBar(state.held.at, updates, errors) : L.tailPaused(state.held.at, tail.lines, tail.errors)}</span>
       <button type="button" onClick={togglePause}>
         {T.resume} <kbd>p</kbd>
       </button>

@@ -6,11 +6,13 @@ import { read } from '../api';
 import type { Trace, TracePage, Typical } from '../contract-traces';
 import { clock as clockStore, page, spoken } from '../controller';
 import { clockOrDay, clockSeconds, duration, maybe, percent } from '../format';
+import { logsOfTrace } from '../log-places';
 import { overviewAddress, routeAddress, traceAddress, tracesAddress } from '../place';
 import type { RangeChoice } from '../range';
 import { parameter, setParameter } from '../sorting';
 import { useStore } from '../store';
 import { T } from '../strings';
+import { L } from '../strings-logs';
 import { KEPT_WORDS, TT } from '../strings-traces';
 import { mostOf } from '../trace-model';
 import { tracePath } from '../trace-filter';
@@ -64,7 +66,7 @@ export function TraceView(): JSX.Element {
         {shown !== null && <Buttons of={shown} range={range} />}
       </div>
       {shown !== null && shown.trace === null && <NotFound of={shown} range={range} now={now} />}
-      {shown !== null && <Content of={shown} range={range} chosen={chosen} choose={choose} />}
+      {shown !== null && <Content of={shown} range={range} now={now} chosen={chosen} choose={choose} />}
     </>
   );
 }
@@ -180,7 +182,7 @@ function NotFound({ of, range, now }: { of: TracePage; range: RangeChoice; now: 
   );
 }
 
-function Content({ of, range, chosen, choose }: { of: TracePage; range: RangeChoice; chosen: string | null; choose: (span: string | null) => void }): JSX.Element {
+function Content({ of, range, now, chosen, choose }: { of: TracePage; range: RangeChoice; now: number; chosen: string | null; choose: (span: string | null) => void }): JSX.Element {
   const { trace } = of;
   const root = trace?.spans.find((span) => span.depth === 0)?.details ?? null;
   const hasSignals = of.logs.length > 0 || of.errors.length > 0;
@@ -202,7 +204,7 @@ function Content({ of, range, chosen, choose }: { of: TracePage; range: RangeCho
             </>
           )}
           <div class="c6">
-            <Frame id="lines" title={TT.lines} {...(TT.lineStates[of.lines] === '' || of.logs.length === 0 ? {} : { aside: TT.lineStates[of.lines] })} empty={of.logs.length === 0 ? TT.lineStates[of.lines] || TT.noLines : null}>
+            <Frame id="lines" title={TT.lines} {...(trace === null || of.trace_id === null ? {} : { more: { text: L.inLogs, href: logsOfTrace(of.trace_id, trace.start, trace.took, now) } })} {...(TT.lineStates[of.lines] === '' || of.logs.length === 0 ? {} : { aside: TT.lineStates[of.lines] })} empty={of.logs.length === 0 ? TT.lineStates[of.lines] || TT.noLines : null}>
               <LineList lines={of.logs} choose={choose} />
             </Frame>
           </div>
