@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 use axum::body::Body;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
-use tracing::Level;
 
 use super::documents::{OverviewRange, query_text, query_value};
 use super::json::{self, ListWriter, ObjectWriter};

@@ -73,9 +73,10 @@ export function withoutTerm(text: string, term: string): string {
   return kept.join(' ');
 }
 
-/** Selects lines with a value, or no longer if the text did already. */
+/** Selects lines with a value, or no longer if the text did already. A text that left them out does so no more. */
 export function toggled(text: string, term: string): string {
-  return hasTerm(text, term) ? withoutTerm(text, term) : andQuery(text, term);
+  if (hasTerm(text, term)) return withoutTerm(text, term);
+  return andQuery(hasTerm(text, `-${term}`) ? withoutTerm(text, `-${term}`) : text, term);
 }
 
 /** Leaves out lines with a value, instead of selecting them. */

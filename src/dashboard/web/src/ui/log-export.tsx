@@ -48,7 +48,7 @@ export function LogExport({ view, range, isOff }: { view: LogView; range: RangeC
   };
   return (
     <div class="btns">
-      <span class="mute small">{isBusy ? L.saving : said}</span>
+      {(isBusy || said !== '') && <span class="mute small">{isBusy ? L.saving : said}</span>}
       {next !== null && (
         <button type="button" aria-disabled={isBusy} onClick={() => void save(next)}>
           {L.saveRest}

@@ -80,7 +80,7 @@ interface ListProps extends RowsProps {
 export function LogRows({ lines, marked, isOld = false, onOpen, ...rest }: ListProps): JSX.Element {
   const [open, setOpen] = useState<string | null>(marked ?? null);
   const isShown = open !== null && lines.some(({ cursor }) => cursor === open);
-  useEffect(() => { onOpen(isShown); }, [isShown]);
+  useEffect(() => { onOpen(isShown); }, [isShown, lines]);
   const now = useStore(clockStore);
   return (
     <ol class={isOld ? 'lines log old' : 'lines log'}>
@@ -180,7 +180,7 @@ function OpenLine({ line, view, range, filter, choose }: Omit<RowsProps, 'onOpen
         <Field name="level" value={levelOf(line.level)} text={view.text} filter={filter} />
         <div>
           <dt>message</dt>
-          <dd>{line.message}</dd>
+          <dd class="wrap">{line.message}</dd>
         </div>
         {Object.entries(line.fields).map(([name, value]) => (
           <Field key={name} name={name} value={value} text={view.text} filter={filter} />
@@ -206,7 +206,7 @@ function Field({ name, value, text, filter }: { name: string; value: FieldValue;
             </button>
           </span>
         )}
-        {String(value)}
+        <span class="wrap">{String(value)}</span>
       </dd>
     </div>
   );

@@ -1,7 +1,7 @@
 /** The field for a search, with names of fields to choose from, and the place that is not valid. */
 
 import type { JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Failure } from '../contract';
 import { LOG_LEVELS, type LogLevel } from '../contract-logs';
 import { MAX_TEXT, type LogView } from '../log-places';
@@ -20,7 +20,7 @@ export function LogSearch({ view, names, problem, search }: Props): JSX.Element 
   const [text, setText] = useState(view.text);
   const [options, setOptions] = useState<string[]>([]);
   const [active, setActive] = useState(-1);
-  useEffect(() => {
+  useLayoutEffect(() => {
     setText(view.text);
     setOptions([]);
   }, [view]);
@@ -56,7 +56,7 @@ export function LogSearch({ view, names, problem, search }: Props): JSX.Element 
       const step = event.key === 'ArrowDown' ? 1 : -1;
       // One place, before the first, is the field itself.
       const places = options.length + 1;
-      setActive(((active + 1 + step + places) % places) - 1);
+      setActive((before) => ((before + 1 + step + places) % places) - 1);
     } else if ((event.key === 'Enter' || event.key === 'Tab') && chosen !== undefined) {
       take(chosen);
     } else if (event.key === 'Escape') {
