@@ -36,10 +36,10 @@ async function unseen(page, texts) {
   return missing;
 }
 
-/** What an element of the page must not be: nothing of the text may have become one. The filter of traces is a form of ours. */
+/** What an element of the page must not be: nothing of the text may have become one. The filters and searches are forms of ours. */
 const struck = (page) =>
   page.evaluate(() => {
-    const made = document.querySelectorAll('main :is(script, img, iframe, object, embed, style, link, base, form:not(.filters), marquee, video, audio, math, foreignObject, template, plaintext, xmp)');
+    const made = document.querySelectorAll('main :is(script, img, iframe, object, embed, style, link, base, form:not(.filters, .qbar, .by), marquee, video, audio, math, foreignObject, template, plaintext, xmp)');
     const handlers = [...document.querySelectorAll('*')].filter((element) => [...element.attributes].some(({ name, value }) => name.startsWith('on') || (/href|src|action|data$/.test(name) && /^\s*(java|vb)script:/i.test(value))));
     return [...made, ...handlers].map((element) => element.outerHTML.slice(0, 100));
   });

@@ -38,6 +38,8 @@ export const PAGES = [
   { name: 'database', path: 'database?range=24h', ready: '#pools' },
   { name: 'statement', path: statementPath, ready: '#durations svg' },
   { name: 'calls', path: 'calls?range=24h', ready: '#models' },
+  { name: 'logs', path: 'logs?range=24h', ready: '#lines li' },
+  { name: 'log-patterns', path: 'logs?range=24h&show=patterns', ready: '.patterns tbody tr' },
   { name: 'traces', path: 'traces?range=24h', ready: 'table.traces tbody tr' },
   { name: 'trace', path: tracePath, ready: '#waterfall li' },
   { name: 'route', path: 'route?method=GET&route=%2Fapi%2Forders%2F%7Bid%7D', ready: '#percentiles svg' },

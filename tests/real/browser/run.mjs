@@ -18,12 +18,13 @@ import { empty } from './empty.mjs';
 import { endAll } from './hosts.mjs';
 import { hostile } from './hostile.mjs';
 import { live } from './live.mjs';
+import { logs } from './logs.mjs';
 import { past } from './past.mjs';
 import { Report } from './report.mjs';
 import { restart } from './restart.mjs';
 import { store } from './store.mjs';
 
-const SCENARIOS = { access, empty, store, restart, live, hostile, contentmax, past };
+const SCENARIOS = { access, empty, store, restart, live, logs, hostile, contentmax, past };
 
 const { WATCHPOST_BROWSER_HOST: program, WATCHPOST_BROWSER_CONTENTMAX: example, WATCHPOST_BROWSER_CHROMIUM: executablePath, WATCHPOST_BROWSER_DIR: dir } = process.env;
 const shots = join(dir, 'shots');
@@ -50,7 +51,7 @@ async function inOrder(...names) {
     await report.check(`the scenario ${name}`, () => SCENARIOS[name](tools));
   }
 }
-await Promise.all([inOrder('past'), inOrder('live', 'restart', 'contentmax'), inOrder('access', 'empty', 'store', 'hostile')]);
+await Promise.all([inOrder('past'), inOrder('live', 'restart', 'contentmax'), inOrder('access', 'empty', 'store', 'logs', 'hostile')]);
 await browser.close();
 console.log(`${report.passed} passed, ${report.failed} failed, 0 skipped`);
 process.exit(report.failed === 0 ? 0 : 1);

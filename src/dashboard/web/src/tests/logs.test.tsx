@@ -25,9 +25,11 @@ const histogram = (change: Partial<LogHistogram> = {}): LogHistogram => ({ start
 const facet = (change: Partial<LogFacet> = {}): LogFacet => ({ field: 'target', values: [{ value: 'shop::pay', count: 7 }], others: 0, missing: 0, end: 'complete', reached: null, ...change });
 const patterns = (change: Partial<LogPatterns> = {}): LogPatterns => ({ patterns: [{ template: 'line <*>', count: 2, level: 'INFO', first: NOW, last: NOW, example: 'line 2' }], others: 0, end: 'complete', reached: null, ...change });
 
-let root: HTMLElement;
+let root = document.createElement('div');
 
+/** Draws in place of what was drawn before. */
 function drawn(element: JSX.Element): HTMLElement {
+  render(null, root);
   root = document.createElement('div');
   document.body.append(root);
   render(element, root);
