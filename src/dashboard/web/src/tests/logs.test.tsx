@@ -149,6 +149,21 @@ describe('the page of logs', () => {
     expect(button(L.searchOn)).toBeTruthy();
   });
 
+  it('does not repeat a search that took all of its time', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const asked = serve({ '': list({ end: 'time' }) });
+      const of = (name: string): number => asked.filter((path) => path.startsWith(`data/v1/${name}?`)).length;
+      open('/logs');
+      for (let n = 0; n < 60; n += 1) await vi.advanceTimersByTimeAsync(500);
+      expect(of('logs')).toBe(1);
+      // The histogram was complete, so it is live.
+      expect(of('logs/histogram')).toBeGreaterThan(1);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('says what is missing while it is empty, and without a match', async () => {
     const none = { '': list({ lines: [] }), '/histogram': histogram({ counts: [ZERO] }), '/facets': facet({ values: [], missing: 3 }) };
     serve(none);

@@ -67,7 +67,7 @@ export function LogsView(): JSX.Element {
     <>
       <div class="head between">
         <div>
-          <Head list={list} counted={counted.document} view={shownView} range={range} failure={failure} isBad={problem !== null} />
+          <Head list={list} counted={counted.isOld ? null : counted.document} view={shownView} range={range} failure={failure} isBad={problem !== null} />
           <Notes list={list} failure={problem === null ? failure : null} path={path} />
         </div>
         <LogExport view={view} range={range} isOff={problem !== null} />

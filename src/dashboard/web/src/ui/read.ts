@@ -31,17 +31,19 @@ const EVERY = 10_000;
 
 /**
  * `key` tells documents apart: another key is read at once, also while the page is paused, and so is another number of
- * `again` while it is not.
+ * `again` while it is not. A live document for which `repeats` is false is read once.
  */
-export function useRead<D>(key: string, isLive: boolean, isPaused: boolean, read: () => Promise<D>, again = 0): Read<D> {
+export function useRead<D>(key: string, isLive: boolean, isPaused: boolean, read: () => Promise<D>, again = 0, repeats: (document: D) => boolean = () => true): Read<D> {
   const [result, setResult] = useState<Read<D> & { key: string }>({ key, document: null, failure: null });
   useEffect(() => {
     if (isPaused && result.key === key) return undefined;
     let isOver = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const once = async (): Promise<void> => {
+      let isRepeated = true;
       try {
         const document = await read();
+        isRepeated = repeats(document);
         if (!isOver) setResult({ key, document, failure: null, cause: null });
       } catch (error) {
         if (isOver) return;
@@ -56,7 +58,7 @@ export function useRead<D>(key: string, isLive: boolean, isPaused: boolean, read
         // The same request would be refused again.
         if (cause?.status === 400) return;
       }
-      const again = (isLive && !isPaused) || page.get().phase !== 'open';
+      const again = (isLive && !isPaused && isRepeated) || page.get().phase !== 'open';
       timer = again ? setTimeout(() => void once(), EVERY) : undefined;
     };
     void once();
