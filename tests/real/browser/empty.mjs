@@ -6,15 +6,15 @@ import { expect, expectEqual, until } from './report.mjs';
 import { shoot } from './shots.mjs';
 import { accessible, nothingSideways, watchedContext } from './watched.mjs';
 
-/** Runs axe on the page in light and dark, wide and narrow, and takes screenshots. */
-export async function everyLook({ report, shots }, page, name, watch) {
+/** Runs axe on the page in light and dark, wide and narrow, and takes screenshots of at most `most` pixels of its height. */
+export async function everyLook({ report, shots }, page, name, watch, most) {
   for (const width of [1440, 390]) {
     await page.setViewportSize({ width, height: 900 });
     for (const colorScheme of ['light', 'dark']) {
       await report.check(`${name}, ${width} wide, ${colorScheme}`, async () => {
         await page.emulateMedia({ colorScheme });
         await nothingSideways(page);
-        const bytes = await shoot(page, shots, `${name}-${colorScheme}-${width}`);
+        const bytes = await shoot(page, shots, `${name}-${colorScheme}-${width}`, most);
         await accessible(page);
         watch.clean();
         return `axe finds nothing, nothing sideways, screenshot of ${Math.round(bytes / 1000)} kB`;

@@ -12,6 +12,8 @@ const TEXTS = Object.values(JSON.parse(readFileSync(new URL('payloads.json', imp
 const VISITS = 230;
 const FAILED = 7;
 const ROUTE = ['GET', '/api/orders'];
+/** So much of the page is in a screenshot. */
+const TALL = 1_500;
 const ROWS = '#lines .log > li';
 
 const shownOf = (page) => page.locator('h1').textContent().then((text) => number(text.replace(/^At least /, '')));
@@ -45,7 +47,7 @@ export async function logs(tools) {
       await visit(page, host, { path: `logs?from=${to - 3_600_000}&to=${to}`, ready: '#histogram' });
       await page.getByText('None was written in this range').waitFor();
     });
-    await everyLook(tools, page, 'logs-empty', watch);
+    await everyLook(tools, page, 'logs-empty', watch, TALL);
     await report.check('the page counts the lines that the client has caused', async () => {
       for (let n = 0; n < VISITS; n += 1) await traffic.visit(...ROUTE, { ms: 1 });
       for (let n = 0; n < FAILED; n += 1) await traffic.visit(...ROUTE, { ms: 1, fail: `shelf ${n} is empty` });
@@ -63,7 +65,7 @@ export async function logs(tools) {
       await read();
       for (const [n, left] of [[200, 100], [VISITS + FAILED, VISITS + FAILED - 200]]) {
         await page.getByRole('button', { name: 'Older lines' }).click();
-        await until('the next lines', async () => (await page.locator(ROWS).count()) === left && (await page.locator('.log.old').count()) === 0);
+        await until('the next lines', async () => (await page.locator(ROWS).count()) === left && (await page.locator('.log[aria-busy=true]').count()) === 0);
         await read();
         expectEqual(seen.size, n, 'different lines');
       }
@@ -78,11 +80,11 @@ export async function logs(tools) {
       await page.getByText('Expected a level: trace, debug, info, warn or error, at character 9.').waitFor();
       expectEqual(await page.locator('.problem mark').textContent(), 'w', 'the mark');
     });
-    await everyLook(tools, page, 'logs-problem', watch);
+    await everyLook(tools, page, 'logs-problem', watch, TALL);
     await report.check('names of fields are completed by the keyboard', async () => {
       await page.locator('#lq').fill('');
       await page.locator('#lq').pressSequentially('lev');
-      await page.getByRole('option', { name: 'level' }).waitFor();
+      await page.locator('#lq-names').getByRole('option', { name: 'level', exact: true }).waitFor();
       await page.keyboard.press('ArrowDown');
       await page.keyboard.press('Enter');
       await page.locator('#lq').pressSequentially('error');
@@ -152,7 +154,7 @@ export async function logs(tools) {
       const texts = (await page.locator(ROWS).allTextContents()).map((text) => /tail \d/.exec(text)?.[0]);
       expectEqual(texts.slice(0, 4).join(' '), 'tail 4 tail 3 tail 2 tail 1', 'the lines');
     });
-    await everyLook(tools, page, 'logs-tail', watch);
+    await everyLook(tools, page, 'logs-tail', watch, TALL);
     await report.check('lines are saved as NDJSON', async () => {
       await visit(page, host, { path: address({ text: 'http.route:="/api/orders" http.request.method:GET' }), ready: ROWS });
       const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Save the lines as NDJSON' }).click()]);
@@ -186,7 +188,7 @@ export async function logs(tools) {
       expect(made.length === 0, `the text became elements: ${made.join(' ')}`);
       return `${TEXTS.length} texts`;
     });
-    await everyLook(tools, page, 'logs-hostile', watch);
+    await everyLook(tools, page, 'logs-hostile', watch, TALL);
     await report.check('nothing went wrong in the page of logs', () => watch.clean());
   } finally {
     traffic.close();

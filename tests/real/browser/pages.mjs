@@ -2,7 +2,7 @@
  * The pages that the checks visit. A page that is new gets a line here, and is then checked in light and dark, wide and
  * narrow: axe, nothing sideways, tables of its charts, no faults, a screenshot.
  *
- * `ready` is visible once the page shows data. A `path` that needs an ID is a function of the host.
+ * `ready` is visible once the page shows data. Of a page with many texts, the screenshot has `most` pixels of the height. A `path` that needs an ID is a function of the host.
  */
 
 export const STRICKEN = ['GET', '/api/orders/{id}'];
@@ -38,8 +38,8 @@ export const PAGES = [
   { name: 'database', path: 'database?range=24h', ready: '#pools' },
   { name: 'statement', path: statementPath, ready: '#durations svg' },
   { name: 'calls', path: 'calls?range=24h', ready: '#models' },
-  { name: 'logs', path: 'logs?range=24h', ready: '#lines li' },
-  { name: 'log-patterns', path: 'logs?range=24h&show=patterns', ready: '.patterns tbody tr' },
+  { name: 'logs', path: 'logs?range=24h', ready: '#lines li', most: 1_500 },
+  { name: 'log-patterns', path: 'logs?range=24h&show=patterns', ready: '.patterns tbody tr', most: 1_500 },
   { name: 'traces', path: 'traces?range=24h', ready: 'table.traces tbody tr' },
   { name: 'trace', path: tracePath, ready: '#waterfall li' },
   { name: 'route', path: 'route?method=GET&route=%2Fapi%2Forders%2F%7Bid%7D', ready: '#percentiles svg' },

@@ -83,7 +83,7 @@ async function latency(page, host, traffic) {
 
 /** Each page, light and dark, wide and narrow. */
 async function everyPage({ report, shots }, host, context, watch) {
-  for (const { name, ...place } of PAGES) {
+  for (const { name, most, ...place } of PAGES) {
     for (const width of [1440, 390]) {
       const page = await context.newPage();
       try {
@@ -93,7 +93,7 @@ async function everyPage({ report, shots }, host, context, watch) {
             await page.emulateMedia({ colorScheme });
             if (colorScheme === 'light') await visit(page, host, place);
             await nothingSideways(page);
-            const bytes = await shoot(page, shots, `${name}-${colorScheme}-${width}`);
+            const bytes = await shoot(page, shots, `${name}-${colorScheme}-${width}`, most);
             await accessible(page);
             watch.clean();
             return `axe finds nothing, nothing sideways, screenshot of ${Math.round(bytes / 1000)} kB`;

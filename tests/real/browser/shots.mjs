@@ -6,12 +6,12 @@ import { expect } from './report.mjs';
 
 const MOST = 150_000;
 
-/** Stores the whole page as WebP, at most 2,400 pixels of it where it is wide, 5,000 where it is narrow, and returns the size. */
-export async function shoot(page, folder, name) {
+/** Stores the page as WebP, at most `most` pixels of its height, 2,400 where it is wide, 5,000 where it is narrow, and returns the size. */
+export async function shoot(page, folder, name, most = Infinity) {
   const session = await page.context().newCDPSession(page);
   try {
     const { width } = page.viewportSize();
-    const height = Math.min(width > 1000 ? 2_400 : 5_000, await page.evaluate(() => document.documentElement.scrollHeight));
+    const height = Math.min(most, width > 1000 ? 2_400 : 5_000, await page.evaluate(() => document.documentElement.scrollHeight));
     const file = join(folder, `${name}.webp`);
     for (const quality of [85, 70, 50, 30]) {
       const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality, captureBeyondViewport: true, clip: { x: 0, y: 0, width, height, scale: 1 } });

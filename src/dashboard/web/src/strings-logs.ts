@@ -78,6 +78,7 @@ export const L = {
   route: 'Its route',
   routeTraces: 'Traces of its route',
   around: 'Lines around it',
+  before: 'These are the lines of the search before.',
   noMessage: 'no message',
   noLinesYet: 'No line among those that were looked at so far.',
 

@@ -195,6 +195,7 @@ describe('the page of logs', () => {
     // Another one takes its place.
     button(L.clear).click();
     await shows('line 1');
+    expect(root.textContent).not.toContain(L.before);
     expect(root.querySelector('[role=alert]')).toBeNull();
   });
 
@@ -311,7 +312,7 @@ describe('the search field', () => {
 
 describe('the histogram', () => {
   it('has each level on its own scale', () => {
-    expect(placed(histogram(), ['error', 'info']).map(({ level, most }) => [level, most])).toEqual([['error', 2], ['info', 1200]]);
+    expect(placed(histogram(), ['error', 'info', 'debug']).map(({ level, highest, most }) => [level, highest, most])).toEqual([['error', 2, 2], ['info', 1200, 1200], ['debug', 0, 1]]);
   });
 
   it('turns into a table', async () => {

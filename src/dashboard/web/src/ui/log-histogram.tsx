@@ -136,10 +136,10 @@ function Lanes({ of, markers, lanes }: Props & { lanes: LogLevel[] }): JSX.Eleme
           <pattern id="log-cut" width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
             <path class="cut" d="M0 0v4" />
           </pattern>
-          {drawn.map(({ level, base: foot, height, most }) => (
+          {drawn.map(({ level, base: foot, height, highest, most }) => (
             <g key={level}>
               <text class="axis" x={LEFT - 8} y={foot - height + 8} text-anchor="end">
-                {count(most)}
+                {count(highest)}
               </text>
               <text class="axis lane" x={LEFT - 8} y={foot} text-anchor="end">
                 {level}
@@ -177,6 +177,8 @@ interface Lane {
   /** Where its bars stand. */
   base: number;
   height: number;
+  highest: number;
+  /** The height of the lane: at least one line. */
   most: number;
 }
 
@@ -186,7 +188,8 @@ export function placed(of: LogHistogram, levels: LogLevel[]): Lane[] {
   return levels.map((level) => {
     const height = HEIGHTS[level];
     base += height + GAP;
-    return { level, base, height, most: Math.max(1, ...of.counts.map((counts) => counts[level])) };
+    const highest = Math.max(0, ...of.counts.map((counts) => counts[level]));
+    return { level, base, height, highest, most: Math.max(1, highest) };
   });
 }
 

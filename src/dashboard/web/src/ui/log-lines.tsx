@@ -36,7 +36,8 @@ interface Props extends RowsProps {
 
 /** One page of the list, and the ways to older and newer lines. */
 export function LogLines({ list, go, isRead, ...rows }: Props): JSX.Element {
-  const { cursor } = rows.view;
+  const { cursor, text, level, exact_level } = rows.view;
+  const isFiltered = text !== '' || level !== null || exact_level !== null;
   // The beginnings of the pages with newer lines, as far as they were shown.
   const [newer, setNewer] = useState<(string | null)[]>([]);
   const turn = (to: string | null, before: (string | null)[]): void => {
@@ -47,7 +48,7 @@ export function LogLines({ list, go, isRead, ...rows }: Props): JSX.Element {
   const { next } = list;
   return (
     <>
-      {list.lines.length === 0 ? <p class="body pad mute">{next === null ? L.noMatch : L.noLinesYet}</p> : <LogRows {...rows} lines={list.lines} isOld={!isRead} />}
+      {list.lines.length === 0 ? <p class="body pad mute">{next !== null ? L.noLinesYet : isFiltered ? L.noMatch : L.noLines}</p> : <LogRows {...rows} lines={list.lines} isOld={!isRead} />}
       <p class="body pad btns">
         {next !== null && (
           <button type="button" onClick={() => { turn(next, [...newer, cursor]); }}>
@@ -83,7 +84,7 @@ export function LogRows({ lines, marked, isOld = false, onOpen, ...rest }: ListP
   useEffect(() => { onOpen(isShown); }, [isShown, lines]);
   const now = useStore(clockStore);
   return (
-    <ol class={isOld ? 'lines log old' : 'lines log'}>
+    <ol class="lines log" aria-busy={isOld}>
       {lines.map((line) => (
         <LineRow key={line.cursor} line={line} now={now} isMarked={line.cursor === marked} isOpen={line.cursor === open} toggle={() => { setOpen(open === line.cursor ? null : line.cursor); }} {...rest} />
       ))}

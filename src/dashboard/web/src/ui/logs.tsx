@@ -91,6 +91,7 @@ export function LogsView(): JSX.Element {
             <LogFacets view={shownView} range={range} counted={counted.document} isHeld={held !== null} asked={asked} filter={filter} choose={choose} />
             <div class="ml">
               <Tabs view={view} range={range} choose={choose} />
+              {isOld && failure !== null && <p class="body pad mute small">{L.before}</p>}
               <Content view={view}>
                 {isLines && <LogLines {...rows} list={list} go={(cursor) => { go({ ...view, cursor }); }} isRead={!isOld} />}
                 {view.show === 'patterns' && <LogPatternsView view={shownView} range={range} isHeld={held !== null} asked={asked} choose={choose} />}

@@ -255,7 +255,7 @@ function Range(): JSX.Element {
             {RANGE_NAMES[range.name]}
           </>
         ) : (
-          `${clockOrDay(range.from, now)} – ${clockText(range.to)}`
+          <span class="one">{`${clockOrDay(range.from, now)} – ${clockText(range.to)}`}</span>
         )}{' '}
         <Glyph name="down" />
       </button>
