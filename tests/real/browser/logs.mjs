@@ -79,6 +79,7 @@ export async function logs(tools) {
       await search(page, 'level:>=warning');
       await page.getByText('Expected a level: trace, debug, info, warn or error, at character 9.').waitFor();
       expectEqual(await page.locator('.problem mark').textContent(), 'w', 'the mark');
+      await page.evaluate(() => { scrollTo(0, 0); });
     });
     await everyLook(tools, page, 'logs-problem', watch, TALL);
     await report.check('names of fields are completed by the keyboard', async () => {

@@ -33,9 +33,13 @@ export function levelOf(name: string): string {
 /** Fields that stand elsewhere in a row, or are the same in all lines of a service. */
 const NOT_IN_ROW = /^(target|message|trace_id|span_id|parent_span_id|event_id|service\.|deployment\.|code\.|log\.|exception\.|client\.|user_agent\.|url\.path$|http\.route$|http\.request\.method$|time_to_headers_ms$|http\.re\w+\.body\.size$)/;
 
+/** Fields of the record of a request that its message has. */
+const IN_MESSAGE = /^(http\.response\.status_code|watchpost\.outcome|duration_ms|error\.type)$/;
+
 /** The first fields of a line that say more than its message. */
 export function rowFields({ fields }: LogLine, most = 4): [string, FieldValue][] {
-  return Object.entries(fields).filter(([name, value]) => value !== null && !NOT_IN_ROW.test(name)).slice(0, most);
+  const isRequest = 'http.request.method' in fields && 'watchpost.outcome' in fields;
+  return Object.entries(fields).filter(([name, value]) => value !== null && !NOT_IN_ROW.test(name) && !(isRequest && IN_MESSAGE.test(name))).slice(0, most);
 }
 
 /** A field that is a text. */

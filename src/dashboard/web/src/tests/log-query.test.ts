@@ -160,6 +160,9 @@ describe('a live tail', () => {
 
   it('shows fields that say more than the message', () => {
     expect(rowFields(line(1))).toEqual([['n', 1]]);
+    // The message of a request has its status and duration.
+    const request = { 'http.request.method': 'GET', 'watchpost.outcome': 'completed', 'http.response.status_code': 500, duration_ms: 9, 'user.id': 'u' };
+    expect(rowFields({ ...line(1), fields: request })).toEqual([['user.id', 'u']]);
     expect([...namesOf([line(1)])]).toEqual(['n', 'target', 'note']);
   });
 });

@@ -67,18 +67,17 @@ export function LogFacets({ view, range, counted, isHeld, asked, filter, choose 
 function Levels({ view, counted, choose }: Pick<Props, 'view' | 'counted' | 'choose'>): JSX.Element | null {
   if (counted === null) return null;
   const sums = sumsOf(counted);
+  const shown = [...LOG_LEVELS].reverse().filter((level) => sums[level] > 0 || view.exact_level === level);
+  if (shown.length === 0) return null;
   const chosen = levelsOf(view);
   const isAll = chosen.length === LOG_LEVELS.length;
   const most = Math.max(1, ...Object.values(sums));
   return (
     <div class="fs" role="group" aria-label={L.level}>
       <h3>{L.level}</h3>
-      {[...LOG_LEVELS]
-        .reverse()
-        .filter((level) => sums[level] > 0 || view.exact_level === level)
-        .map((level) => (
-          <Value key={level} name={<Level name={level} />} count={sums[level]} most={most} isPressed={!isAll && chosen.includes(level)} press={() => { choose({ level: null, exact_level: view.exact_level === level ? null : level }); }} />
-        ))}
+      {shown.map((level) => (
+        <Value key={level} name={<Level name={level} />} count={sums[level]} most={most} isPressed={!isAll && chosen.includes(level)} press={() => { choose({ level: null, exact_level: view.exact_level === level ? null : level }); }} />
+      ))}
     </div>
   );
 }
