@@ -639,9 +639,8 @@ impl Alerts {
     /// Forgets the announcements that the channels have stored.
     fn settle(&self) {
         let inner = &*self.inner;
-        if let Some(through) = inner.notifier.stored_through() {
-            lock(&inner.engine).unsent.retain(|it| it.number > through);
-        }
+        let through = inner.notifier.stored_through();
+        lock(&inner.engine).unsent.retain(|it| it.number > through);
     }
 
     /// Evaluates, stores, and calls the hooks, for the test harness.

@@ -11,11 +11,12 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::announcement::AlertAnnouncement;
 use super::channel::{Channel, ChannelFacts, DeliveryError, RefusedRecipients};
 use super::delivery::{ChannelStatus, Delivery};
 use super::group::STORE_WAIT;
 use super::notification::{Notification, NotifiedAlert};
-use super::outbox::{ChannelOutbox, OutboxContent, PreparedDelivery};
+use super::outbox::{AnnouncementOrigin, ChannelOutbox, OutboxContent, PreparedDelivery};
 use super::outbox_store::OutboxStore;
 use super::running_job::{JobSlot, RunningJob};
 use crate::clock::Clock;
@@ -40,6 +41,9 @@ pub(super) struct ChannelState {
     store: Option<OutboxStore>,
     /// The version of the outbox that is on disk.
     stored: AtomicU64,
+    /// The number of the last announcement that the outbox has, and of the last one that it had when it was stored.
+    offered: AtomicU64,
+    stored_through: AtomicU64,
     /// Held while the file is read or written, so that the last of two writes has the last state.
     writing: Mutex<()>,
     storing: JobSlot,
@@ -64,7 +68,7 @@ impl ChannelState {
         mut outbox: ChannelOutbox,
         store: Option<OutboxStore>,
         clock: &Clock,
-        is_closed: watch::Receiver<bool>,
+        (is_closed, offered): (watch::Receiver<bool>, u64),
     ) -> Self {
         let added = wall(clock);
         if store.is_none() {
@@ -78,6 +82,8 @@ impl ChannelState {
             refused: Mutex::default(),
             store,
             stored: AtomicU64::new(0),
+            offered: AtomicU64::new(offered),
+            stored_through: AtomicU64::new(0),
             writing: Mutex::default(),
             storing: JobSlot::default(),
             delivering: JobSlot::default(),
@@ -91,14 +97,37 @@ impl ChannelState {
         run(&mut lock(&self.outbox), wall(&self.clock))
     }
 
+    /// Adds an announcement to the outbox. Does not wait for anything.
+    pub(super) fn offer(&self, new: AlertAnnouncement, origin: AnnouncementOrigin) {
+        let number = new.number;
+        let mut outbox = lock(&self.outbox);
+        outbox.offer(new, origin, wall(&self.clock));
+        // Under the lock, so that who encodes the outbox knows up to which number it has them.
+        self.offered.fetch_max(number, Relaxed);
+    }
+
     /// Whether all that was announced is on disk, or there is none.
     pub(super) fn is_stored(&self) -> bool {
-        let outbox = lock(&self.outbox);
+        self.has_stored(&lock(&self.outbox))
+    }
+
+    fn has_stored(&self, outbox: &ChannelOutbox) -> bool {
         match &self.store {
             None => true,
             Some(store) if outbox.is_open() && !store.is_ours() => true,
             Some(_) => outbox.is_open() && self.stored.load(Relaxed) >= outbox.version,
         }
+    }
+
+    /// The number up to which all announcements are on disk, also while later ones are not.
+    pub(super) fn stored_through(&self) -> u64 {
+        let outbox = lock(&self.outbox);
+        let number = if self.has_stored(&outbox) {
+            &self.offered
+        } else {
+            &self.stored_through
+        };
+        number.load(Relaxed)
     }
 
     /// Reads the file if that has not happened, and writes it if something has changed. Blocks as long as the disk does.
@@ -115,15 +144,21 @@ impl ChannelState {
         if !store.is_ours() {
             return;
         }
-        let (version, bytes) = {
+        let (version, through, bytes) = {
             let outbox = lock(&self.outbox);
             if self.stored.load(Relaxed) >= outbox.version {
                 return;
             }
-            (outbox.version, OutboxStore::encode(&outbox.content))
+            let through = self.offered.load(Relaxed);
+            (
+                outbox.version,
+                through,
+                OutboxStore::encode(&outbox.content),
+            )
         };
         if store.save(&bytes) {
             self.stored.fetch_max(version, Relaxed);
+            self.stored_through.fetch_max(through, Relaxed);
         }
     }
 

@@ -115,8 +115,8 @@ impl Notifier {
             .as_ref()
             .map(|path| OutboxStore::in_directory(path, &name, &setup.diagnostics));
         let channel = (channel, facts, is_own);
-        let is_closed = self.is_closed.subscribe();
-        let state = ChannelState::new(channel, outbox, store, &setup.clock, is_closed);
+        let begin = (self.is_closed.subscribe(), self.offered.load(Relaxed));
+        let state = ChannelState::new(channel, outbox, store, &setup.clock, begin);
         let mut channels = write_lock(&self.channels);
         if channels.iter().any(|other| other.facts.name == name) {
             return Err(Error::alert(&format!(
@@ -159,7 +159,7 @@ impl Notifier {
                 is_recovered,
                 is_routed: self.is_for(&channel.facts, &new.alert.alert),
             };
-            channel.with_outbox(|outbox, now| outbox.offer(new.clone(), origin, now));
+            channel.offer(new.clone(), origin);
         }
         self.offered.fetch_max(new.number, Relaxed);
     }
@@ -175,14 +175,13 @@ impl Notifier {
         }
     }
 
-    /// The number up to which all announcements are stored by the channels. `None` if some are not.
-    pub(in crate::alerts::enabled) fn stored_through(&self) -> Option<u64> {
+    /// The number up to which all channels have stored the announcements. It rises while there are new ones all the time:
+    /// what it does not cover stays with the stored alerts, which have room for a limited number.
+    pub(in crate::alerts::enabled) fn stored_through(&self) -> u64 {
         let offered = self.offered.load(Relaxed);
         let channels = self.channels();
-        channels
-            .iter()
-            .all(|channel| channel.is_stored())
-            .then_some(offered)
+        let stored = channels.iter().map(|channel| channel.stored_through());
+        stored.fold(offered, u64::min)
     }
 
     /// Removes what the receivers were told of and what no longer exists.

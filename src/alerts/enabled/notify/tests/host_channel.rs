@@ -37,6 +37,10 @@ impl Channel for AskedChannel {
 }
 
 fn notifier(service: &str) -> Notifier {
+    notifier_in(service, None)
+}
+
+fn notifier_in(service: &str, directory: Option<PathBuf>) -> Notifier {
     Notifier::new(NotifierSetup {
         service: service.to_owned(),
         environment: None,
@@ -44,7 +48,7 @@ fn notifier(service: &str) -> Notifier {
         group_wait: Duration::ZERO,
         group_interval: Duration::ZERO,
         interval: Duration::from_secs(15),
-        directory: None::<PathBuf>,
+        directory,
         clock: Clock::driven(Duration::from_millis(START)),
         diagnostics: Arc::new(Diagnostics::default()),
     })
@@ -89,4 +93,30 @@ fn tests_of_two_services_at_the_same_time_have_different_keys() {
     let (one, other) = (id("shop"), id("billing"));
     assert!(one.starts_with("test-"), "{one}");
     assert_ne!(one, other);
+}
+
+#[test]
+fn what_is_stored_is_known_while_there_is_always_something_new() {
+    let directory = tempfile::tempdir().unwrap();
+    let notifier = notifier_in("shop", Some(directory.path().to_owned()));
+    notifier
+        .add(Arc::new(AskedChannel::default()), false)
+        .unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let offer = |number| {
+        notifier.offer(
+            &announcement(number, number, AnnouncementKind::First),
+            false,
+        );
+    };
+    offer(1);
+    assert_eq!(notifier.stored_through(), 0);
+    for number in 2..5 {
+        // Each time, one more is there before all are on disk.
+        notifier.run_for_test(runtime.handle());
+        offer(number);
+        assert_eq!(notifier.stored_through(), number - 1);
+    }
+    assert!(notifier.finish());
+    assert_eq!(notifier.stored_through(), 4);
 }
