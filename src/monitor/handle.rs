@@ -174,6 +174,8 @@ impl Monitor {
     /// monitor.set_log_level_for("info,shop::db=debug", Duration::from_secs(600))?;
     /// let level = monitor.log_level();
     /// assert_eq!((level.lasting.as_str(), level.until.is_some()), ("info", true));
+    /// assert!(monitor.revert_log_level());
+    /// assert_eq!(monitor.log_level().directives, "info");
     /// # Ok(())
     /// # }
     /// ```
@@ -186,6 +188,12 @@ impl Monitor {
         replaced.map_err(|advice| {
             call_error("log.level", directives, ".set_log_level_for(..)", &advice)
         })
+    }
+
+    /// Ends a level that [`set_log_level_for`](Self::set_log_level_for) has set, before its time. Returns `false` if there is
+    /// none.
+    pub fn revert_log_level(&self) -> bool {
+        self.inner.levels.revert()
     }
 
     /// Returns which log records are kept now, and until when.

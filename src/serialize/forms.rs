@@ -28,9 +28,9 @@ impl Serialize for OptionalMillis<'_> {
 }
 
 /// The level of a log record by its name in capitals, as in log records.
-pub(super) struct LogLevel<'a>(pub(super) &'a tracing::Level);
+pub(super) struct LevelWord<'a>(pub(super) &'a tracing::Level);
 
-impl Serialize for LogLevel<'_> {
+impl Serialize for LevelWord<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.0.as_str())
     }

@@ -7,7 +7,7 @@ mod forms;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use self::forms::{LogLevel, Map, Millis, OptionalMillis, OptionalTime, Time};
+use self::forms::{LevelWord, Map, Millis, OptionalMillis, OptionalTime, Time};
 use crate::context::InFlight;
 use crate::db::{DbSystem, PoolState, QueryCaller, QueryStats};
 use crate::errors::{
@@ -152,7 +152,7 @@ as_struct!(SpanLink { trace_id, span_id } with { attributes: Map as "attributes"
 
 as_struct!(LogRecord { sequence, kind, target, message, trace_id, span_id, route } with {
     at: Time as "at",
-    level: LogLevel as "level",
+    level: LevelWord as "level",
     fields: Map as "fields",
 });
 as_struct!(RecentLogs {

@@ -3,6 +3,7 @@
 import type { Failure, Overview, Poll, Session, TestSent } from './contract';
 import type { Acknowledge, AlertsPage, Backtest, EndSilence, NewSilence, SilencePreview } from './contract-alerts';
 import type { MergeErrors, MuteError, ReopenError, ResolveError } from './contract-errors';
+import type { SetLogLevel } from './contract-logs';
 import type { RouteList, RoutePage } from './contract-routes';
 import { rangeQuery, type RangeChoice } from './range';
 
@@ -116,6 +117,9 @@ export const api = {
   },
   mergeErrors: async (body: MergeErrors): Promise<void> => {
     await post('data/v1/errors/merge', body);
+  },
+  setLogLevel: async (body: SetLogLevel): Promise<void> => {
+    await post('data/v1/log-level/set', body);
   },
   live: (after: { epoch: string; seq: number } | null): Promise<Poll> =>
     read('data/v1/live' + (after === null ? '' : `?epoch=${encodeURIComponent(after.epoch)}&after=${after.seq}`)),

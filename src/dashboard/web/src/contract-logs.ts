@@ -88,3 +88,20 @@ export interface LogTail {
   next: string;
   has_more: boolean;
 }
+
+/** `GET data/v1/log-level`: the directives of the log records that are kept. */
+export interface KeptLevel {
+  at: Time;
+  level: string;
+  /** When `lasting` returns; `null` if `level` holds until it is changed. */
+  until: Time | null;
+  lasting: string;
+}
+
+/** `POST data/v1/log-level/set`. Without a level, the lasting one returns. */
+export interface SetLogLevel {
+  level?: string;
+  seconds?: number;
+  by: string;
+  comment: string;
+}

@@ -42,6 +42,19 @@ export const L = {
   names: 'Names of fields',
   expected: (what: string, at: number): string => `Expected ${what}, at character ${at}.`,
 
+  // which lines are kept
+  kept: 'Which lines are kept',
+  untilChanged: 'until it is changed',
+  keptUntil: (time: string): string => `until ${time}, then `,
+  directives: 'A level, and levels of targets',
+  levelFor: 'For',
+  levelTimes: [[600, '10 minutes'], [3600, 'an hour'], [14_400, 'four hours'], [86_400, 'a day']] as const,
+  setLevel: 'Change',
+  endLevel: 'End now',
+  levelSet: 'The log level is changed',
+  levelEnded: 'The log level is the lasting one again',
+  levelViewerNote: 'An operator can change it for a while.',
+
   // the histogram
   histogram: (step: number): string => (step === 1 ? 'Lines per second' : `Lines per ${step === 60 ? 'minute' : step === 3600 ? 'hour' : span(step)}`),
   histogramNote: 'each level on its own scale, drag to zoom',

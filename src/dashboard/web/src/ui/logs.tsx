@@ -16,6 +16,7 @@ import { LogAround } from './log-around';
 import { LogExport } from './log-export';
 import { LogFacets } from './log-facets';
 import { LogHistogramPanel } from './log-histogram';
+import { LogLevelBox } from './log-level';
 import { LogLines } from './log-lines';
 import { LogPatternsView } from './log-patterns';
 import { useKept } from './log-read';
@@ -81,6 +82,7 @@ export function LogsView(): JSX.Element {
           choose(change);
         }}
       />
+      <LogLevelBox />
       {counted.document !== null && <LogHistogramPanel of={counted.document} view={shownView} markers={shown(state)?.markers ?? []} />}
       {list !== null && (
         <section class="panel" aria-labelledby="lines-title">
