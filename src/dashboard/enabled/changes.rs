@@ -84,7 +84,9 @@ impl CheckChanges {
         now: u64,
     ) -> Vec<Change> {
         let mut all: Vec<Change> = self.seen.iter().cloned().collect();
-        all.extend(of_markers(markers));
+        // The newest first here too, so that markers of one millisecond keep their order.
+        let marked: Vec<Change> = of_markers(markers).collect();
+        all.extend(marked.into_iter().rev());
         all.extend(alerts.spans.iter().flat_map(of_span));
         all.extend(of_episodes(anomalies));
         all.extend(errors.iter().map(|group| Change {
@@ -232,6 +234,8 @@ mod tests {
             marker(MarkerKind::Start, 1, "1.2.3"),
             marker(MarkerKind::Mark, 2, "sale begins"),
             second,
+            // In the same millisecond.
+            marker(MarkerKind::Mark, 4, "sale ends"),
             marker(MarkerKind::Shutdown, 4, "1.3.0"),
         ];
         let all = CheckChanges::default().with(&markers, &[], &AlertReading::default(), &[], 5000);
@@ -241,13 +245,14 @@ mod tests {
             .collect();
         let expected = [
             (4000, "stop", "1.3.0"),
+            (4000, "mark", "sale ends"),
             (3000, "deploy", "1.3.0"),
             (2000, "mark", "sale begins"),
             (1000, "start", "1.2.3"),
         ];
         assert_eq!(rows, expected);
-        assert_eq!(all[1].before.as_deref(), Some("1.2.3"));
-        assert_eq!((&*all[1].text, &*all[3].text), (INTERRUPTED, ""));
+        assert_eq!(all[2].before.as_deref(), Some("1.2.3"));
+        assert_eq!((&*all[2].text, &*all[4].text), (INTERRUPTED, ""));
     }
 
     #[test]
